@@ -1,0 +1,1 @@
+//! Redis's data structures inside your own process.
