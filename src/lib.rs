@@ -1,1 +1,11 @@
 //! Redis's data structures inside your own process.
+
+mod block;
+mod error;
+mod number;
+mod value;
+
+pub use error::{Error, Result};
+#[cfg(feature = "serde")]
+pub use value::Json;
+pub use value::{FromValue, ToValue, Value};

@@ -1,0 +1,110 @@
+//! The one public error type.
+
+use thiserror::Error;
+
+/// A `Result` whose error is [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, in one type.
+///
+/// An operation that returns an error has changed nothing.
+///
+/// ```
+/// use larder::{Error, Store};
+///
+/// let store = Store::new();
+/// store.kv().set("name", "larder")?;
+/// assert_eq!(store.kv().increment("name", 1), Err(Error::NotAnInteger));
+/// assert_eq!(store.kv().get("name")?.unwrap(), "larder");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key holds another type than the operation works on.
+    #[error("the key holds a value of another type")]
+    WrongType,
+    /// A value or argument is not a decimal integer of 64 bits.
+    #[error("the value is not an integer or is out of range")]
+    NotAnInteger,
+    /// A value or argument is not a float.
+    #[error("the value is not a valid float")]
+    NotAFloat,
+    /// The result of an increment does not fit in 64 bits.
+    #[error("the increment or decrement would overflow")]
+    Overflow,
+    /// The result of an increment by a float is not finite.
+    #[error("the increment would produce NaN or infinity")]
+    NotFinite,
+    /// A score would become NaN.
+    #[error("the resulting score is not a number")]
+    ScoreNotANumber,
+    /// A string would grow past 512 MiB.
+    #[error("the string exceeds the maximum size of 512 MiB")]
+    TooLarge,
+    /// An offset is negative or past what is allowed.
+    #[error("the offset is out of range")]
+    OffsetOutOfRange,
+    /// A count or number is outside the range that the operation allows.
+    #[error("{0}")]
+    OutOfRange(&'static str),
+    /// A time to live is zero, negative where that is refused, or overflows.
+    #[error("invalid expire time")]
+    InvalidExpire,
+    /// Options that contradict each other, or arguments that do not form a command.
+    #[error("{0}")]
+    Syntax(&'static str),
+    /// The operation needs a key that does not exist.
+    #[error("no such key")]
+    NoSuchKey,
+    /// A database index past the number of databases.
+    #[error("the database index is out of range")]
+    NoSuchDatabase,
+    /// Source and destination are the same object.
+    #[error("source and destination are the same")]
+    SameObject,
+    /// A stream entry's id is malformed.
+    #[error("invalid stream id")]
+    InvalidStreamId,
+    /// A stream id is not above the stream's last id.
+    #[error("the stream id is equal to or smaller than the stream's last id")]
+    StreamIdTooSmall,
+    /// A stream id must be above `0-0`.
+    #[error("the stream id must be greater than 0-0")]
+    StreamIdZero,
+    /// The stream's last id is the largest there is.
+    #[error("the stream has exhausted its ids")]
+    StreamExhausted,
+    /// A stream's metadata would contradict its entries.
+    #[error("{0}")]
+    StreamMetadata(&'static str),
+    /// The consumer group does not exist.
+    #[error("no consumer group {group:?} for the key {key:?}")]
+    NoGroup {
+        /// The stream's key.
+        key: crate::value::Value,
+        /// The group's name.
+        group: crate::value::Value,
+    },
+    /// A consumer group of that name exists already.
+    #[error("the consumer group exists already")]
+    GroupExists,
+    /// A transaction was used on a key that it did not name.
+    #[error("the key {0:?} is not one of the transaction's")]
+    KeyNotInTransaction(crate::value::Value),
+    /// The answer was asked for before the batch was executed, or the batch was dropped.
+    #[error("the batch has not been executed")]
+    NotExecuted,
+    /// A watched key changed before the batch was executed; nothing was done.
+    #[error("a watched key changed")]
+    Conflict,
+    /// The stored bytes are not of the type asked for.
+    #[error("the value is not {0}")]
+    Decode(&'static str),
+    /// The value given cannot be turned into bytes.
+    #[error("the value cannot be encoded: {0}")]
+    Encode(String),
+    /// Bytes that are not a command or reply of the Redis protocol.
+    #[error("protocol error: {0}")]
+    Protocol(String),
+}
