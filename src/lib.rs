@@ -9,3 +9,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};
+mod clock;
+mod keyspace;
+mod sync;
+mod data;
