@@ -1,15 +1,34 @@
 //! Redis's data structures inside your own process.
+// The handles are generic over a sealed trait: where their operations run.
+#![allow(private_bounds, private_interfaces)]
 
+// Ranks, from low to high: a module imports only from those above it in this list.
 mod block;
+mod clock;
 mod error;
 mod number;
+mod sync;
 mod value;
 
+mod data;
+
+mod keyspace;
+
+mod ops;
+
+mod wire;
+
+mod engine;
+
+mod handles;
+
+mod store;
+
+pub use clock::{Clock, ManualClock};
 pub use error::{Error, Result};
+pub use handles::{Batch, Keys, Kv, Pending, Target, Transaction, Watch};
+pub use keyspace::{Event, EventKind, Kind};
+pub use store::{Builder, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};
-mod clock;
-mod keyspace;
-mod sync;
-mod data;

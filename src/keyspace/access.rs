@@ -11,10 +11,10 @@ use smallvec::SmallVec;
 
 use super::shard::Shard;
 use super::view::View;
+use super::waiters::Waiter;
 use super::writer::Writer;
 use super::{After, Databases, Moment, SHARDS, Space, shard_index};
 use crate::error::{Error, Result};
-use super::waiters::Waiter;
 use crate::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 use crate::value::Value;
 
@@ -314,7 +314,7 @@ impl Writers<'_> {
 }
 
 /// [`Locked`] without the lifetime of its guards, which would otherwise infect [`Writers`].
-trait LockSet {
+pub(super) trait LockSet {
     fn moment(&self) -> &Moment<'_>;
     fn view(&self, database: u16, key: &[u8]) -> Result<View<'_>>;
     fn writer<'w>(&'w mut self, database: u16, key: &'w [u8]) -> Result<Writer<'w>>;
@@ -374,7 +374,13 @@ impl Demand {
             }
         }
         let whole = self.whole.into_iter().map(|(database, _)| database).collect();
-        Locked { guards, _births: births, whole, moment: Moment::new(databases), after: After::default() }
+        Locked {
+            guards,
+            _births: births,
+            whole,
+            moment: Moment::new(databases),
+            after: After::default(),
+        }
     }
 
     /// Keeps new shards from coming into being in the databases needed whole, and demands all

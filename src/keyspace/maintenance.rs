@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::shard::Removed;
 use super::waiters::Waiter;
 use super::{After, Databases, events::Event, events::EventKind};
+use crate::clock::TimeListener;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, Weak};
 use crate::value::Value;
 
@@ -172,6 +173,12 @@ impl Databases {
             let value = removed.value();
             self.events.push(Event { database, key, kind: EventKind::Expired, value });
         }
+    }
+}
+
+impl TimeListener for Databases {
+    fn time_moved(&self) {
+        self.sweep();
     }
 }
 

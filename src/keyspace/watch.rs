@@ -1,13 +1,14 @@
 //! Optimistic watches: has a key changed since I looked?
 
-use super::Databases;
+use super::access::{Access, Demand, LockSet, Locked, Read, Write};
+use super::{After, Databases, Space};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::value::Value;
 
-/// Keys under watch. Any change to one of them breaks the watch.
+/// Keys under watch. Any change to one of them breaks the watch; so does its expiry.
 pub(crate) struct Watched {
     databases: Arc<Databases>,
-    keys: Vec<(u16, Value)>,
+    keys: Vec<(u16, Value, bool)>,
     broken: Arc<AtomicBool>,
 }
 
@@ -19,23 +20,34 @@ impl Watched {
 
     /// Watches one more key from now on.
     pub(crate) fn add(&mut self, database: u16, key: &[u8]) {
-        let known = |(d, k): &(u16, Value)| *d == database && **k == *key;
-        if self.keys.iter().any(known) {
+        if self.keys.iter().any(|(d, known, _)| *d == database && **known == *key) {
             return;
         }
-        let hash = self.databases.hash(key);
-        let keyspace = self.databases.keyspace(database);
-        let mut shard = keyspace.shard(super::shard_index(hash)).write();
-        shard.interests.watch(key, &self.broken);
-        self.keys.push((database, Value::from(key)));
+        let space = Space { databases: &self.databases, database };
+        let watching = Write::enter(space, key, &mut After::default(), |writer| {
+            writer.shard.interests.watch(key, &self.broken);
+            Ok(writer.view().exists())
+        });
+        self.keys.push((database, Value::from(key), watching.unwrap_or(false)));
     }
 
-    /// The keys, with their databases.
-    pub(crate) fn keys(&self) -> &[(u16, Value)] {
-        &self.keys
+    /// Adds the locks under which the watch can be judged.
+    pub(crate) fn demand(&self, demand: &mut Demand) {
+        for (database, key, _) in &self.keys {
+            let space = Space { databases: &self.databases, database: *database };
+            Read::demand(space, key, demand);
+        }
     }
 
-    /// Whether a key has changed since it was added.
+    /// Whether nothing has changed, judged within the locks that [`Watched::demand`] asked for.
+    pub(crate) fn holds(&self, locked: &Locked<'_>) -> bool {
+        !self.is_broken()
+            && self.keys.iter().all(|(database, key, existed)| {
+                !existed || locked.view(*database, key).is_ok_and(|view| view.exists())
+            })
+    }
+
+    /// Whether a key is known to have changed since it was added.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
@@ -43,7 +55,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        for (database, key) in &self.keys {
+        for (database, key, _) in &self.keys {
             if let Some(shard) = self.databases.slot(*database, self.databases.hash(key)) {
                 shard.write().interests.stop_watching(key, &self.broken);
             }
