@@ -4,6 +4,7 @@ mod block;
 mod error;
 mod number;
 mod value;
+mod wire;
 
 pub use error::{Error, Result};
 #[cfg(feature = "serde")]
