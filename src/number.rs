@@ -143,12 +143,10 @@ pub(crate) fn format_double(value: f64) -> NumberText {
 
 /// C's `%.17g`: scientific below 1e-4 and from 1e17 on, positional in between, no trailing zeros in either.
 fn push_significant_digits(text: &mut NumberText, value: f64) {
-    let mut scientific = StackString::default();
-    write!(scientific, "{:.16e}", value.abs()).expect("17 digits and an exponent fit");
-    let (mantissa, exponent) = scientific.split_exponent();
-    let mut digits = [0; 17];
-    digits[0] = mantissa[0];
-    digits[1..].copy_from_slice(&mantissa[2..]);
+    let (digits, exponent) =
+        extended::seventeen_digits(value.abs()).unwrap_or_else(|| printed_digits(value.abs()));
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(digits).as_bytes();
     let kept = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
     let digits = &digits[..kept];
 
@@ -191,27 +189,31 @@ fn push_scientific(text: &mut NumberText, digits: &[u8], exponent: i32) {
     text.extend_from_slice(itoa::Buffer::new().format(exponent.abs()).as_bytes());
 }
 
-/// Where the standard formatter writes without a heap block. `d.dddddddddddddddde-eee` is 23 bytes at most.
-#[derive(Default)]
-struct StackString {
-    bytes: SmallVec<[u8; 32]>,
+/// The 17 significant digits and the decimal exponent, from the standard formatter.
+#[cold]
+fn printed_digits(magnitude: f64) -> (u64, i32) {
+    let mut text = StackString(SmallVec::new());
+    write!(text, "{magnitude:.16e}").expect("the buffer takes any text");
+    let (mut digits, mut exponent) = (0, 0);
+    for (at, byte) in text.0.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
+            b'e' => {
+                exponent = parse_integer(&text.0[at + 1..]).expect("the exponent is an integer");
+                break;
+            }
+            _ => {}
+        }
+    }
+    (digits, exponent as i32)
 }
 
-impl StackString {
-    fn split_exponent(&self) -> (&[u8], i32) {
-        let at = self
-            .bytes
-            .iter()
-            .position(|&byte| byte == b'e')
-            .expect("scientific notation has an exponent");
-        let exponent = parse_integer(&self.bytes[at + 1..]).expect("the exponent is an integer");
-        (&self.bytes[..at], exponent as i32)
-    }
-}
+/// Where the standard formatter writes without a heap block.
+struct StackString(SmallVec<[u8; 32]>);
 
 impl std::fmt::Write for StackString {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.0.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }

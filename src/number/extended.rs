@@ -255,6 +255,28 @@ pub(super) fn parse_hex_double(digits: &[u8]) -> Option<f64> {
     }
 }
 
+/// The 17 significant digits of a fraction of ordinary size and its decimal exponent, rounded once, ties to even.
+/// `None` where 128 bits do not suffice.
+pub(super) fn seventeen_digits(magnitude: f64) -> Option<(u64, i32)> {
+    if !(1e-5..1e15).contains(&magnitude) {
+        return None;
+    }
+    let bits = magnitude.to_bits();
+    let mantissa = u128::from((bits & ((1 << 52) - 1)) | 1 << 52);
+    let exponent = (bits >> 52) as i32 - 1_075;
+    // log10(2) is a little over 1233/4096, so this is the decimal exponent or one less.
+    let estimate = ((exponent + 52) * 1_233) >> 12;
+    for decimal in [estimate, estimate + 1] {
+        let scaled = mantissa * 10_u128.pow((16 - decimal) as u32);
+        let digits = round_right(scaled, exponent.unsigned_abs());
+        if digits < 10_u128.pow(17) {
+            debug_assert!(digits >= 10_u128.pow(16), "{magnitude:e} has 17 digits");
+            return Some((digits as u64, decimal));
+        }
+    }
+    None
+}
+
 /// A hexadecimal float: mantissa · 2^exponent, lowest bit sticky.
 struct Hexadecimal {
     mantissa: u128,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Extended, format_double, parse_float, parse_integer};
+use super::{Extended, extended, format_double, parse_float, parse_integer, printed_digits};
 
 fn printed(value: f64) -> String {
     String::from_utf8(format_double(value).to_vec()).unwrap()
@@ -202,6 +202,15 @@ proptest! {
         let value = f64::from_bits(bits);
         let read = parse_float(&format_double(value));
         prop_assert_eq!(read.map(f64::to_bits), (!value.is_nan()).then_some(bits));
+    }
+
+    #[test]
+    fn both_ways_to_17_digits_agree(mantissa in 1.0_f64..10.0, exponent in -6_i32..16, places in 0_i32..17) {
+        let rounded = (mantissa * 10_f64.powi(places)).round() / 10_f64.powi(places);
+        let value = rounded * 10_f64.powi(exponent);
+        if let Some(digits) = extended::seventeen_digits(value) {
+            prop_assert_eq!(digits, printed_digits(value));
+        }
     }
 
     #[test]

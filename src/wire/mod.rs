@@ -1,4 +1,9 @@
-//! The wire form of everything: frames, commands, replies.
+//! The wire form of everything: pure bytes, no socket and no clock.
+//!
+//! - [`frame`], [`encoder`], [`decoder`], [`request`]: RESP2 and RESP3;
+//! - [`args`], [`reply`]: arguments and outputs by type;
+//! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name.
+
 pub(crate) mod args;
 pub(crate) mod command;
 mod decoder;

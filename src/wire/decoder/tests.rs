@@ -146,7 +146,7 @@ fn bytes() -> impl Strategy<Value = Value> {
     prop::collection::vec(any::<u8>(), 0..20).prop_map(Value::from)
 }
 
-pub(crate) fn frames() -> impl Strategy<Value = Frame> {
+fn frames() -> impl Strategy<Value = Frame> {
     let leaf = prop_oneof![
         line().prop_map(Frame::Simple),
         line().prop_map(Frame::Error),
