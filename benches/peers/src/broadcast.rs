@@ -89,7 +89,7 @@ fn entrant<B: Broadcast>() -> Entrant {
 fn entrants(options: &Options) -> Vec<Entrant> {
     let all = [
         #[cfg(feature = "larder")]
-        entrant::<crate::larder::Larder>(),
+        entrant::<crate::larder::Channel>(),
         entrant::<Crossbeam>(),
         entrant::<Tokio>(),
         #[cfg(feature = "kevy")]

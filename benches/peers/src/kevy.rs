@@ -101,16 +101,22 @@ fn append(store: &Store, fields: &[Field<'_>]) -> Id {
     let fields = fields.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis() as u64;
     let create = MissingStream::Create;
-    let id = store.with_key(STREAM, |store| store.xadd(STREAM, XAddIdSpec::AutoAll, fields, create, now));
+    let id = store
+        .with_key(STREAM, |store| store.xadd(STREAM, XAddIdSpec::AutoAll, fields, create, now));
     let id = id.expect("append").expect("an id");
     (id.ms, id.seq)
 }
 
 fn range(store: &Store, from: Id, count: usize) -> usize {
     let from = StreamId::new(from.0, from.1);
-    let entries = store.with_key(STREAM, |store| store.xrange(STREAM, from, StreamId::MAX, Some(count)));
+    let entries =
+        store.with_key(STREAM, |store| store.xrange(STREAM, from, StreamId::MAX, Some(count)));
     let entries = entries.expect("range");
-    entries.iter().flat_map(|(_, fields)| fields).map(|(name, value)| name.len() + value.len()).sum()
+    entries
+        .iter()
+        .flat_map(|(_, fields)| fields)
+        .map(|(name, value)| name.len() + value.len())
+        .sum()
 }
 
 impl Log for Kevy {
@@ -155,7 +161,8 @@ impl Log for Logged {
     fn open() -> Self {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("larder-peers-{}-{number}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("larder-peers-{}-{number}", std::process::id()));
         let config = Config::default().with_persist(&folder);
         Self { store: Some(Store::open(config).expect("open on disk")), folder }
     }

@@ -87,7 +87,9 @@ impl Feed {
         let mut by_rank: Vec<usize> = (0..keys).collect();
         // Which keys are popular is the same for every thread.
         Random(1).shuffle(&mut by_rank);
-        let mut draw = |make: &dyn Fn(&mut Random) -> Key| (0..operations).map(|_| make(&mut random)).collect();
+        let mut draw = |make: &dyn Fn(&mut Random) -> Key| {
+            (0..operations).map(|_| make(&mut random)).collect()
+        };
         Self {
             uniform: draw(&|random| key(random.below(keys))),
             zipf: draw(&|random| key(by_rank[law.draw(random)])),

@@ -20,8 +20,7 @@ mod streams;
 
 use measure::Options;
 
-const USAGE: &str =
-    "usage: larder-peers kv|zset|stream|pubsub|stall [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]";
+const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

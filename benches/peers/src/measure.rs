@@ -112,8 +112,11 @@ impl Table {
     /// Adds one sample.
     pub fn add(&mut self, row: &str, column: &str, unit: Unit, sample: f64) {
         let row = position_or_push(&mut self.rows, |name| name == row, || row.to_owned());
-        let column =
-            position_or_push(&mut self.columns, |(name, _)| name == column, || (column.to_owned(), unit));
+        let column = position_or_push(
+            &mut self.columns,
+            |(name, _)| name == column,
+            || (column.to_owned(), unit),
+        );
         self.samples.entry((row, column)).or_default().push(sample);
     }
 
@@ -128,7 +131,8 @@ impl Table {
         println!("| | {} |", names.join(" | "));
         println!("|---|{}", "---|".repeat(names.len()));
         for row in 0..self.rows.len() {
-            let cells: Vec<String> = (0..names.len()).map(|column| self.cell(row, column, base)).collect();
+            let cells: Vec<String> =
+                (0..names.len()).map(|column| self.cell(row, column, base)).collect();
             println!("| {} | {} |", self.rows[row], cells.join(" | "));
         }
     }
@@ -147,7 +151,11 @@ impl Table {
     }
 }
 
-fn position_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> usize {
+fn position_or_push<T>(
+    list: &mut Vec<T>,
+    is: impl Fn(&T) -> bool,
+    make: impl FnOnce() -> T,
+) -> usize {
     list.iter().position(is).unwrap_or_else(|| {
         list.push(make());
         list.len() - 1
@@ -169,8 +177,13 @@ fn show(figure: f64, unit: Unit) -> String {
 ///
 /// Linux counts resident pages in `/proc/self/statm`, here of 4 KiB.
 fn resident() -> f64 {
-    let counts = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm: memory figures need Linux");
-    let pages: f64 = counts.split_whitespace().nth(1).and_then(|field| field.parse().ok()).expect("resident pages");
+    let counts = std::fs::read_to_string("/proc/self/statm")
+        .expect("/proc/self/statm: memory figures need Linux");
+    let pages: f64 = counts
+        .split_whitespace()
+        .nth(1)
+        .and_then(|field| field.parse().ok())
+        .expect("resident pages");
     pages * 4096.0
 }
 
@@ -186,8 +199,16 @@ pub fn growth<T>(entries: usize, build: impl FnOnce() -> T) -> f64 {
 /// The figures that this same program prints when started afresh as `child ARGUMENTS`: a new heap holds no leftovers of others.
 pub fn in_child(arguments: &[&str]) -> Vec<f64> {
     let program = std::env::current_exe().expect("the path of this program");
-    let answer = Command::new(program).arg("child").args(arguments).output().expect("start a child of this program");
-    assert!(answer.status.success(), "child {arguments:?}: {}", String::from_utf8_lossy(&answer.stderr));
+    let answer = Command::new(program)
+        .arg("child")
+        .args(arguments)
+        .output()
+        .expect("start a child of this program");
+    assert!(
+        answer.status.success(),
+        "child {arguments:?}: {}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
     let text = String::from_utf8(answer.stdout).expect("figures");
     text.split_whitespace().map(|figure| figure.parse().expect("a figure")).collect()
 }

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use ahash::RandomState;
 use hashbrown::HashMap;
 
-use crate::measure::{Options, Random, Table, Unit, growth, in_child, per_operation, time_within, turn};
+use crate::measure::{
+    Options, Random, Table, Unit, growth, in_child, per_operation, time_within, turn,
+};
 
 pub type Member = [u8; 16];
 
@@ -55,7 +57,12 @@ impl Feed {
         let mut random = Random(30);
         let mut numbers: Vec<usize> = (0..count).collect();
         random.shuffle(&mut numbers);
-        Self { members: numbers.into_iter().map(|number| (member(number), random.unit() * SPREAD)).collect() }
+        Self {
+            members: numbers
+                .into_iter()
+                .map(|number| (member(number), random.unit() * SPREAD))
+                .collect(),
+        }
     }
 }
 
@@ -79,21 +86,33 @@ fn round<S: Scores>(feed: &Feed, queries: &[Member], add: &mut dyn FnMut(&'stati
     add("add new", per_operation(start.elapsed(), count));
 
     let most = queries.len();
-    add("incr score", time_within(BUDGET, most, |at| set.increment(&queries[at], (at % 64) as f64 - 31.5)));
+    add(
+        "incr score",
+        time_within(BUDGET, most, |at| set.increment(&queries[at], (at % 64) as f64 - 31.5)),
+    );
     add("score", time_within(BUDGET, most, |at| set.score(&queries[at])));
     add("rank", time_within(BUDGET, most, |at| set.rank(&queries[at])));
     add("top 10", time_within(BUDGET, most, |_| set.top(LIMIT)));
     let middle = |random: &mut Random| count / 4 + random.below(count / 2);
-    add("10 at a middle rank", time_within(BUDGET, most, |_| set.range(middle(&mut random), LIMIT)));
+    add(
+        "10 at a middle rank",
+        time_within(BUDGET, most, |_| set.range(middle(&mut random), LIMIT)),
+    );
     // Wide enough for ten members: a rival without a limit is not punished here.
     let width = SPREAD / count as f64 * LIMIT as f64;
-    add("10 by score", time_within(BUDGET, most, |_| {
-        let from = random.unit() * SPREAD;
-        set.range_by_score(from, from + width, LIMIT)
-    }));
-    add("10 of an open score range", time_within(BUDGET, most, |_| {
-        set.range_by_score(random.unit() * SPREAD / 2.0, f64::INFINITY, LIMIT)
-    }));
+    add(
+        "10 by score",
+        time_within(BUDGET, most, |_| {
+            let from = random.unit() * SPREAD;
+            set.range_by_score(from, from + width, LIMIT)
+        }),
+    );
+    add(
+        "10 of an open score range",
+        time_within(BUDGET, most, |_| {
+            set.range_by_score(random.unit() * SPREAD / 2.0, f64::INFINITY, LIMIT)
+        }),
+    );
     add("pop min", time_within(BUDGET, count / 2, |_| set.pop_min()));
     black_box(&mut set);
 }
@@ -123,17 +142,21 @@ macro_rules! each_rival {
 pub fn run(options: &Options) {
     let all = each_rival!(entrant,).into_iter();
     let entrants: Vec<_> = all.filter(|(name, _)| options.wants(name)).collect();
-    let sizes: &[usize] = if options.quick { &[1_000, 5_000] } else { &[10_000, 100_000, 1_000_000] };
+    let sizes: &[usize] =
+        if options.quick { &[1_000, 5_000] } else { &[10_000, 100_000, 1_000_000] };
     for &size in sizes {
         let feed = Feed::new(size);
         let mut random = Random(50);
-        let queries: Vec<Member> = (0..options.size(200_000, 2_000)).map(|_| member(random.below(size))).collect();
-        let mut table =
-            Table::new(format!("Sorted set, {size} members of 16 B")).rows(entrants.iter().map(|(name, _)| *name));
+        let queries: Vec<Member> =
+            (0..options.size(200_000, 2_000)).map(|_| member(random.below(size))).collect();
+        let mut table = Table::new(format!("Sorted set, {size} members of 16 B"))
+            .rows(entrants.iter().map(|(name, _)| *name));
         for number in 0..options.rounds(5) {
             for at in turn(number, entrants.len()) {
                 let (name, round) = entrants[at];
-                round(&feed, &queries, &mut |column, sample| table.add(name, column, Unit::Nanoseconds, sample));
+                round(&feed, &queries, &mut |column, sample| {
+                    table.add(name, column, Unit::Nanoseconds, sample)
+                });
             }
         }
         for (name, _) in &entrants {
@@ -207,7 +230,9 @@ impl Index {
     }
 
     fn entry(&self, member: &Member) -> Option<Entry> {
-        self.scores.get_key_value(&member[..]).map(|(member, score)| (Score(*score), member.clone()))
+        self.scores
+            .get_key_value(&member[..])
+            .map(|(member, score)| (Score(*score), member.clone()))
     }
 
     fn score(&self, member: &Member) -> Option<f64> {
@@ -378,7 +403,8 @@ impl Scores for Heaplet {
     }
 
     fn range_by_score(&mut self, from: f64, to: f64, limit: usize) -> usize {
-        let mut members = self.0.zset(Self::BOARD).zrangebyscore::<String>(from, to).expect("range");
+        let mut members =
+            self.0.zset(Self::BOARD).zrangebyscore::<String>(from, to).expect("range");
         members.truncate(limit);
         members.len()
     }

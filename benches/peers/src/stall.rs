@@ -14,7 +14,8 @@ const COLUMNS: [&str; 5] = ["worst SET", "p99.999", "p99.9", "median SET", "mean
 pub fn run(options: &Options) {
     let keys = options.size(10_000_000, 100_000);
     let names: Vec<&str> = kv::names().into_iter().filter(|name| options.wants(name)).collect();
-    let mut table = Table::new(format!("Growing to {keys} keys of 16 B, values of 64 B")).rows(names.iter().copied());
+    let mut table = Table::new(format!("Growing to {keys} keys of 16 B, values of 64 B"))
+        .rows(names.iter().copied());
     for round in 0..options.rounds(3) {
         for at in turn(round, names.len()) {
             let figures = in_child(&["stall", names[at], &keys.to_string()]);

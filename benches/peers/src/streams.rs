@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::measure::{Options, Random, Table, Unit, growth, in_child, per_operation, time_within, turn};
+use crate::measure::{
+    Options, Random, Table, Unit, growth, in_child, per_operation, time_within, turn,
+};
 
 /// Milliseconds and a number inside the millisecond.
 pub type Id = (u64, u64);
@@ -21,7 +23,10 @@ const RANGE: usize = 100;
 const BUDGET: Duration = Duration::from_millis(400);
 
 const SHAPES: [(&str, [Field<'static>; 2]); 2] = [
-    ("64 B in 2 fields", [(b"kind", b"purchase"), (b"body", b"0123456789abcdef0123456789abcdef0123456789abcdef")]),
+    (
+        "64 B in 2 fields",
+        [(b"kind", b"purchase"), (b"body", b"0123456789abcdef0123456789abcdef0123456789abcdef")],
+    ),
     ("names of 2 B, values of 12 B", [(b"id", b"0123456789ab"), (b"at", b"ba9876543210")]),
 ];
 
@@ -48,10 +53,13 @@ fn round<L: Log>(entries: usize, fields: &[Field<'_>], add: &mut dyn FnMut(&'sta
     let mut random = Random(60);
     let payload: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
     let mut wrong = 0;
-    add("range of 100", time_within(BUDGET, 100_000, |_| {
-        let from = ids[random.below(entries - RANGE)];
-        wrong += usize::from(log.range(from, RANGE) != RANGE * payload);
-    }));
+    add(
+        "range of 100",
+        time_within(BUDGET, 100_000, |_| {
+            let from = ids[random.below(entries - RANGE)];
+            wrong += usize::from(log.range(from, RANGE) != RANGE * payload);
+        }),
+    );
     assert_eq!(wrong, 0, "{} lost entries", L::NAME);
     black_box(&mut log);
 }
@@ -84,12 +92,14 @@ pub fn run(options: &Options) {
     let entrants: Vec<_> = all.filter(|(name, _)| options.wants(name)).collect();
     let entries = options.size(1_000_000, 20_000);
     for (shape, (title, fields)) in SHAPES.iter().enumerate() {
-        let mut table =
-            Table::new(format!("Stream, {entries} entries: {title}")).rows(entrants.iter().map(|(name, _)| *name));
+        let mut table = Table::new(format!("Stream, {entries} entries: {title}"))
+            .rows(entrants.iter().map(|(name, _)| *name));
         for number in 0..options.rounds(7) {
             for at in turn(number, entrants.len()) {
                 let (name, round) = entrants[at];
-                round(entries, fields, &mut |column, sample| table.add(name, column, Unit::Nanoseconds, sample));
+                round(entries, fields, &mut |column, sample| {
+                    table.add(name, column, Unit::Nanoseconds, sample)
+                });
             }
         }
         for (name, _) in &entrants {
