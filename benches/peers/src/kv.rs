@@ -138,7 +138,10 @@ impl<K: KeyValue> Filled<K> {
             (0..keys).for_each(|number| store.set_for(&key(number), &VALUE, TTL));
             store
         });
-        Self { main: fill(keys), expiring }
+        let mut main: K = fill(keys);
+        let kept = (0..keys).filter(|number| main.get(&key(*number)) == Some(VALUE[0]));
+        assert_eq!(kept.count(), keys, "{} lost keys", K::NAME);
+        Self { main, expiring }
     }
 }
 

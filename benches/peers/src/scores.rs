@@ -85,6 +85,7 @@ fn round<S: Scores>(feed: &Feed, queries: &[Member], add: &mut dyn FnMut(&'stati
     feed.members.iter().for_each(|(member, score)| set.add(member, *score));
     add("add new", per_operation(start.elapsed(), count));
 
+    check(&mut set, feed);
     let most = queries.len();
     add(
         "incr score",
@@ -115,6 +116,26 @@ fn round<S: Scores>(feed: &Feed, queries: &[Member], add: &mut dyn FnMut(&'stati
     );
     add("pop min", time_within(BUDGET, count / 2, |_| set.pop_min()));
     black_box(&mut set);
+}
+
+/// That the answers are right: a fast wrong one would win.
+fn check<S: Scores>(set: &mut S, feed: &Feed) {
+    let mut sorted: Vec<(Member, f64)> = feed.members.clone();
+    sorted.sort_by(|left, right| left.1.total_cmp(&right.1));
+    for rank in [0, sorted.len() / 3, sorted.len() - 1] {
+        let (member, score) = sorted[rank];
+        assert_eq!(set.score(&member), Some(score), "{}: score", S::NAME);
+        assert_eq!(set.rank(&member), Some(rank), "{}: rank", S::NAME);
+    }
+    let middle = sorted[sorted.len() / 2].1;
+    assert_eq!(set.top(LIMIT), LIMIT, "{}: top", S::NAME);
+    assert_eq!(set.range(sorted.len() / 2, LIMIT), LIMIT, "{}: range", S::NAME);
+    assert_eq!(
+        set.range_by_score(middle, f64::INFINITY, LIMIT),
+        LIMIT,
+        "{}: range by score",
+        S::NAME
+    );
 }
 
 type Round = fn(&Feed, &[Member], &mut dyn FnMut(&'static str, f64));
