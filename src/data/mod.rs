@@ -1,0 +1,3 @@
+//! Pure structures: they know no keys, locks, clocks or wire formats.
+
+pub(crate) mod sorted_set;
