@@ -74,6 +74,7 @@ impl Index {
         index
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -154,6 +155,7 @@ impl Index {
     }
 
     /// Asserts the module's invariants.
+    #[cfg(test)]
     pub(super) fn check(&self) {
         let (mut len, mut slots) = (0, 0);
         for at in 0..self.buckets {
@@ -260,20 +262,22 @@ impl Default for Bucket {
 }
 
 impl Bucket {
+    /// Looks at all tags before it branches: branches that depend on where a tag is could not be
+    /// predicted, and would keep the processor from working ahead while memory is slow.
     #[inline]
     fn find(&self, tag: u8, member: &[u8]) -> Option<usize> {
-        let len = self.entries.len();
-        for (base, tags) in (0..len).step_by(8).zip(self.tags.chunks_exact(8)) {
-            let mut hits = equal_bytes(tags, tag);
-            while hits != 0 {
-                let at = base + hits.trailing_zeros() as usize / 8;
-                if self.entries.get(at).is_some_and(|entry| *entry.member == *member) {
-                    return Some(at);
-                }
-                hits &= hits - 1;
-            }
+        let mut hits = 0;
+        for (i, tags) in self.tags.chunks_exact(8).enumerate() {
+            hits |= equal_bytes(tags, tag) << (8 * i);
         }
-        (TAGS..len).find(|&at| *self.entries[at].member == *member)
+        while hits != 0 {
+            let at = hits.trailing_zeros() as usize;
+            if self.entries.get(at).is_some_and(|entry| *entry.member == *member) {
+                return Some(at);
+            }
+            hits &= hits - 1;
+        }
+        (TAGS..self.entries.len()).find(|&at| *self.entries[at].member == *member)
     }
 
     fn push(&mut self, tag: u8, entry: Entry) {
@@ -336,12 +340,15 @@ fn tag(hash: u64) -> u8 {
     (hash >> 56) as u8
 }
 
-/// Compares eight bytes with `byte` at once: the high bit of each that is equal is set.
+/// Compares eight bytes with `byte` at once: bit `i` of the answer says that `bytes[i]` is equal.
 #[inline]
 fn equal_bytes(bytes: &[u8], byte: u8) -> u64 {
     const LOW_SEVEN: u64 = u64::from_ne_bytes([0x7f; 8]);
+    /// Multiplied with a number whose bytes are 0 or 1, gathers those bytes in the top byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
     let bytes: [u8; 8] = bytes.try_into().expect("chunks are of eight bytes");
     let differences = u64::from_le_bytes(bytes) ^ u64::from_ne_bytes([byte; 8]);
     // Adding carries into the high bit of every byte with any of its low seven bits set.
-    !(((differences & LOW_SEVEN) + LOW_SEVEN) | differences | LOW_SEVEN)
+    let equal = !(((differences & LOW_SEVEN) + LOW_SEVEN) | differences | LOW_SEVEN);
+    (equal >> 7).wrapping_mul(GATHER) >> 56
 }

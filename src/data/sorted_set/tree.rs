@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! 1. Entries live in leaves only, in strictly ascending order; all leaves have the same depth.
-//! 2. An inner node holds, for each child, its first entry and its number of entries, exactly.
+//! 2. An inner node of `n` children holds the first entry of each but the first child, and for
+//!    each the number of entries up to its end; both exactly.
 //! 3. Every node has at least a quarter of the most it may hold, except the root and the nodes on
 //!    the right edge: those are never empty (an empty root leaf aside).
 //!
@@ -42,12 +43,13 @@ enum Node {
     Inner(Arc<Inner>),
 }
 
-/// The three lists run in parallel, one item a child: see the module's invariants.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Inner {
-    firsts: Vec<Entry>,
-    counts: Vec<usize>,
     children: Vec<Node>,
+    /// `ends[i]`: how many entries `children[..=i]` have.
+    ends: Vec<usize>,
+    /// `separators[i]`: the first entry of `children[i + 1]`.
+    separators: Vec<Entry>,
 }
 
 impl Tree {
@@ -79,7 +81,7 @@ impl Tree {
                 Node::Leaf(entries) => return rank + entries.partition_point(before),
                 Node::Inner(inner) => {
                     let at = inner.child_by(&before);
-                    rank += inner.counts[..at].iter().sum::<usize>();
+                    rank += inner.start(at);
                     node = &inner.children[at];
                 }
             }
@@ -146,6 +148,7 @@ impl Tree {
     }
 
     /// Asserts the module's invariants.
+    #[cfg(test)]
     pub(super) fn check(&self) {
         let mut last = None;
         self.root.check(true, &mut |entry| {
@@ -168,14 +171,14 @@ impl Node {
     fn len(&self) -> usize {
         match self {
             Self::Leaf(entries) => entries.len(),
-            Self::Inner(inner) => inner.counts.iter().sum(),
+            Self::Inner(inner) => inner.len(),
         }
     }
 
     fn first(&self) -> &Entry {
         match self {
             Self::Leaf(entries) => &entries[0],
-            Self::Inner(inner) => &inner.firsts[0],
+            Self::Inner(inner) => inner.children[0].first(),
         }
     }
 
@@ -249,6 +252,15 @@ impl Node {
         }
     }
 
+    #[cfg(test)]
+    fn depth(&self) -> usize {
+        match self {
+            Self::Leaf(_) => 0,
+            Self::Inner(inner) => 1 + inner.children[0].depth(),
+        }
+    }
+
+    #[cfg(test)]
     fn check<'a>(&'a self, on_edge: bool, each: &mut impl FnMut(&'a Entry)) {
         match self {
             Self::Leaf(entries) => {
@@ -262,39 +274,43 @@ impl Node {
 
 impl Inner {
     fn new(children: Vec<Node>) -> Self {
-        Self {
-            firsts: children.iter().map(|child| child.first().clone()).collect(),
-            counts: children.iter().map(Node::len).collect(),
-            children,
-        }
+        let separators = children[1..].iter().map(|child| child.first().clone()).collect();
+        let mut end = 0;
+        let ends = children.iter().map(|child| {
+            end += child.len();
+            end
+        });
+        Self { ends: ends.collect(), separators, children }
+    }
+
+    fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// How many entries there are before this child.
+    #[inline]
+    fn start(&self, at: usize) -> usize {
+        at.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
     /// The child in which a run of entries for which `before` holds ends.
     #[inline]
     fn child_by(&self, before: impl Fn(&Entry) -> bool) -> usize {
-        self.firsts.partition_point(before).saturating_sub(1)
+        self.separators.partition_point(before)
     }
 
     /// The child that holds the entry of this rank, and the entry's rank inside it.
     #[inline]
     fn child_at(&self, rank: usize) -> (usize, usize) {
-        let (mut at, mut rank) = (0, rank);
-        while rank >= self.counts[at] {
-            rank -= self.counts[at];
-            at += 1;
-        }
-        (at, rank)
+        let at = self.ends.partition_point(|&end| end <= rank);
+        (at, rank - self.start(at))
     }
 
     fn insert(&mut self, entry: Entry, on_edge: bool) -> Option<Inner> {
         let at = self.child_by(|first| first.is_before(entry.score, &entry.member));
-        if at == 0 && !self.firsts[0].is_before(entry.score, &entry.member) {
-            self.firsts[0] = entry.clone();
-        }
         let at_end = on_edge && at + 1 == self.children.len();
-        self.counts[at] += 1;
+        self.ends[at..].iter_mut().for_each(|end| *end += 1);
         let right = self.children[at].insert(entry, at_end)?;
-        self.counts[at] = self.children[at].len();
         self.insert_child(at + 1, right);
         let len = self.children.len();
         (len > FANOUT).then(|| self.split_off(if at_end { len - 1 } else { len / 2 }))
@@ -303,13 +319,17 @@ impl Inner {
     fn remove_in_leaf(&mut self, start: usize, most: usize, each: &mut impl FnMut(Entry)) -> usize {
         let (at, within) = self.child_at(start);
         let removed = self.children[at].remove_in_leaf(within, most, each);
-        self.counts[at] -= removed;
-        if self.counts[at] == 0 {
-            self.remove_child(at);
+        self.ends[at..].iter_mut().for_each(|end| *end -= removed);
+        if self.start(at) == self.ends[at] {
+            self.children.remove(at);
+            self.ends.remove(at);
+            if !self.separators.is_empty() {
+                self.separators.remove(at.saturating_sub(1));
+            }
             return removed;
         }
-        if within == 0 {
-            self.firsts[at] = self.children[at].first().clone();
+        if within == 0 && at > 0 {
+            self.separators[at - 1] = self.children[at].first().clone();
         }
         if self.children[at].is_meagre() && self.children.len() > 1 {
             self.level(at.saturating_sub(1));
@@ -319,57 +339,53 @@ impl Inner {
 
     /// Joins two neighbours, or shares evenly between them what they hold.
     fn level(&mut self, left: usize) {
-        let right = self.remove_child(left + 1);
-        let rest = self.children[left].absorb(right);
-        self.counts[left] = self.children[left].len();
-        if let Some(rest) = rest {
+        let right = self.children.remove(left + 1);
+        self.separators.remove(left);
+        self.ends.remove(left);
+        if let Some(rest) = self.children[left].absorb(right) {
             self.insert_child(left + 1, rest);
         }
     }
 
+    /// Adds a child, not the first, whose entries are counted already as its left sibling's.
     fn insert_child(&mut self, at: usize, child: Node) {
-        self.firsts.insert(at, child.first().clone());
-        self.counts.insert(at, child.len());
+        self.ends.insert(at - 1, self.ends[at - 1] - child.len());
+        self.separators.insert(at - 1, child.first().clone());
         self.children.insert(at, child);
     }
 
-    fn remove_child(&mut self, at: usize) -> Node {
-        self.firsts.remove(at);
-        self.counts.remove(at);
-        self.children.remove(at)
-    }
-
     fn split_off(&mut self, at: usize) -> Self {
-        Self {
-            firsts: self.firsts.split_off(at),
-            counts: self.counts.split_off(at),
-            children: self.children.split_off(at),
-        }
+        let children = self.children.split_off(at);
+        let separators = self.separators.split_off(at);
+        self.separators.pop();
+        let mut ends = self.ends.split_off(at);
+        ends.iter_mut().for_each(|end| *end -= self.len());
+        Self { children, ends, separators }
     }
 
     fn append(&mut self, mut right: Self) {
-        self.firsts.append(&mut right.firsts);
-        self.counts.append(&mut right.counts);
+        let len = self.len();
+        self.ends.extend(right.ends.iter().map(|end| len + end));
+        self.separators.push(right.children[0].first().clone());
+        self.separators.append(&mut right.separators);
         self.children.append(&mut right.children);
     }
 
+    #[cfg(test)]
     fn check<'a>(&'a self, on_edge: bool, each: &mut impl FnMut(&'a Entry)) {
         let len = self.children.len();
-        assert!(len > 0 && len <= FANOUT && self.firsts.len() == len && self.counts.len() == len);
-        let depth = |node: &Node| {
-            let (mut node, mut depth) = (node, 0);
-            while let Node::Inner(inner) = node {
-                (node, depth) = (&inner.children[0], depth + 1);
-            }
-            depth
-        };
+        assert!(len > 0 && len <= FANOUT);
+        assert!(self.ends.len() == len && self.separators.len() == len - 1);
         for (at, child) in self.children.iter().enumerate() {
             let on_edge = on_edge && at + 1 == len;
             assert!(child.len() > 0 && (on_edge || !child.is_meagre()));
-            assert_eq!(child.len(), self.counts[at]);
-            assert_eq!(child.first().member.as_ptr(), self.firsts[at].member.as_ptr());
-            assert_eq!(child.first().score, self.firsts[at].score);
-            assert_eq!(depth(child), depth(&self.children[0]));
+            assert_eq!(child.len(), self.ends[at] - self.start(at));
+            assert_eq!(child.depth(), self.children[0].depth());
+            if at > 0 {
+                let (first, separator) = (child.first(), &self.separators[at - 1]);
+                assert_eq!(first.member.as_ptr(), separator.member.as_ptr());
+                assert_eq!(first.score, separator.score);
+            }
             child.check(on_edge, each);
         }
     }
