@@ -3,21 +3,24 @@
 //! ```text
 //! buffer   names entry*
 //! names    count (len name)*             the field names of the first entry, which most entries share
-//! entry    flags [step] [seq] len body   step, seq: the id as a difference to the entry before
+//! entry    flags [ms] [seq] body         ms, seq: what to add to the id of the first entry
 //! body     (len value)*                  if the names are the block's
 //!          count (len name len value)*   otherwise
 //! ```
 //!
-//! All numbers are LEB128. An entry of the stream's usual fields costs its values, a length byte each, and two to four
-//! bytes. A removed entry keeps its bytes and gets a mark, until its block has no live entry left and goes as a whole.
+//! All numbers are LEB128. `starts` tells where each entry begins, so an entry of the stream's usual fields costs its
+//! values, a length byte each, and four to six bytes. A removed entry keeps its bytes and gets a mark, until its block
+//! has no live entry left and goes as a whole.
 //!
-//! Invariant: ids grow; `head` stands at the first live entry, so a block trimmed or consumed from the front is as
-//! quick to enter as a fresh one; `live` counts the entries without a mark, `total` all of them.
+//! Invariant: ids grow; `head` is the first live entry, so a block trimmed or consumed from the front is as quick to
+//! enter as a fresh one; `live` counts the entries without a mark.
 //!
-//! Cost: append O(bytes appended); finding an entry O(entries of the block), one or two nanoseconds each.
+//! Cost: append O(bytes appended); finding an id O(log entries); a run of entries is copied at once.
 //!
 //! Where a block ends decides what an approximate trim removes. So that it removes what Redis would, `node_bytes`
 //! follows the size this block would have as a node of Redis.
+
+use std::ops::Range;
 
 use super::entries::{Entry, Layout};
 use super::id::StreamId;
@@ -30,9 +33,9 @@ const MAX_BYTES: usize = 4096;
 const DELETED: u8 = 1;
 /// The body carries its own names.
 const OWN_NAMES: u8 = 2;
-/// No `step`: the milliseconds are those of the entry before.
+/// No `ms`: the milliseconds are those of the first entry.
 const SAME_MS: u8 = 4;
-/// No `seq`: it is the lowest that the step allows.
+/// No `seq`: it is that of the first entry if the milliseconds are, else 0.
 const LOWEST_SEQ: u8 = 8;
 
 /// The fields of an entry to be: name, value.
@@ -41,70 +44,61 @@ pub(crate) type FieldSlice<'a> = &'a [(&'a [u8], &'a [u8])];
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     data: Vec<u8>,
+    /// Where each entry begins, counted from the end of the names. Only a block of one entry can be long.
+    starts: Vec<u16>,
     /// The id of the first entry, live or not: the block's key.
     first: StreamId,
     /// The id of the last entry, live or not.
     last: StreamId,
-    head: Position,
-    live: u32,
-    total: u32,
+    names_len: usize,
     node_bytes: usize,
+    head: u32,
+    live: u32,
 }
 
-/// Where an entry starts, and the id before it, from which its own is told.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Position {
-    at: usize,
-    before: StreamId,
-}
-
-/// An entry as it lies in a block.
+/// What stands before the body of an entry.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
-    pub(super) id: StreamId,
-    at: usize,
+pub(super) struct Head {
     flags: u8,
-    body: usize,
-    end: usize,
+    pub(super) id: StreamId,
+    /// The bytes it takes.
+    pub(super) len: usize,
 }
 
 impl Block {
-    /// A block of one entry.
-    pub(super) fn new(id: StreamId, fields: FieldSlice<'_>) -> Self {
+    /// A block of one entry, with room for so many bytes and entries.
+    pub(super) fn new(id: StreamId, fields: FieldSlice<'_>, room: (usize, usize)) -> Self {
         let names: usize = fields.iter().map(|(name, _)| framed_len(name.len())).sum();
-        let mut data = Vec::with_capacity(10 + names + fields_len(fields));
+        let mut data = Vec::with_capacity(room.0.max(10 + names + fields_len(fields)));
         push_number(&mut data, fields.len() as u64);
         for (name, _) in fields {
             push_bytes(&mut data, name);
         }
-        let head = Position {
-            at: data.len(),
-            before: StreamId { ms: id.ms, seq: id.seq.wrapping_sub(1) },
+        let mut block = Block {
+            names_len: data.len(),
+            data,
+            starts: Vec::with_capacity(room.1),
+            first: id,
+            last: id,
+            node_bytes: node::empty_len(fields),
+            head: 0,
+            live: 0,
         };
-        let node_bytes = node::empty_len(fields);
-        let mut block =
-            Block { data, first: id, last: head.before, head, live: 0, total: 0, node_bytes };
         block.push(id, fields);
         block
     }
 
     pub(super) fn has_room(&self, fields: FieldSlice<'_>) -> bool {
-        (self.total as usize) < MAX_ENTRIES && self.node_bytes + fields_len(fields) < MAX_BYTES
+        self.starts.len() < MAX_ENTRIES && self.node_bytes + fields_len(fields) < MAX_BYTES
     }
 
-    /// Adds an entry. Its id is above the last one's.
+    /// Adds an entry. Its id is above the last one's, and there is room.
     pub(super) fn push(&mut self, id: StreamId, fields: FieldSlice<'_>) {
         let own_names = !self.shares_names(fields);
         self.node_bytes += node::entry_len(self.first, id, fields, own_names);
-        let at = self.data.len();
-        self.push_id(id);
-        let mut len: usize = fields.iter().map(|(_, value)| framed_len(value.len())).sum();
-        if own_names {
-            self.data[at] |= OWN_NAMES;
-            len += number_len(fields.len() as u64);
-            len += fields.iter().map(|(name, _)| framed_len(name.len())).sum::<usize>();
-        }
-        push_number(&mut self.data, len as u64);
+        let start = u16::try_from(self.data.len() - self.names_len);
+        self.starts.push(start.expect("a block with room is short"));
+        self.push_head(id, if own_names { OWN_NAMES } else { 0 });
         if own_names {
             push_fields(&mut self.data, fields.iter().copied());
         } else {
@@ -114,30 +108,29 @@ impl Block {
         }
         self.last = id;
         self.live += 1;
-        self.total += 1;
     }
 
-    fn push_id(&mut self, id: StreamId) {
-        let mut flags = 0;
+    fn push_head(&mut self, id: StreamId, mut flags: u8) {
+        let ms = id.ms - self.first.ms;
         let mut seq = id.seq;
-        if id.ms == self.last.ms {
+        if ms == 0 {
             flags |= SAME_MS;
-            seq = id.seq.wrapping_sub(self.last.seq).wrapping_sub(1);
+            seq -= self.first.seq;
         }
         if seq == 0 {
             flags |= LOWEST_SEQ;
         }
         self.data.push(flags);
-        if flags & SAME_MS == 0 {
-            push_number(&mut self.data, id.ms - self.last.ms);
+        if ms != 0 {
+            push_number(&mut self.data, ms);
         }
-        if flags & LOWEST_SEQ == 0 {
+        if seq != 0 {
             push_number(&mut self.data, seq);
         }
     }
 
     fn shares_names(&self, fields: FieldSlice<'_>) -> bool {
-        let mut reader = Reader { data: &self.data, at: 0 };
+        let mut reader = Reader::new(&self.data);
         reader.number() == fields.len() as u64
             && fields.iter().all(|(name, _)| reader.bytes() == *name)
     }
@@ -150,167 +143,201 @@ impl Block {
         self.last
     }
 
+    /// How many entries are not removed.
     pub(super) fn live(&self) -> usize {
         self.live as usize
     }
 
-    /// The heap bytes of the buffer.
+    /// The heap bytes of the buffers.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.data.capacity()
+        self.data.capacity() + self.starts.capacity() * size_of::<u16>()
+    }
+
+    /// The bytes and entries in use.
+    pub(super) fn room_used(&self) -> (usize, usize) {
+        (self.data.len(), self.starts.len())
     }
 
     /// Gives spare capacity back; for a block that will take no further entry.
     pub(super) fn seal(&mut self) {
         self.data.shrink_to_fit();
+        self.starts.shrink_to_fit();
     }
 
-    /// The live entries in order.
-    pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
-        self.walk().filter(|record| record.flags & DELETED == 0)
+    /// The places of the entries of these ids, removed ones among them.
+    pub(super) fn places(&self, start: StreamId, end: StreamId) -> Range<usize> {
+        let head = self.head as usize;
+        let from = if start <= self.first { head } else { self.place_of(start).max(head) };
+        let to = match end.next() {
+            Some(next) if end < self.last => self.place_of(next),
+            _ => self.starts.len(),
+        };
+        from..to.max(from)
     }
 
-    /// The live entry of this id.
-    pub(super) fn find(&self, id: StreamId) -> Option<Record> {
-        let record = self.walk().find(|record| record.id >= id)?;
-        (record.id == id && record.flags & DELETED == 0).then_some(record)
+    /// Narrows places to the first `limit` live entries.
+    pub(super) fn take_first(&self, places: Range<usize>, limit: usize) -> Range<usize> {
+        if places.len() <= limit {
+            return places;
+        }
+        let mut left = limit;
+        let end = places.clone().find(|&place| {
+            let done = left == 0;
+            left -= usize::from(!done && self.is_live(place));
+            done
+        });
+        places.start..end.unwrap_or(places.end)
     }
 
-    /// All entries from the head on, marked or not.
-    fn walk(&self) -> Walk<'_> {
-        Walk { reader: Reader { data: &self.data, at: self.head.at }, before: self.head.before }
+    /// Narrows places to the last `limit` live entries.
+    pub(super) fn take_last(&self, places: Range<usize>, limit: usize) -> Range<usize> {
+        if places.len() <= limit {
+            return places;
+        }
+        let mut left = limit;
+        let before = places.clone().rev().find(|&place| {
+            let done = left == 0;
+            left -= usize::from(!done && self.is_live(place));
+            done
+        });
+        before.map_or(places.start, |place| place + 1)..places.end
+    }
+
+    /// The first place whose id is not below this one.
+    fn place_of(&self, id: StreamId) -> usize {
+        let (mut low, mut high) = (self.head as usize, self.starts.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.head_at(middle).id < id {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// The place of the live entry of this id.
+    pub(super) fn find(&self, id: StreamId) -> Option<usize> {
+        let place = self.place_of(id);
+        let found =
+            place < self.starts.len() && self.head_at(place).id == id && self.is_live(place);
+        found.then_some(place)
     }
 
     /// Marks a live entry as removed.
-    pub(super) fn mark(&mut self, record: Record) {
-        self.data[record.at] |= DELETED;
+    pub(super) fn mark(&mut self, place: usize) {
+        let flags = self.names_len + usize::from(self.starts[place]);
+        self.data[flags] |= DELETED;
         self.live -= 1;
-        if record.at == self.head.at {
-            self.skip_marked_head();
+        while (self.head as usize) < self.starts.len() && !self.is_live(self.head as usize) {
+            self.head += 1;
         }
     }
 
     /// Marks the leading live entries for which `doomed` holds, and returns how many they were.
     pub(super) fn mark_while(&mut self, mut doomed: impl FnMut(StreamId) -> bool) -> usize {
         let before = self.live;
-        while let Some(record) = self.walk().next() {
-            if !doomed(record.id) {
-                break;
-            }
-            self.mark(record);
+        while self.live > 0 && doomed(self.head_at(self.head as usize).id) {
+            self.mark(self.head as usize);
         }
         (before - self.live) as usize
     }
 
-    fn skip_marked_head(&mut self) {
-        let mut walk = self.walk();
-        let mut head = walk.position();
-        while let Some(record) = walk.next() {
-            if record.flags & DELETED == 0 {
-                break;
-            }
-            head = walk.position();
-        }
-        self.head = head;
+    fn is_live(&self, place: usize) -> bool {
+        self.data[self.names_len + usize::from(self.starts[place])] & DELETED == 0
+    }
+
+    fn head_at(&self, place: usize) -> Head {
+        Head::read(&self.data[self.names_len + usize::from(self.starts[place])..], self.first)
     }
 
     /// The encoded names that most entries share.
     pub(super) fn names(&self) -> &[u8] {
-        let mut reader = Reader { data: &self.data, at: 0 };
-        for _ in 0..reader.number() {
-            reader.bytes();
-        }
-        &self.data[..reader.at]
+        &self.data[..self.names_len]
     }
 
-    pub(super) fn body(&self, record: &Record) -> &[u8] {
-        &self.data[record.body..record.end]
+    /// The encoded entries at these places.
+    pub(super) fn bytes_at(&self, places: &Range<usize>) -> &[u8] {
+        let start =
+            |place| self.starts.get(place).map(|&start| self.names_len + usize::from(start));
+        let end = start(places.end).unwrap_or(self.data.len());
+        &self.data[start(places.start).unwrap_or(end)..end]
     }
 
-    /// The live entries in order, readable in place.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> + '_ {
-        self.records().map(|record| self.entry(&record))
+    /// How far into [`bytes_at`](Self::bytes_at) each of these places begins.
+    pub(super) fn offsets_at(
+        &self,
+        places: &Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let starts = &self.starts[places.clone()];
+        let base = starts.first().copied().unwrap_or_default();
+        starts.iter().map(move |start| usize::from(start - base))
     }
 
-    pub(super) fn entry(&self, record: &Record) -> Entry<'_> {
-        let layout = match record.owns_names() {
+    /// The live entries at these places, readable in place.
+    pub(super) fn entries_at(
+        &self,
+        places: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = Entry<'_>> + '_ {
+        places.filter(|&place| self.is_live(place)).map(|place| self.entry_at(place))
+    }
+
+    pub(super) fn entry_at(&self, place: usize) -> Entry<'_> {
+        let bytes = self.bytes_at(&(place..place + 1));
+        let head = Head::read(bytes, self.first);
+        let layout = match head.has_own_names() {
             true => Layout::Own,
-            false => Layout::Shared { names: &self.data },
+            false => Layout::Shared { names: self.names() },
         };
-        Entry::new(record.id, layout, self.body(record))
+        Entry::new(head.id, layout, &bytes[head.len..])
+    }
+
+    /// All live entries in order.
+    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> + '_ {
+        self.entries_at(self.head as usize..self.starts.len())
     }
 
     /// Asserts the invariant.
     #[cfg(test)]
     pub(super) fn check(&self) {
-        let start = Position {
-            at: self.names().len(),
-            before: StreamId { ms: self.first.ms, seq: self.first.seq.wrapping_sub(1) },
-        };
-        let mut walk =
-            Walk { reader: Reader { data: &self.data, at: start.at }, before: start.before };
-        let (mut live, mut total, mut head, mut last) = (0, 0, start, None);
-        while let Some(record) = walk.next() {
-            assert!(last.is_none_or(|last| last < record.id), "ids grow");
-            if record.flags & DELETED == 0 {
-                live += 1;
-            } else if live == 0 {
-                head = walk.position();
-            }
-            assert!(total > 0 || record.id == self.first);
-            total += 1;
-            last = Some(record.id);
-            let fields = self
-                .entry(&record)
-                .fields()
-                .fold(0, |sum, (name, value)| sum + name.len() + value.len());
-            assert!(fields <= self.data.len());
+        let places = 0..self.starts.len();
+        assert!(!places.is_empty() && places.len() <= MAX_ENTRIES);
+        let ids: Vec<StreamId> = places.clone().map(|place| self.head_at(place).id).collect();
+        assert!(ids.is_sorted_by(|before, after| before < after), "ids grow");
+        assert_eq!((ids[0], ids[ids.len() - 1]), (self.first, self.last));
+        let live: Vec<usize> = places.clone().filter(|&place| self.is_live(place)).collect();
+        assert_eq!(live.len(), self.live(), "live counts the entries without a mark");
+        assert_eq!(live.first(), Some(&(self.head as usize)), "the head is the first live entry");
+        for place in places {
+            let entry = self.entry_at(place);
+            assert_eq!(entry.fields().len(), entry.fields().count());
         }
-        assert_eq!((live, total, last), (self.live, self.total, Some(self.last)));
-        assert!(self.live > 0 && self.total as usize <= MAX_ENTRIES);
-        assert_eq!(head, self.head, "the head stands at the first live entry");
     }
 }
 
-impl Record {
-    pub(super) fn owns_names(&self) -> bool {
-        self.flags & OWN_NAMES != 0
-    }
-}
-
-struct Walk<'a> {
-    reader: Reader<'a>,
-    before: StreamId,
-}
-
-impl Walk<'_> {
-    fn position(&self) -> Position {
-        Position { at: self.reader.at, before: self.before }
-    }
-}
-
-impl Iterator for Walk<'_> {
-    type Item = Record;
-
+impl Head {
+    /// Reads the beginning of an entry of the block that begins with `first`.
     #[inline]
-    fn next(&mut self) -> Option<Record> {
-        let reader = &mut self.reader;
-        let at = reader.at;
-        let flags = *reader.data.get(at)?;
-        reader.at += 1;
-        let mut id = StreamId::new(self.before.ms, 0);
+    pub(super) fn read(entry: &[u8], first: StreamId) -> Self {
+        let mut reader = Reader { data: entry, at: 1 };
+        let flags = entry[0];
+        let mut id = first;
         if flags & SAME_MS == 0 {
-            id.ms += reader.number();
-        } else {
-            id.seq = self.before.seq.wrapping_add(1);
+            id = StreamId::new(first.ms + reader.number(), 0);
         }
         if flags & LOWEST_SEQ == 0 {
-            id.seq = id.seq.wrapping_add(reader.number());
+            id.seq += reader.number();
         }
-        let len = reader.number() as usize;
-        let body = reader.at;
-        reader.at += len;
-        self.before = id;
-        Some(Record { id, at, flags, body, end: body + len })
+        Head { flags, id, len: reader.at }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.flags & DELETED == 0
+    }
+
+    pub(super) fn has_own_names(&self) -> bool {
+        self.flags & OWN_NAMES != 0
     }
 }
 

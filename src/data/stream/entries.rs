@@ -6,9 +6,20 @@
 //! Cost: O(1) to reach an entry; a field is decoded when it is asked for. Immutable once built: free to share.
 
 use std::fmt;
+use std::ops::Range;
 
-use super::block::{Block, Reader, Record, push_fields};
+use super::block::{Block, Head, Reader, push_fields};
 use super::id::StreamId;
+
+/// In which order a range is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// The lowest id first.
+    #[default]
+    Forward,
+    /// The highest id first.
+    Backward,
+}
 
 /// Entries read from a stream, in the order in which they were asked for.
 ///
@@ -105,24 +116,31 @@ impl Entries {
         self.data.reserve(bytes);
     }
 
-    /// Copies entries of one block, and returns how many they were.
+    /// Copies the live entries at these places of a block, and returns how many they were.
     pub(super) fn extend_from_block(
         &mut self,
         block: &Block,
-        records: impl Iterator<Item = Record>,
+        places: Range<usize>,
+        direction: Direction,
     ) -> usize {
+        if places.is_empty() {
+            return 0;
+        }
         let before = self.slots.len();
-        let mut shared = None;
-        for record in records {
-            let names = match record.owns_names() {
-                true => Names::InBody,
-                false => *shared.get_or_insert_with(|| {
-                    self.data.extend_from_slice(block.names());
-                    Names::At(self.data.len() - block.names().len())
-                }),
-            };
-            self.slots.push(Slot { id: record.id, body: self.data.len(), names });
-            self.data.extend_from_slice(block.body(&record));
+        let names = self.data.len();
+        self.data.extend_from_slice(block.names());
+        let base = self.data.len();
+        self.data.extend_from_slice(block.bytes_at(&places));
+        let data = &self.data;
+        let slot = |offset| {
+            let head = Head::read(&data[base + offset..], block.first());
+            let names = if head.has_own_names() { Names::InBody } else { Names::At(names) };
+            head.is_live().then(|| Slot { id: head.id, body: base + offset + head.len, names })
+        };
+        let offsets = block.offsets_at(&places);
+        match direction {
+            Direction::Forward => self.slots.extend(offsets.filter_map(slot)),
+            Direction::Backward => self.slots.extend(offsets.rev().filter_map(slot)),
         }
         self.slots.len() - before
     }

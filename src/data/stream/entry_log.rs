@@ -14,18 +14,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::block::{Block, FieldSlice, MAX_ENTRIES, fields_len};
-use super::entries::{Entries, Entry};
+use super::entries::{Direction, Entries, Entry};
 use super::id::StreamId;
-
-/// In which order a range is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
-    /// The lowest id first.
-    #[default]
-    Forward,
-    /// The highest id first.
-    Backward,
-}
 
 /// What a trim leaves in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +68,8 @@ pub(crate) enum SetIdError {
 
 /// A larger entry is refused, as in Redis.
 const LARGEST_ENTRY: usize = 1 << 30;
+/// A new block is given no more room than this for entries to come.
+const LARGEST_ROOM: usize = 8192;
 /// What a full block costs beside its buffer: its share of the map, and itself with its reference counts.
 const SEALED_BYTES: usize = 48 + size_of::<Block>() + 16;
 
@@ -122,7 +114,7 @@ impl EntryLog {
     }
 
     pub(super) fn last_entry(&self) -> Option<Entry<'_>> {
-        self.tail.as_ref()?.entries().last()
+        self.tail.as_ref()?.entries().next_back()
     }
 
     pub(super) fn append(
@@ -131,17 +123,15 @@ impl EntryLog {
         fields: FieldSlice<'_>,
     ) -> Result<(), AppendError> {
         self.check_append(id, fields)?;
-        if self.tail.as_ref().is_some_and(|tail| !tail.has_room(fields)) {
-            self.seal_tail();
-        }
         match &mut self.tail {
-            Some(tail) => {
+            Some(tail) if tail.has_room(fields) => {
                 let before = tail.heap_bytes();
                 tail.push(id, fields);
                 self.bytes += tail.heap_bytes() - before;
             }
-            None => {
-                let tail = self.tail.insert(Block::new(id, fields));
+            _ => {
+                let room = self.seal_tail();
+                let tail = self.tail.insert(Block::new(id, fields, room));
                 self.bytes += tail.heap_bytes();
             }
         }
@@ -170,13 +160,15 @@ impl EntryLog {
         Ok(())
     }
 
-    fn seal_tail(&mut self) {
-        if let Some(mut block) = self.tail.take() {
-            self.bytes -= block.heap_bytes();
-            block.seal();
-            self.bytes += block.heap_bytes() + SEALED_BYTES;
-            self.sealed.insert(block.first(), Arc::new(block));
-        }
+    /// Closes the tail, and returns the room that the next one is likely to take: as much as this one did.
+    fn seal_tail(&mut self) -> (usize, usize) {
+        let Some(mut block) = self.tail.take() else { return (0, 0) };
+        let (bytes, entries) = block.room_used();
+        self.bytes -= block.heap_bytes();
+        block.seal();
+        self.bytes += block.heap_bytes() + SEALED_BYTES;
+        self.sealed.insert(block.first(), Arc::new(block));
+        (bytes.min(LARGEST_ROOM), entries)
     }
 
     /// The id that an entry added at this time gets.
@@ -213,31 +205,21 @@ impl EntryLog {
             return entries;
         }
         self.reserve(&mut entries, if ids.start() == ids.end() { 1 } else { limit.unwrap_or(16) });
-        let blocks = self.blocks_within(ids.clone());
-        match direction {
-            Direction::Forward => {
-                for block in blocks {
-                    let records = block.records().skip_while(|record| record.id < *ids.start());
-                    let records = records.take_while(|record| record.id <= *ids.end());
-                    left -= entries.extend_from_block(block, records.take(left));
-                    if left == 0 {
-                        break;
-                    }
-                }
-            }
-            Direction::Backward => {
-                let mut records = Vec::new();
-                for block in blocks.rev() {
-                    records.clear();
-                    records.extend(block.records().filter(|record| ids.contains(&record.id)));
-                    left -=
-                        entries.extend_from_block(block, records.iter().rev().take(left).copied());
-                    if left == 0 {
-                        break;
-                    }
-                }
-            }
-        }
+        let (start, end) = ids.into_inner();
+        let mut copy = |block: &Block| {
+            let places = block.places(start, end);
+            let places = match direction {
+                Direction::Forward => block.take_first(places, left),
+                Direction::Backward => block.take_last(places, left),
+            };
+            left -= entries.extend_from_block(block, places, direction);
+            left > 0
+        };
+        let blocks = self.blocks_within(start..=end);
+        let _all = match direction {
+            Direction::Forward => blocks.into_iter().all(&mut copy),
+            Direction::Backward => blocks.rev().all(&mut copy),
+        };
         entries
     }
 
@@ -254,15 +236,12 @@ impl EntryLog {
         ids: RangeInclusive<StreamId>,
     ) -> impl Iterator<Item = Entry<'_>> + '_ {
         let (start, end) = ids.clone().into_inner();
-        self.blocks_within(ids)
-            .flat_map(Block::entries)
-            .skip_while(move |entry| entry.id() < start)
-            .take_while(move |entry| entry.id() <= end)
+        self.blocks_within(ids).flat_map(move |block| block.entries_at(block.places(start, end)))
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<Entry<'_>> {
         let block = self.block_of(id)?;
-        block.find(id).map(|record| block.entry(&record))
+        block.find(id).map(|place| block.entry_at(place))
     }
 
     pub(super) fn contains(&self, id: StreamId) -> bool {
@@ -309,7 +288,7 @@ impl EntryLog {
     /// Removes an entry, and remembers that one of its id was removed.
     pub(super) fn remove(&mut self, id: StreamId) -> bool {
         let Some(block) = self.block_of(id) else { return false };
-        let Some(record) = block.find(id) else { return false };
+        let Some(place) = block.find(id) else { return false };
         let key = block.first();
         if block.live() == 1 {
             self.drop_block(key);
@@ -318,9 +297,7 @@ impl EntryLog {
                 Some(block) => Arc::make_mut(block),
                 None => self.tail.as_mut().expect("the block is sealed or the tail"),
             };
-            let before = block.heap_bytes();
-            block.mark(record);
-            debug_assert_eq!(before, block.heap_bytes());
+            block.mark(place);
         }
         self.len -= 1;
         self.max_deleted_id = self.max_deleted_id.max(id);

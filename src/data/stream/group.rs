@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::entries::Entries;
-use super::entry_log::{Direction, EntryLog};
+use super::entries::{Direction, Entries};
+use super::entry_log::EntryLog;
 use super::id::StreamId;
 
 /// A pending entry's share of the map by id and of the set by consumer, whose nodes are two thirds full.

@@ -20,8 +20,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-pub use entries::{Entries, EntriesIter, Entry, Fields};
-pub use entry_log::{Direction, Precision, TrimBound};
+pub use entries::{Direction, Entries, EntriesIter, Entry, Fields};
+pub use entry_log::{Precision, TrimBound};
 pub use id::{ParseStreamIdError, StreamId};
 
 pub(crate) use block::FieldSlice;
