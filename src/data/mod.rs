@@ -1,0 +1,3 @@
+//! Pure structures: no keys, no locks, no clock, no RESP.
+
+pub(crate) mod glob;
