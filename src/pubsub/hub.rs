@@ -120,10 +120,9 @@ impl Hub {
             return 0;
         }
         let hash = self.hasher.hash_one(channel);
-        let route = Route { channel, hash, origin };
-        let mut fan_out = FanOut::default();
-        let (shard, patterns) = self.admit(&route);
-        fan_out.send(&route, &shard, patterns.as_deref(), payload);
+        let mut fan_out = FanOut { origin, ..FanOut::default() };
+        let (shard, patterns) = self.admit(channel, hash, origin);
+        fan_out.send(channel, find(&shard, hash, channel), patterns.as_deref(), payload);
         drop(patterns);
         drop(shard);
         fan_out.finish(self)
@@ -155,47 +154,21 @@ impl Hub {
     }
 }
 
-/// A message's way to its subscribers.
-struct Route<'a> {
-    channel: &'a [u8],
-    hash: u64,
-    origin: u64,
-}
-
-impl Route<'_> {
-    /// The subscribers that the message goes to: each with the pattern that it matched, if it was by pattern.
-    fn targets<'r>(
-        &'r self,
-        shard: &'r HashTable<Channel>,
-        patterns: Option<&'r Patterns>,
-    ) -> impl Iterator<Item = (&'r Arc<Subscriber>, Option<&'r Value>)> {
-        let by_name =
-            find(shard, self.hash, self.channel).map_or(&[][..], |channel| &channel.subscribers);
-        let matching = patterns
-            .into_iter()
-            .flatten()
-            .filter(|(_, pattern)| pattern.glob.matches(self.channel));
-        let by_pattern = matching.flat_map(|(name, pattern)| {
-            pattern.subscribers.iter().map(move |subscriber| (subscriber, Some(name)))
-        });
-        let all = by_name.iter().map(|subscriber| (subscriber, None)).chain(by_pattern);
-        all.filter(|(subscriber, _)| subscriber.id != self.origin)
-    }
-}
-
 /// The registries that a message is sent under.
 type Admitted<'a> = (MutexGuard<'a, HashTable<Channel>>, Option<RwLockReadGuard<'a, Patterns>>);
 
 impl Hub {
     /// Locks the registries, at a moment when every subscriber that makes its publishers wait has promised a place.
-    fn admit(&self, route: &Route<'_>) -> Admitted<'_> {
+    #[inline]
+    fn admit(&self, channel: &[u8], hash: u64, origin: u64) -> Admitted<'_> {
         loop {
-            let shard = self.shard(route.hash).lock();
+            let shard = self.shard(hash).lock();
             let patterns = (self.pattern_routes.load(Acquire) > 0).then(|| self.patterns.read());
             if self.blocking.load(Acquire) == 0 {
                 return (shard, patterns);
             }
-            let Err(full) = reserve_all(route.targets(&shard, patterns.as_deref())) else {
+            let targets = targets(channel, find(&shard, hash, channel), patterns.as_deref());
+            let Err(full) = reserve_all(targets.filter(|target| target.id != origin)) else {
                 return (shard, patterns);
             };
             drop(patterns);
@@ -210,14 +183,24 @@ impl Hub {
     }
 }
 
+/// The subscribers that a message goes to, once for each of its ways.
+fn targets<'a>(
+    channel: &'a [u8],
+    registered: Option<&'a Channel>,
+    patterns: Option<&'a Patterns>,
+) -> impl Iterator<Item = &'a Arc<Subscriber>> {
+    let by_name = registered.into_iter().flat_map(|channel| &channel.subscribers);
+    let matching =
+        patterns.into_iter().flat_map(BTreeMap::values).filter(|each| each.glob.matches(channel));
+    by_name.chain(matching.flat_map(|pattern| &pattern.subscribers))
+}
+
 /// Reserves a place with each blocking target, or with none: then returns one that is full.
 fn reserve_all<'a>(
-    targets: impl Iterator<Item = (&'a Arc<Subscriber>, Option<&'a Value>)>,
+    targets: impl Iterator<Item = &'a Arc<Subscriber>>,
 ) -> Result<(), Arc<Subscriber>> {
     let mut reserved: SmallVec<[&Arc<Subscriber>; 4]> = SmallVec::new();
-    for (subscriber, _) in
-        targets.filter(|(subscriber, _)| subscriber.queue.overflow() == Overflow::Block)
-    {
+    for subscriber in targets.filter(|target| target.queue.overflow() == Overflow::Block) {
         let again = reserved.iter().any(|earlier| earlier.id == subscriber.id);
         match subscriber.queue.reserve(again) {
             Admission::Reserved => reserved.push(subscriber),
@@ -234,40 +217,49 @@ fn reserve_all<'a>(
 /// The state of one publish: what it has done, and what it must do once the locks are released.
 #[derive(Default)]
 struct FanOut {
+    origin: u64,
     queued: usize,
     wakers: Wakers,
-    disconnected: SmallVec<[Arc<Subscriber>; 1]>,
+    disconnected: Vec<Arc<Subscriber>>,
 }
 
 impl FanOut {
     fn send(
         &mut self,
-        route: &Route<'_>,
-        shard: &HashTable<Channel>,
+        channel: &[u8],
+        registered: Option<&Channel>,
         patterns: Option<&Patterns>,
         payload: Value,
     ) {
-        let name = find(shard, route.hash, route.channel).map(|channel| &channel.name);
-        // One step behind, so that the last subscriber gets the payload itself.
-        let mut targets = route.targets(shard, patterns);
-        let Some(mut target) = targets.next() else { return };
-        for next in targets {
-            self.deliver(target, route.channel, name, payload.clone());
-            target = next;
+        let name = registered.map(|channel| &channel.name);
+        let by_name = registered.map_or(&[][..], |channel| &channel.subscribers);
+        let address = Address { channel, name, pattern: None };
+        if let Some(patterns) = patterns {
+            for subscriber in by_name {
+                self.deliver(subscriber, &address, payload.clone());
+            }
+            for (pattern, Pattern { glob, subscribers }) in patterns {
+                if glob.matches(channel) {
+                    let address = Address { channel, name, pattern: Some(pattern) };
+                    for subscriber in subscribers {
+                        self.deliver(subscriber, &address, payload.clone());
+                    }
+                }
+            }
+        } else if let Some((last, rest)) = by_name.split_last() {
+            for subscriber in rest {
+                self.deliver(subscriber, &address, payload.clone());
+            }
+            self.deliver(last, &address, payload);
         }
-        self.deliver(target, route.channel, name, payload);
     }
 
     #[inline]
-    fn deliver(
-        &mut self,
-        (subscriber, pattern): (&Arc<Subscriber>, Option<&Value>),
-        channel: &[u8],
-        name: Option<&Value>,
-        payload: Value,
-    ) {
-        let label = Address { channel, name, pattern };
-        match subscriber.queue.push(&label, payload, &mut self.wakers) {
+    fn deliver(&mut self, subscriber: &Arc<Subscriber>, address: &Address<'_>, payload: Value) {
+        if subscriber.id == self.origin {
+            return;
+        }
+        match subscriber.queue.push(address, payload, &mut self.wakers) {
             Pushed::Queued => self.queued += 1,
             Pushed::Disconnected => self.disconnected.push(Arc::clone(subscriber)),
             Pushed::Dropped | Pushed::Ended => {}
@@ -275,9 +267,10 @@ impl FanOut {
     }
 
     /// Called without a lock: wakers run other people's code.
-    fn finish(self, hub: &Hub) -> usize {
-        for subscriber in self.disconnected {
-            hub.detach(&subscriber);
+    #[inline]
+    fn finish(&mut self, hub: &Hub) -> usize {
+        for subscriber in &self.disconnected {
+            hub.detach(subscriber);
         }
         self.wakers.wake();
         self.queued

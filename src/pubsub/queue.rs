@@ -20,8 +20,6 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use smallvec::SmallVec;
-
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What a subscriber's queue does with a message when it is full.
@@ -76,13 +74,27 @@ pub(crate) trait LabelRef<L> {
     fn to_label(&self) -> L;
 }
 
-/// Tasks to wake, once no lock is held.
+/// Tasks to wake, once no lock is held. Waking one allocates nothing.
 #[derive(Default)]
-pub(crate) struct Wakers(SmallVec<[Waker; 2]>);
+pub(crate) struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
 
 impl Wakers {
-    pub(crate) fn wake(self) {
-        self.0.into_iter().for_each(Waker::wake);
+    fn add(&mut self, waker: Waker) {
+        match &self.first {
+            None => self.first = Some(waker),
+            Some(_) => self.more.push(waker),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn wake(&mut self) {
+        if let Some(first) = self.first.take() {
+            first.wake();
+            self.more.drain(..).for_each(Waker::wake);
+        }
     }
 }
 
@@ -151,6 +163,7 @@ impl<M: Item> Queue<M> {
         }
     }
 
+    #[inline]
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
     }
@@ -240,18 +253,21 @@ impl<M: Item> Queue<M> {
         wakers: &mut Wakers,
     ) {
         backlog.ended = Some(reason);
-        wakers.0.extend(backlog.waker.take());
+        if let Some(waker) = backlog.waker.take() {
+            wakers.add(waker);
+        }
         drop(backlog);
         self.arrival.notify_all();
         self.room.notify_all();
     }
 
+    #[inline]
     fn announce(&self, mut backlog: MutexGuard<'_, Backlog<M>>, wakers: &mut Wakers) {
         let sleepers = backlog.sleepers;
         let waker = backlog.waker.take();
         drop(backlog);
         if let Some(waker) = waker {
-            wakers.0.push(waker);
+            wakers.add(waker);
         }
         if sleepers > 0 {
             self.arrival.notify_one();
@@ -358,6 +374,7 @@ impl<M: Item> Batch<M> {
         Self { runs: VecDeque::new(), bodies: VecDeque::new() }
     }
 
+    #[inline]
     fn push(&mut self, label: &impl LabelRef<M::Label>, body: M::Body) {
         self.bodies.push_back(body);
         match self.runs.back_mut() {
@@ -366,6 +383,7 @@ impl<M: Item> Batch<M> {
         }
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<Result<M, RecvError>> {
         let label = match self.runs.front_mut()? {
             Run::Messages { label, len } if *len > 1 => {
