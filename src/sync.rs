@@ -1,8 +1,25 @@
-//! Locks and atomics, in one place so that a model checker can stand in for them.
+//! Locks, condition variables and atomics: the one place they come from, so that a model checker can take their place.
+//!
+//! A build with `RUSTFLAGS="--cfg shuttle"` replaces them by [shuttle](https://docs.rs/shuttle)'s, behind the same
+//! interface: `lock` and `read` return guards, a poisoned lock is not an error, `Condvar::wait` borrows its guard.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+#![allow(unused_imports, reason = "the whole choice is offered, whatever the features need of it")]
+
+#[cfg(shuttle)]
+mod model;
+
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
-pub(crate) use parking_lot::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+pub(crate) use atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+#[cfg(shuttle)]
+pub(crate) use model::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
+#[cfg(not(shuttle))]
+pub(crate) use parking_lot::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
+};
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic;
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::atomic;
