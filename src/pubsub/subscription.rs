@@ -26,6 +26,8 @@ pub struct Message {
 pub(crate) struct Label {
     pub(super) channel: Value,
     pub(super) pattern: Option<Value>,
+    /// The registrations of both: labels of the same registrations need no comparison of bytes.
+    pub(super) ids: (u64, u64),
 }
 
 impl Item for Message {
