@@ -320,8 +320,8 @@ impl Head {
     /// Reads the beginning of an entry of the block that begins with `first`.
     #[inline]
     pub(super) fn read(entry: &[u8], first: StreamId) -> Self {
-        let mut reader = Reader { data: entry, at: 1 };
-        let flags = entry[0];
+        let mut reader = Reader::new(entry);
+        let flags = reader.byte();
         let mut id = first;
         if flags & SAME_MS == 0 {
             id = StreamId::new(first.ms + reader.number(), 0);
@@ -329,7 +329,7 @@ impl Head {
         if flags & LOWEST_SEQ == 0 {
             id.seq += reader.number();
         }
-        Head { flags, id, len: reader.at }
+        Head { flags, id, len: entry.len() - reader.rest.len() }
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -341,44 +341,56 @@ impl Head {
     }
 }
 
-/// Reads what this file wrote.
+/// Reads what this file wrote, piece by piece.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
-    data: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Reader { data, at: 0 }
+        Reader { rest: data }
     }
 
     #[inline]
     pub(super) fn number(&mut self) -> u64 {
-        let byte = self.data[self.at];
-        self.at += 1;
-        if byte < 0x80 {
-            return u64::from(byte);
-        }
-        let mut number = u64::from(byte & 0x7f);
-        let mut shift = 7;
-        loop {
-            let byte = self.data[self.at];
-            self.at += 1;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return number;
-            }
-            shift += 7;
-        }
+        let number;
+        (number, self.rest) = match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => (u64::from(*byte), rest),
+            rest => long_number(rest),
+        };
+        number
     }
 
     #[inline]
     pub(super) fn bytes(&mut self) -> &'a [u8] {
         let len = self.number() as usize;
-        let bytes = &self.data[self.at..self.at + len];
-        self.at += len;
+        let (bytes, rest) = self.rest.split_at(len);
+        self.rest = rest;
         bytes
+    }
+
+    #[inline]
+    fn byte(&mut self) -> u8 {
+        let byte = self.rest[0];
+        self.rest = &self.rest[1..];
+        byte
+    }
+}
+
+/// Out of line, so that reading fields stays small enough to live in the registers of the caller's loop.
+#[inline(never)]
+fn long_number(mut rest: &[u8]) -> (u64, &[u8]) {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let byte = rest[0];
+        rest = &rest[1..];
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return (number, rest);
+        }
+        shift += 7;
     }
 }
 
