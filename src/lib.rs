@@ -12,8 +12,9 @@ mod value;
 
 mod data;
 
-mod keyspace;
 mod pubsub;
+
+mod keyspace;
 
 mod ops;
 

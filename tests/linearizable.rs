@@ -95,9 +95,7 @@ fn attempt(store: &Store, key: &str, call: Call) -> Result<Answer> {
         Call::SetIfAbsent(n) => Answer::Flag(kv.set_if_absent(key, n)?),
         Call::Increment(by) => Answer::Number(kv.increment(key, by)?),
         Call::Append(digit) => Answer::Length(kv.append(key, digit)?),
-        Call::Swap(n) => {
-            Answer::Text(kv.get_and_set(key, n)?.map(|value| value.to()).transpose()?)
-        }
+        Call::Swap(n) => Answer::Text(kv.get_and_set(key, n)?.map(|value| value.to()).transpose()?),
         Call::Take => Answer::Text(kv.get_and_delete(key)?.map(|value| value.to()).transpose()?),
         Call::Delete => Answer::Flag(store.keys().delete(key)?),
         Call::Batch(by) => {

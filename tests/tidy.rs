@@ -128,7 +128,9 @@ fn unsafe_code_lives_in_one_module() {
     let mut problems = Vec::new();
     for source in sources("src").iter().filter(|source| source.path != allowed) {
         for (line, number) in source.text.lines().zip(1..) {
-            if line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl")
+            if line.contains("unsafe {")
+                || line.contains("unsafe fn")
+                || line.contains("unsafe impl")
             {
                 problems.push(format!("{}:{number}: unsafe code", source.path.display()));
             }

@@ -3,7 +3,7 @@
 //! An operation names one of the accesses below. [`Read`] and [`Write`] are the fast paths: one
 //! key, one lock, everything on the stack. [`ReadMany`] and [`WriteMany`] lock what their
 //! [`Extent`] names, all before they see anything, so they are atomic. [`Walk`] visits shard
-//! after shard and is not.
+//! after shard and is not. [`Channels`] touches no key at all.
 //!
 //! The same operation also runs *within* shards that a batch or a transaction has [`Locked`].
 
@@ -15,6 +15,7 @@ use super::waiters::Waiter;
 use super::writer::Writer;
 use super::{After, Databases, Moment, SHARDS, Space, shard_index};
 use crate::error::{Error, Result};
+use crate::pubsub::Hub;
 use crate::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 use crate::value::Value;
 
@@ -55,6 +56,9 @@ pub(crate) struct ReadMany;
 pub(crate) struct WriteMany;
 /// Reads shard after shard; each at an instant of its own.
 pub(crate) struct Walk;
+
+/// Publishes and looks at channels; no key, no lock.
+pub(crate) struct Channels;
 
 /// What an operation on several keys needs to lock.
 pub(crate) enum Extent<'a> {
@@ -222,6 +226,53 @@ impl Access for Walk {
     ) -> Result<R> {
         let space = Space { databases: locked.moment.databases, database };
         run(Shards { space, moment: &locked.moment, locked: Some(locked) })
+    }
+}
+
+impl Access for Channels {
+    type Target<'a> = ();
+    type Scope<'s> = Broadcast<'s>;
+
+    fn enter<R>(
+        space: Space<'_>,
+        (): (),
+        _after: &mut After,
+        run: impl FnOnce(Broadcast<'_>) -> Result<R>,
+    ) -> Result<R> {
+        run(Broadcast { hub: &space.databases.hub, held_back: None })
+    }
+
+    fn demand(_space: Space<'_>, (): (), _demand: &mut Demand) {}
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        _database: u16,
+        (): (),
+        run: impl FnOnce(Broadcast<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let hub = &locked.moment.databases.hub;
+        run(Broadcast { hub, held_back: Some(&mut locked.after.rest().messages) })
+    }
+}
+
+/// The channels; within locks, messages are held back until the locks are released.
+pub(crate) struct Broadcast<'s> {
+    hub: &'s Hub,
+    held_back: Option<&'s mut Vec<(Value, Value)>>,
+}
+
+impl Broadcast<'_> {
+    pub(crate) fn hub(&self) -> &Hub {
+        self.hub
+    }
+
+    /// Publishes a message; answers how many get it.
+    pub(crate) fn publish(&mut self, channel: &[u8], payload: Value) -> usize {
+        let Some(held_back) = &mut self.held_back else {
+            return self.hub.publish(channel, payload);
+        };
+        held_back.push((Value::from(channel), payload));
+        self.hub.receivers(channel)
     }
 }
 
@@ -482,20 +533,18 @@ impl LockSet for Locked<'_> {
     }
 
     fn clear(&mut self, database: u16) {
-        let mut cleared = Vec::new();
-        let mut ready = Vec::new();
+        let mut after = After::default();
         for (_, shard) in self.shards_of_mut(database) {
             let interested = shard.interests.keys();
             for key in interested {
                 let existed = shard.iter().any(|block| block.key() == &*key);
                 if existed && shard.interests.changed(&key) {
-                    ready.push((database, key));
+                    after.note_ready(database, &key);
                 }
             }
-            cleared.push(shard.clear());
+            after.rest().cleared.push(shard.clear());
         }
-        self.after.cleared.extend(cleared);
-        self.after.ready.extend(ready);
+        self.after.join(after);
     }
 }
 

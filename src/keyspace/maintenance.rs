@@ -154,7 +154,7 @@ impl Databases {
                     for removed in &removed {
                         self.note_expired(database, removed, &mut after);
                         if shard.interests.changed(removed.key()) {
-                            after.ready.push((database, Value::from(removed.key())));
+                            after.note_ready(database, removed.key());
                         }
                     }
                     after.removed.extend(removed);
@@ -168,10 +168,10 @@ impl Databases {
 
     fn note_expired(&self, database: u16, removed: &Removed, after: &mut After) {
         if self.events.is_listening() {
-            after.has_events = true;
             let key = Value::from(removed.key());
             let value = removed.value();
-            self.events.push(Event { database, key, kind: EventKind::Expired, value });
+            let event = Event { database, key, kind: EventKind::Expired, value };
+            after.note_event(self, event);
         }
     }
 }

@@ -45,6 +45,7 @@ pub use object::Kind;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::pubsub::Hub;
 use crate::sync::{Arc, AtomicBool, AtomicI64, Mutex, OnceLock, Ordering, RwLock};
 use crate::value::Value;
 
@@ -63,6 +64,7 @@ pub(crate) struct Databases {
     spaces: Box<[OnceLock<Keyspace>]>,
     pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) events: EventSink,
+    pub(crate) hub: Arc<Hub>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
 }
@@ -75,6 +77,7 @@ impl Databases {
             spaces: (0..count).map(|_| OnceLock::new()).collect(),
             maintenance,
             events: EventSink::default(),
+            hub: Hub::new(),
             wall_offset: AtomicI64::new(0),
         }
     }
@@ -243,52 +246,80 @@ impl<'e> Moment<'e> {
 pub(crate) struct After {
     /// What left the keyspace: dropped here, since dropping may take long.
     removed: SmallVec<[Removed; 1]>,
+    /// The rest, which most operations have none of.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
     /// What emptied shards held: dropped here too.
     cleared: Vec<Shard>,
     /// Changed keys that somebody waits for.
     ready: Vec<(u16, Value)>,
+    /// What a batch publishes, as (channel, payload).
+    messages: Vec<(Value, Value)>,
     /// The earliest deadline that maintenance may not know of.
     wake_at: Option<u64>,
     has_events: bool,
 }
 
 impl After {
-    /// Serves waiters, publishes events, wakes maintenance and drops what was removed. No lock
-    /// of a shard may be held.
+    /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
+    /// removed. No lock of a shard may be held.
     #[inline]
     pub(crate) fn settle(mut self, databases: &Databases) {
-        if !self.ready.is_empty() {
-            self.serve_waiters(databases);
-        }
-        if self.has_events {
-            databases.events.drain();
-        }
-        if let Some(deadline) = self.wake_at {
-            databases.maintenance.wake_at(deadline);
+        if self.rest.is_some() {
+            self.settle_rest(databases);
         }
     }
 
     #[cold]
-    fn serve_waiters(&mut self, databases: &Databases) {
-        while !self.ready.is_empty() {
-            for (database, key) in std::mem::take(&mut self.ready) {
+    fn settle_rest(&mut self, databases: &Databases) {
+        while let Some(rest) = self.rest.take() {
+            for (database, key) in rest.ready {
                 waiters::serve(databases, database, &key, self);
+            }
+            if rest.has_events {
+                databases.events.drain();
+            }
+            for (channel, payload) in rest.messages {
+                databases.hub.publish(&channel, payload);
+            }
+            if let Some(deadline) = rest.wake_at {
+                databases.maintenance.wake_at(deadline);
             }
         }
     }
 
-    fn join(&mut self, other: After) {
-        self.removed.extend(other.removed);
-        self.cleared.extend(other.cleared);
-        self.ready.extend(other.ready);
-        self.has_events |= other.has_events;
-        self.wake_at = [self.wake_at, other.wake_at].into_iter().flatten().min();
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    fn note_ready(&mut self, database: u16, key: &[u8]) {
+        self.rest().ready.push((database, Value::from(key)));
+    }
+
+    fn note_event(&mut self, databases: &Databases, event: Event) {
+        self.rest().has_events = true;
+        databases.events.push(event);
     }
 
     #[inline]
     fn note_deadline(&mut self, databases: &Databases, deadline: u64) {
         if databases.maintenance.sleeps_beyond(deadline) {
-            self.wake_at = Some(self.wake_at.map_or(deadline, |at| at.min(deadline)));
+            let wake_at = &mut self.rest().wake_at;
+            *wake_at = Some(wake_at.map_or(deadline, |at| at.min(deadline)));
         }
+    }
+
+    fn join(&mut self, other: After) {
+        self.removed.extend(other.removed);
+        let Some(other) = other.rest else { return };
+        let rest = self.rest();
+        rest.cleared.extend(other.cleared);
+        rest.ready.extend(other.ready);
+        rest.messages.extend(other.messages);
+        rest.has_events |= other.has_events;
+        rest.wake_at = [rest.wake_at, other.wake_at].into_iter().flatten().min();
     }
 }

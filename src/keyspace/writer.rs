@@ -229,10 +229,9 @@ impl<'s> Writer<'s> {
 
     #[cold]
     fn push_event(&mut self, kind: EventKind, value: Option<Value>) {
-        self.after.has_events = true;
         let key = Value::from(self.key);
         let event = Event { database: self.database, key, kind, value };
-        self.moment.databases.events.push(event);
+        self.after.note_event(self.moment.databases, event);
     }
 
     /// Removes the entry if its deadline has passed; answers whether the key exists then.
@@ -267,7 +266,7 @@ impl<'s> Writer<'s> {
     #[inline]
     fn changed(&mut self) {
         if !self.shard.interests.is_empty() && self.shard.interests.changed(self.key) {
-            self.after.ready.push((self.database, Value::from(self.key)));
+            self.after.note_ready(self.database, self.key);
         }
     }
 }

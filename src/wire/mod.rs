@@ -11,6 +11,7 @@ pub(crate) mod encoder;
 pub(crate) mod frame;
 mod keys;
 mod protocol;
+mod pubsub;
 pub(crate) mod reply;
 mod request;
 mod strings;

@@ -4,7 +4,7 @@ use super::args::Args;
 use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::ops::{keys, strings};
+use crate::ops::{keys, pubsub, strings};
 
 /// One command, as Redis names it.
 pub(crate) struct Row {
@@ -72,6 +72,8 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(strings::Set, -3, WRITE | DENYOOM, ONE_KEY),
     row!("SETEX", super::strings::parse_set_seconds, 4, WRITE | DENYOOM, ONE_KEY),
     row!(strings::GetMany, -2, READONLY | FAST, ALL_KEYS),
+    // Publish and subscribe.
+    row!(pubsub::Publish, 3, FAST, NO_KEY),
     // Keys.
     row!(keys::Delete, -2, WRITE, ALL_KEYS),
 ];
