@@ -26,11 +26,10 @@ pub(crate) trait Access {
     /// What it sees when it runs.
     type Scope<'s>;
 
-    /// Locks, runs, and unlocks. What is left to do comes in `after`.
+    /// Locks, runs, unlocks, and does what follows from it.
     fn enter<R>(
         space: Space<'_>,
         target: Self::Target<'_>,
-        after: &mut After,
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R>;
 
@@ -91,7 +90,6 @@ impl Access for Read {
     fn enter<R>(
         space: Space<'_>,
         key: &[u8],
-        after: &mut After,
         run: impl FnOnce(View<'_>) -> Result<R>,
     ) -> Result<R> {
         let hash = space.databases.hash(key);
@@ -99,9 +97,11 @@ impl Access for Read {
         let Some(shard) = space.databases.slot(space.database, hash) else {
             return run(View::absent(&moment));
         };
-        let answer = run(View::find(&shard.read(), hash, key, &moment));
+        let shard = shard.read();
+        let answer = run(View::find(&shard, hash, key, &moment));
+        drop(shard);
         if moment.saw_expired.get() {
-            purge(space, key, after);
+            purge(space, key);
         }
         answer
     }
@@ -122,8 +122,8 @@ impl Access for Read {
 
 /// Removes an entry that a reader found expired.
 #[cold]
-fn purge(space: Space<'_>, key: &[u8], after: &mut After) {
-    let purged = Write::enter(space, key, after, |mut writer| {
+fn purge(space: Space<'_>, key: &[u8]) {
+    let purged = Write::enter(space, key, |mut writer| {
         writer.purge();
         Ok(())
     });
@@ -138,14 +138,24 @@ impl Access for Write {
     fn enter<R>(
         space: Space<'_>,
         key: &[u8],
-        after: &mut After,
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
         let Space { databases, database } = space;
         let hash = databases.hash(key);
         let moment = Moment::new(databases);
+        let mut after = After::default();
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
-        run(Writer { shard: &mut shard, database, hash, key, moment: &moment, after })
+        let answer = run(Writer {
+            shard: &mut shard,
+            database,
+            hash,
+            key,
+            moment: &moment,
+            after: &mut after,
+        });
+        drop(shard);
+        after.settle(databases);
+        answer
     }
 
     fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
@@ -171,14 +181,11 @@ macro_rules! access_many {
             fn enter<R>(
                 space: Space<'_>,
                 extent: Extent<'_>,
-                after: &mut After,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
-                let mut demand = Demand::default();
-                Self::demand(space, extent, &mut demand);
-                let mut locked = demand.lock(space.databases);
-                let answer = run($scope { locked: &mut locked, database: space.database });
-                locked.release(after);
+                let mut after = After::default();
+                let answer = Self::enter_unsettled(space, extent, &mut after, run);
+                after.settle(space.databases);
                 answer
             }
 
@@ -195,6 +202,23 @@ macro_rules! access_many {
                 run($scope { locked: &mut *locked, database })
             }
         }
+
+        impl $access {
+            /// Locks, runs and unlocks; what follows from it joins `after`.
+            pub(crate) fn enter_unsettled<R>(
+                space: Space<'_>,
+                extent: Extent<'_>,
+                after: &mut After,
+                run: impl FnOnce($scope<'_>) -> Result<R>,
+            ) -> Result<R> {
+                let mut demand = Demand::default();
+                Self::demand(space, extent, &mut demand);
+                let mut locked = demand.lock(space.databases);
+                let answer = run($scope { locked: &mut locked, database: space.database });
+                locked.release(after);
+                answer
+            }
+        }
     };
 }
 
@@ -205,12 +229,7 @@ impl Access for Walk {
     type Target<'a> = ();
     type Scope<'s> = Shards<'s>;
 
-    fn enter<R>(
-        space: Space<'_>,
-        (): (),
-        _after: &mut After,
-        run: impl FnOnce(Shards<'_>) -> Result<R>,
-    ) -> Result<R> {
+    fn enter<R>(space: Space<'_>, (): (), run: impl FnOnce(Shards<'_>) -> Result<R>) -> Result<R> {
         run(Shards { space, moment: &Moment::new(space.databases), locked: None })
     }
 
@@ -236,7 +255,6 @@ impl Access for Channels {
     fn enter<R>(
         space: Space<'_>,
         (): (),
-        _after: &mut After,
         run: impl FnOnce(Broadcast<'_>) -> Result<R>,
     ) -> Result<R> {
         run(Broadcast { hub: &space.databases.hub, held_back: None })

@@ -110,14 +110,14 @@ impl Databases {
     /// The shard with this index, if it has been used.
     #[inline]
     fn shard(&self, database: u16, index: usize) -> Option<&RwLock<Shard>> {
-        self.spaces[usize::from(database)].get()?.shards[index].get().map(|shard| &**shard)
+        self.spaces[usize::from(database)].get()?.shards[index].get().map(|slot| &slot.0)
     }
 
     /// All shards that have been used, database by database.
     pub(crate) fn shards(&self) -> impl Iterator<Item = (u16, &RwLock<Shard>)> {
         let used = self.spaces.iter().zip(0..).filter_map(|(space, n)| Some((space.get()?, n)));
         used.flat_map(|(space, n)| {
-            space.shards.iter().filter_map(move |shard| Some((n, &**shard.get()?)))
+            space.shards.iter().filter_map(move |shard| Some((n, &shard.get()?.0)))
         })
     }
 
@@ -142,9 +142,14 @@ pub(crate) fn shard_index(hash: u64) -> usize {
     (hash >> SHARD_SHIFT) as usize & (SHARDS - 1)
 }
 
+/// A shard and its lock, on cache lines of their own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Slot(RwLock<Shard>);
+
 /// One database.
 struct Keyspace {
-    shards: Box<[OnceLock<Box<RwLock<Shard>>>]>,
+    shards: Box<[OnceLock<Box<Slot>>]>,
     /// Held while a shard comes into being, and by whoever needs that none does.
     births: Mutex<()>,
 }
@@ -158,7 +163,7 @@ impl Keyspace {
     #[inline]
     fn shard(&self, index: usize) -> &RwLock<Shard> {
         match self.shards[index].get() {
-            Some(shard) => shard,
+            Some(slot) => &slot.0,
             None => self.give_birth(index),
         }
     }
@@ -166,7 +171,7 @@ impl Keyspace {
     #[cold]
     fn give_birth(&self, index: usize) -> &RwLock<Shard> {
         let _births = self.births.lock();
-        self.shards[index].get_or_init(Box::default)
+        &self.shards[index].get_or_init(Box::default).0
     }
 }
 

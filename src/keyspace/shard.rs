@@ -31,6 +31,7 @@ const SLOT_BYTES: usize = size_of::<Block>() + 1;
 const MAX_SPARE: usize = 1 << 20;
 
 #[derive(Default)]
+#[repr(C)] // The table first: a read then meets one cache line of the shard, its lock's.
 pub(crate) struct Shard {
     table: HashTable<Block>,
     objects: Slab<Object>,
