@@ -8,8 +8,9 @@
 #[cfg(shuttle)]
 mod model;
 
-pub(crate) use std::sync::{Arc, Weak};
+pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
+pub(crate) use atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 #[cfg(shuttle)]
 pub(crate) use model::{
     Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,

@@ -155,6 +155,14 @@ impl Hub {
         find(&shard, hash, channel).map_or(0, |channel| channel.subscribers.len())
     }
 
+    /// In how many queues a message to `channel` would be put now.
+    pub(crate) fn receivers(&self, channel: &[u8]) -> usize {
+        let hash = self.hasher.hash_one(channel);
+        let shard = self.shard(hash).lock();
+        let patterns = self.patterns.read();
+        targets(channel, find(&shard, hash, channel), Some(&patterns)).count()
+    }
+
     /// How many different patterns are subscribed to.
     pub(crate) fn pattern_count(&self) -> usize {
         self.patterns.read().len()
