@@ -96,7 +96,8 @@ fn lags_and_messages_add_up() {
 fn subscribers_see_one_order() {
     explore(|| {
         let hub = Hub::new();
-        let by_name = subscription(&hub, 1, Overflow::Block);
+        // Not blocking, since publishers that wait for room take turns anyway.
+        let by_name = subscription(&hub, 16, Overflow::DropOldest);
         by_name.subscribe("a");
         let by_pattern = subscription(&hub, 16, Overflow::DropOldest);
         by_pattern.psubscribe("*");
@@ -164,6 +165,26 @@ fn two_full_subscribers_do_not_stop_each_others_publishers() {
             .collect();
         let publishers = [publisher(&hub, "a", 0..2), publisher(&hub, "b", 2..4)];
         readers.into_iter().for_each(|each| assert_eq!(each.join().unwrap(), 4));
+        publishers.into_iter().for_each(|each| each.join().unwrap());
+    });
+}
+
+#[test]
+fn a_place_given_back_is_offered_to_those_who_wait() {
+    explore(|| {
+        let hub = Hub::new();
+        let [free, full] = [(); 2].map(|()| subscription(&hub, 1, Overflow::Block));
+        full.subscribe("full");
+        assert_eq!(publish(&hub, "full", 0), 1);
+        free.subscribe("free");
+        // In the order in which places are reserved.
+        free.subscribe("both");
+        full.subscribe("both");
+        let publishers = [publisher(&hub, "both", 1..2), publisher(&hub, "free", 2..3)];
+        // The publisher to both gives back its place with `free`, since `full` has none.
+        assert_eq!(number(&free.recv().unwrap()), 2);
+        assert_eq!(account(&full, 2), [0, 1]);
+        assert_eq!(number(&free.recv().unwrap()), 1);
         publishers.into_iter().for_each(|each| each.join().unwrap());
     });
 }

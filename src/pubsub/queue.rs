@@ -13,7 +13,8 @@
 //! **Complexity.** Every operation is O(1), and allocates only while the queue grows to its highest length so far.
 //!
 //! **Threads.** Any number of publishers and readers. Locks nest inbox, then backlog. A reader sleeps only when both
-//! are empty; whoever fills either wakes it. Wakers run arbitrary code, so they are handed to the caller ([`Wakers`])
+//! are empty, and every push wakes one more sleeper: so nobody sleeps while a message lies in the inbox, unless all who
+//! were woken for it are still on their way. Wakers run arbitrary code, so they are handed to the caller ([`Wakers`])
 //! to be woken outside every lock.
 
 use std::collections::VecDeque;
@@ -374,19 +375,8 @@ impl<M: Item> Queue<M> {
         std::mem::swap(&mut *inbox, &mut backlog.batch);
         self.arrived.store(false, Relaxed);
         let Some(read) = inbox.pop() else { return Err(backlog) };
-        // The rest of the batch is out of the publishers' sight, so the other readers must be told of it here.
-        let (rest, waker) = match inbox.is_empty() {
-            true => (false, None),
-            false => (backlog.sleepers > 0, backlog.waker.take()),
-        };
         drop((inbox, backlog));
         self.room.notify_all();
-        if rest {
-            self.arrival.notify_all();
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
         Ok(read)
     }
 }
@@ -400,10 +390,6 @@ impl<M: Item> Backlog<M> {
 impl<M: Item> Batch<M> {
     fn new() -> Self {
         Self { runs: VecDeque::new(), last: None, bodies: VecDeque::new() }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.last.is_none() && self.runs.is_empty()
     }
 
     #[inline]
