@@ -58,8 +58,6 @@ pub(crate) enum AppendError {
 pub(crate) enum SetIdError {
     #[error("the last id would be below the highest deleted id given with it")]
     BelowGivenDeleted,
-    #[error("the last id would be below the highest deleted id")]
-    BelowDeleted,
     #[error("the last id would be below that of an entry")]
     BelowEntry,
     #[error("fewer entries added than there are")]
@@ -393,9 +391,6 @@ impl EntryLog {
         if max_deleted_id.is_some_and(|deleted| last_id < deleted) {
             return Err(SetIdError::BelowGivenDeleted);
         }
-        if last_id < self.max_deleted_id {
-            return Err(SetIdError::BelowDeleted);
-        }
         if let Some(last) = self.last_entry() {
             if last_id < last.id() {
                 return Err(SetIdError::BelowEntry);
@@ -413,9 +408,15 @@ impl EntryLog {
         Ok(())
     }
 
-    /// Whether an entry between this id and the end was ever removed singly, so that counting by position would err.
+    /// Whether an entry at or above this id was removed singly while older ones remain, so that counting would err.
     pub(super) fn has_gap_from(&self, start: StreamId) -> bool {
-        self.len > 0 && self.max_deleted_id != StreamId::MIN && start <= self.max_deleted_id
+        start <= self.max_deleted_id && self.has_gap()
+    }
+
+    fn has_gap(&self) -> bool {
+        let first = self.first_entry().map(|entry| entry.id());
+        self.max_deleted_id != StreamId::MIN
+            && first.is_some_and(|first| first <= self.max_deleted_id)
     }
 
     /// How many entries had been added once the one of this id was; `None` if that cannot be told.
@@ -429,7 +430,7 @@ impl EntryLog {
         if id >= self.last_id {
             return (id == self.last_id).then_some(self.added);
         }
-        if self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= first {
+        if self.has_gap() {
             return None;
         }
         let before_first = self.added.saturating_sub(self.len as u64);

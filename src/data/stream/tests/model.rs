@@ -292,9 +292,9 @@ fn apply_to_group(mut group: GroupMut<'_>, model: &mut Model, name: u8, op: Grou
         GroupOp::Deliver { consumer, limit, acknowledge } => {
             let new: Vec<_> =
                 entries.iter().filter(|(id, _)| **id > model.last_delivered).take(limit).collect();
-            let seen = model.consumers.entry(vec![consumer]).or_default();
-            seen.0 = now;
             for (id, _) in &new {
+                let seen = model.consumers.entry(vec![consumer]).or_default();
+                seen.0 = now;
                 model.last_delivered = **id;
                 if acknowledge == Acknowledge::Later {
                     model.pending.insert(**id, (vec![consumer], now, 1));
