@@ -104,6 +104,9 @@ pub enum Error {
     /// The value given cannot be turned into bytes.
     #[error("the value cannot be encoded: {0}")]
     Encode(String),
+    /// A command with too few or too many arguments.
+    #[error("wrong number of arguments for {0}")]
+    Arity(&'static str),
     /// Bytes that are not a command or reply of the Redis protocol.
     #[error("protocol error: {0}")]
     Protocol(String),

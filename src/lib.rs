@@ -1,16 +1,37 @@
 //! Redis's data structures inside your own process.
+// The handles are generic over a sealed trait: where their operations run.
+#![allow(private_bounds, private_interfaces)]
 
+// Ranks, from low to high: a module imports only from those above it in this list.
 mod block;
-mod data;
+mod clock;
 mod error;
 mod number;
+mod sync;
 mod value;
 
-pub use data::stream::{
-    Deletion, Direction, Entries, EntriesIter, Entry, Fields, ParseStreamIdError, Precision,
-    References, StreamId, TrimBound,
-};
+mod data;
+
+mod pubsub;
+
+mod keyspace;
+
+mod ops;
+
+mod wire;
+
+mod engine;
+
+mod handles;
+
+mod store;
+
+pub use clock::{Clock, ManualClock};
 pub use error::{Error, Result};
+pub use handles::{Batch, Keys, Kv, Pending, Target, Transaction, Watch};
+pub use keyspace::{Event, EventKind, Kind};
+pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
+pub use store::{Builder, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};

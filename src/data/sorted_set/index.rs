@@ -1,0 +1,354 @@
+//! A hash table from member to score that grows one bucket at a time.
+//!
+//! Linear hashing: with `n` buckets, a member belongs to the bucket that the low bits of its hash
+//! name, or, where that bucket does not exist yet, to the one with the highest of those bits
+//! cleared. When the table is too full the next bucket in turn is split in two, so no insertion
+//! ever moves more than one bucket's entries: growth to any size stalls nobody.
+//!
+//! A bucket's head is one cache line: one byte of the hash for each entry, and where the entries
+//! are. A lookup reads that line, one entry, and the bytes of its member.
+//!
+//! # Invariants
+//!
+//! 1. Each entry is in the bucket that its member's hash names; no member is there twice.
+//! 2. `tags[i]` is the top byte of the hash of `entries[i]`, for as many as there are tags.
+//! 3. On average a bucket has at most `LOAD` entries and, if there are several, at least half of
+//!    `LOAD`.
+//! 4. `slots` is the sum of the capacities of the buckets' entry lists.
+//!
+//! # Sharing
+//!
+//! Segments of buckets are shared by clones and copied when one of them changes.
+
+use std::hash::{BuildHasher, Hasher};
+use std::mem;
+use std::sync::Arc;
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use super::{Entry, Score};
+
+/// The average number of entries in a bucket at which the table grows.
+const LOAD: usize = if cfg!(test) { 4 } else { 16 };
+/// Makes the head of a bucket 64 bytes. A bucket seldom has more entries; those do without.
+const TAGS: usize = if cfg!(test) { 8 } else { 40 };
+/// Buckets in a segment.
+const SEGMENT: usize = if cfg!(test) { 4 } else { 64 };
+/// Buckets in the first segment of a small table.
+const FIRST_SEGMENT: usize = if cfg!(test) { 1 } else { 8 };
+/// Entry lists grow by this many, so that they waste little.
+const STEP: usize = 4;
+
+#[derive(Clone)]
+pub(super) struct Index {
+    /// Seeded at run time, so that nobody can choose members that collide.
+    hasher: RandomState,
+    segments: Vec<Arc<[Bucket]>>,
+    buckets: usize,
+    len: usize,
+    slots: usize,
+}
+
+/// Where an entry is, until the next change of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    bucket: usize,
+    at: usize,
+}
+
+#[repr(align(64))]
+struct Bucket {
+    tags: [u8; TAGS],
+    entries: Vec<Entry>,
+}
+
+impl Index {
+    /// An empty table that takes `len` entries without a split.
+    pub(super) fn with_capacity(len: usize) -> Self {
+        let mut index =
+            Self { hasher: RandomState::new(), segments: Vec::new(), buckets: 0, len: 0, slots: 0 };
+        for _ in 0..len.div_ceil(LOAD).max(1) {
+            index.add_bucket();
+        }
+        index
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes taken from the heap, without the members' own.
+    pub(super) fn bytes(&self) -> usize {
+        let buckets: usize = match &self.segments[..] {
+            [first] => first.len(),
+            segments => segments.len() * SEGMENT,
+        };
+        size_of::<Self>()
+            + self.segments.capacity() * size_of::<Arc<[Bucket]>>()
+            + buckets * size_of::<Bucket>()
+            + self.slots * size_of::<Entry>()
+    }
+
+    #[inline]
+    pub(super) fn hash(&self, member: &[u8]) -> u64 {
+        hash(&self.hasher, member)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, hash: u64, member: &[u8]) -> Option<Place> {
+        let bucket = self.locate(hash);
+        let at = self.bucket(bucket).find(tag(hash), member)?;
+        Some(Place { bucket, at })
+    }
+
+    #[inline]
+    pub(super) fn score(&self, place: Place) -> Score {
+        self.bucket(place.bucket).entries[place.at].score
+    }
+
+    pub(super) fn set_score(&mut self, place: Place, score: Score) {
+        bucket_mut(&mut self.segments, place.bucket).entries[place.at].score = score;
+    }
+
+    /// Adds an entry whose member is not in the table.
+    pub(super) fn insert(&mut self, hash: u64, entry: Entry) {
+        self.edit(self.locate(hash), |bucket| bucket.push(tag(hash), entry));
+        self.len += 1;
+        if self.len > self.buckets * LOAD {
+            self.split_bucket();
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: Place) -> Entry {
+        let hasher = self.hasher.clone();
+        let entry = self.edit(place.bucket, |bucket| bucket.remove(place.at, &hasher));
+        self.len -= 1;
+        if self.buckets > 1 && self.len < self.buckets * LOAD / 2 {
+            self.join_bucket();
+        }
+        entry
+    }
+
+    /// Visits whole buckets in the order of the reversed hash, from `cursor` on, until it has
+    /// visited `count` entries; returns the cursor to go on from, or 0 after the last bucket.
+    ///
+    /// A bucket is a range of reversed hashes. Splitting cuts the range in two and joining undoes
+    /// that, so a cursor parts what has been visited from what has not at any later size too.
+    pub(super) fn scan(&self, cursor: u64, count: usize, mut each: impl FnMut(&Entry)) -> u64 {
+        let (mut cursor, mut visited) = (cursor, 0);
+        loop {
+            let bucket = self.locate(cursor.reverse_bits());
+            let entries = &self.bucket(bucket).entries;
+            entries.iter().for_each(&mut each);
+            visited += entries.len();
+            let width = match self.depth(bucket) {
+                0 => return 0,
+                depth => 1 << (u64::BITS - depth),
+            };
+            cursor = (cursor & !(width - 1)).wrapping_add(width);
+            if cursor == 0 || visited >= count {
+                return cursor;
+            }
+        }
+    }
+
+    /// Asserts the module's invariants.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        let (mut len, mut slots) = (0, 0);
+        for at in 0..self.buckets {
+            let bucket = self.bucket(at);
+            for (i, entry) in bucket.entries.iter().enumerate() {
+                let hash = self.hash(&entry.member);
+                assert_eq!(self.locate(hash), at);
+                assert!(i >= TAGS || bucket.tags[i] == tag(hash));
+                assert_eq!(bucket.find(tag(hash), &entry.member), Some(i));
+            }
+            len += bucket.entries.len();
+            slots += bucket.entries.capacity();
+        }
+        assert_eq!((len, slots), (self.len, self.slots));
+        assert!(self.len <= self.buckets * LOAD);
+        assert!(self.buckets == 1 || self.len >= self.buckets * LOAD / 2);
+        assert_eq!(self.segments.len(), self.buckets.div_ceil(SEGMENT));
+    }
+
+    /// The bucket of a hash: invariant 1.
+    #[inline]
+    fn locate(&self, hash: u64) -> usize {
+        let high = self.buckets.next_power_of_two();
+        let at = hash as usize & (high - 1);
+        if at < self.buckets { at } else { at & (high / 2 - 1) }
+    }
+
+    /// How many low bits of a hash this bucket's entries have in common.
+    fn depth(&self, bucket: usize) -> u32 {
+        let high = self.buckets.next_power_of_two();
+        let unsplit = bucket < high / 2 && bucket + high / 2 >= self.buckets;
+        high.trailing_zeros() - u32::from(unsplit)
+    }
+
+    #[inline]
+    fn bucket(&self, at: usize) -> &Bucket {
+        &self.segments[at / SEGMENT][at % SEGMENT]
+    }
+
+    /// Changes a bucket and keeps the account of slots.
+    fn edit<R>(&mut self, at: usize, change: impl FnOnce(&mut Bucket) -> R) -> R {
+        let bucket = bucket_mut(&mut self.segments, at);
+        let before = bucket.entries.capacity();
+        let result = change(bucket);
+        self.slots = self.slots + bucket.entries.capacity() - before;
+        result
+    }
+
+    /// Adds a bucket and moves into it what belongs there, all from one other.
+    fn split_bucket(&mut self) {
+        let added = self.buckets;
+        self.add_bucket();
+        let high_bit = self.buckets.next_power_of_two() / 2;
+        let hasher = self.hasher.clone();
+        let moved = self.edit(added - high_bit, |bucket| bucket.split(&hasher, high_bit as u64));
+        self.edit(added, |bucket| *bucket = moved);
+    }
+
+    /// Undoes the last split.
+    fn join_bucket(&mut self) {
+        let last = self.buckets - 1;
+        let high_bit = self.buckets.next_power_of_two() / 2;
+        let entries = self.edit(last, |bucket| mem::take(&mut bucket.entries));
+        self.buckets = last;
+        if last.is_multiple_of(SEGMENT) {
+            self.segments.pop();
+        }
+        let hasher = self.hasher.clone();
+        self.edit(last - high_bit, |bucket| {
+            for entry in entries {
+                bucket.push(tag(hash(&hasher, &entry.member)), entry);
+            }
+        });
+    }
+
+    /// Adds an empty bucket. The first segment starts small and doubles; later ones are whole.
+    fn add_bucket(&mut self) {
+        let (segment, at) = (self.buckets / SEGMENT, self.buckets % SEGMENT);
+        if segment == self.segments.len() {
+            let size = if segment == 0 { FIRST_SEGMENT } else { SEGMENT };
+            self.segments.push(vec![Bucket::default(); size].into());
+        } else if at == self.segments[segment].len() {
+            let buckets = Arc::make_mut(&mut self.segments[segment]).iter_mut().map(mem::take);
+            let added = (0..at).map(|_| Bucket::default());
+            self.segments[segment] = buckets.chain(added).collect();
+        }
+        self.buckets += 1;
+    }
+}
+
+/// Keeps the capacity, so that a copied bucket leaves invariant 4 as it is.
+impl Clone for Bucket {
+    fn clone(&self) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.capacity());
+        entries.extend_from_slice(&self.entries);
+        Self { tags: self.tags, entries }
+    }
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self { tags: [0; TAGS], entries: Vec::new() }
+    }
+}
+
+impl Bucket {
+    /// Looks at all tags before it branches: branches that depend on where a tag is could not be
+    /// predicted, and would keep the processor from working ahead while memory is slow.
+    #[inline]
+    fn find(&self, tag: u8, member: &[u8]) -> Option<usize> {
+        let mut hits = 0;
+        for (i, tags) in self.tags.chunks_exact(8).enumerate() {
+            hits |= equal_bytes(tags, tag) << (8 * i);
+        }
+        while hits != 0 {
+            let at = hits.trailing_zeros() as usize;
+            if self.entries.get(at).is_some_and(|entry| *entry.member == *member) {
+                return Some(at);
+            }
+            hits &= hits - 1;
+        }
+        (TAGS..self.entries.len()).find(|&at| *self.entries[at].member == *member)
+    }
+
+    fn push(&mut self, tag: u8, entry: Entry) {
+        let at = self.entries.len();
+        if at == self.entries.capacity() {
+            self.entries.reserve_exact(STEP);
+        }
+        self.entries.push(entry);
+        if let Some(slot) = self.tags.get_mut(at) {
+            *slot = tag;
+        }
+    }
+
+    fn remove(&mut self, at: usize, hasher: &RandomState) -> Entry {
+        let entry = self.entries.swap_remove(at);
+        let last = self.entries.len();
+        if last < TAGS {
+            self.tags[at] = self.tags[last];
+        } else if at < TAGS {
+            self.tags[at] = tag(hash(hasher, &self.entries[at].member));
+        }
+        if self.entries.capacity() > last + 3 * STEP {
+            self.entries.shrink_to(last + STEP);
+        }
+        entry
+    }
+
+    /// Takes out the entries whose hash has this bit set.
+    fn split(&mut self, hasher: &RandomState, bit: u64) -> Self {
+        let entries = mem::take(&mut self.entries);
+        // A loop of its own, so that the cache misses on the members overlap.
+        let hashes: SmallVec<[u64; 64]> =
+            entries.iter().map(|entry| hash(hasher, &entry.member)).collect();
+        let moving = hashes.iter().filter(|&hash| hash & bit != 0).count();
+        let mut moved = Self::default();
+        moved.entries.reserve_exact(moving + STEP / 2);
+        self.entries.reserve_exact(entries.len() - moving + STEP / 2);
+        for (entry, hash) in entries.into_iter().zip(hashes) {
+            let bucket = if hash & bit == 0 { &mut *self } else { &mut moved };
+            bucket.push(tag(hash), entry);
+        }
+        moved
+    }
+}
+
+fn bucket_mut(segments: &mut [Arc<[Bucket]>], at: usize) -> &mut Bucket {
+    &mut Arc::make_mut(&mut segments[at / SEGMENT])[at % SEGMENT]
+}
+
+#[inline]
+fn hash(hasher: &RandomState, member: &[u8]) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write(member);
+    state.finish()
+}
+
+/// The byte of a hash that a bucket keeps: from the end that does not choose the bucket.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8
+}
+
+/// Compares eight bytes with `byte` at once: bit `i` of the answer says that `bytes[i]` is equal.
+#[inline]
+fn equal_bytes(bytes: &[u8], byte: u8) -> u64 {
+    const LOW_SEVEN: u64 = u64::from_ne_bytes([0x7f; 8]);
+    /// Multiplied with a number whose bytes are 0 or 1, gathers those bytes in the top byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let bytes: [u8; 8] = bytes.try_into().expect("chunks are of eight bytes");
+    let differences = u64::from_le_bytes(bytes) ^ u64::from_ne_bytes([byte; 8]);
+    // Adding carries into the high bit of every byte with any of its low seven bits set.
+    let equal = !(((differences & LOW_SEVEN) + LOW_SEVEN) | differences | LOW_SEVEN);
+    (equal >> 7).wrapping_mul(GATHER) >> 56
+}
