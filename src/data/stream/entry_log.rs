@@ -1,10 +1,11 @@
 //! The entries of a stream and the counters about them: everything but its consumer groups.
 //!
-//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry; only the last one, the tail, may
-//! take further entries, and the others lie under their last id, so that whatever holds an id is the first one from it on. No id is above `last_id`; `len` and `bytes` are the sums over the blocks.
+//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry. Only the last one, the tail, may
+//! take further entries. The others lie under their last id: what holds an id is the first block from it on. No id is
+//! above `last_id`; `len` and `bytes` are the sums over the blocks.
 //!
-//! Cost: append O(bytes appended); reaching an id O(log blocks) and a walk through one block; removing an entry the
-//! same; trimming O(blocks dropped) and a walk through one block.
+//! Cost: append O(bytes appended); reaching or removing an entry O(log entries); a read adds O(bytes copied), a trim
+//! O(blocks dropped) and the entries marked in one block.
 //!
 //! Full blocks are shared between clones, so that cloning a stream costs a reference count per block; whoever removes
 //! an entry first copies its block.
