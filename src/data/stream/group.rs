@@ -1,7 +1,8 @@
 //! Consumer groups: who was given which entry, and has not acknowledged it yet.
 //!
 //! Invariant: an id is in the group's pending list exactly if it is in that of one consumer, the one its delivery
-//! names. Pending entries may be missing from the stream. Consumers and groups are iterated in the order of their names.
+//! names. Pending entries may be missing from the stream. Consumers and groups are iterated in the order of their
+//! names.
 //!
 //! Cost: O(log pending) for every entry delivered, acknowledged or claimed, plus reading it. The heap account is O(1).
 //!
