@@ -32,7 +32,6 @@ impl<'t, T: Submit> Keys<'t, T> {
     #[doc(alias = "DEL")]
     #[doc(alias = "UNLINK")]
     pub fn delete(&self, key: impl AsRef<[u8]>) -> T::Answer<bool> {
-        let keys = Cow::Borrowed(&[key.as_ref()][..]);
-        self.target.submit(&Delete { keys }, |removed| Ok(removed > 0))
+        self.target.submit(&Delete { key: key.as_ref() }, Ok)
     }
 }
