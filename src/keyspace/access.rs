@@ -196,9 +196,10 @@ macro_rules! access_many {
             fn within<R>(
                 locked: &mut Locked<'_>,
                 database: u16,
-                _extent: Extent<'_>,
+                extent: Extent<'_>,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
+                locked.covers(database, &extent)?;
                 run($scope { locked: &mut *locked, database })
             }
         }
@@ -243,6 +244,7 @@ impl Access for Walk {
         (): (),
         run: impl FnOnce(Shards<'_>) -> Result<R>,
     ) -> Result<R> {
+        locked.covers(database, &Extent::Database)?;
         let space = Space { databases: locked.moment.databases, database };
         run(Shards { space, moment: &locked.moment, locked: Some(locked) })
     }
@@ -409,8 +411,11 @@ impl Demand {
         match extent {
             Extent::Keys(places) => {
                 for Place { database, key } in places {
-                    let space = space.in_database(database.unwrap_or(space.database));
-                    self.key(space, key, writes);
+                    let database = database.unwrap_or(space.database);
+                    // The operation itself refuses a database that does not exist.
+                    if database < space.databases.count() {
+                        self.key(space.in_database(database), key, writes);
+                    }
                 }
             }
             Extent::Database => self.whole.push((space.database, writes)),
@@ -509,6 +514,18 @@ impl Locked<'_> {
         after.join(own);
     }
 
+    /// An error if whole databases are needed that are not locked. Keys are looked for when
+    /// they are used.
+    fn covers(&self, database: u16, extent: &Extent<'_>) -> Result<()> {
+        let needed = match extent {
+            Extent::Keys(_) => 0..0,
+            Extent::Database => database..database + 1,
+            Extent::Everything => 0..self.moment.databases.count(),
+        };
+        let is_whole = |database: u16| self.whole.contains(&database);
+        if needed.into_iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+    }
+
     fn shard(&self, place: u32) -> Option<&Shard> {
         let index = self.guards.binary_search_by_key(&place, |(place, _)| *place).ok()?;
         Some(self.guards[index].1.shard())
@@ -552,10 +569,11 @@ impl LockSet for Locked<'_> {
 
     fn clear(&mut self, database: u16) {
         let mut after = After::default();
+        let hasher = self.moment.databases.hasher();
         for (_, shard) in self.shards_of_mut(database) {
             let interested = shard.interests.keys();
             for key in interested {
-                let existed = shard.iter().any(|block| block.key() == &*key);
+                let existed = shard.find(hasher.hash_one(&*key), &key).is_some();
                 if existed && shard.interests.changed(&key) {
                     after.note_ready(database, &key);
                 }

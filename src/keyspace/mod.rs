@@ -225,14 +225,13 @@ impl<'e> Moment<'e> {
     pub(crate) fn deadline_in(&self, millis: i64) -> Result<u64> {
         // Redis keeps deadlines as signed milliseconds of Unix time.
         let deadline = (self.unix() as i64).checked_add(millis).ok_or(Error::InvalidExpire)?;
-        self.deadline_at(deadline)
+        Ok(self.deadline_at(deadline))
     }
 
     /// The deadline at a Unix time in milliseconds; a time before the store's beginning is as
     /// good as any other in the past.
-    pub(crate) fn deadline_at(&self, unix_millis: i64) -> Result<u64> {
-        let deadline = unix_millis.checked_sub(self.databases.wall_offset());
-        deadline.map(|deadline| deadline.max(1) as u64).ok_or(Error::InvalidExpire)
+    pub(crate) fn deadline_at(&self, unix_millis: i64) -> u64 {
+        unix_millis.saturating_sub(self.databases.wall_offset()).max(1) as u64
     }
 
     /// The Unix time in milliseconds of a deadline.
@@ -240,8 +239,9 @@ impl<'e> Moment<'e> {
         (deadline as i64).saturating_add(self.databases.wall_offset())
     }
 
+    /// Whether a deadline is due.
     #[inline]
-    fn has_passed(&self, deadline: u64) -> bool {
+    pub(crate) fn has_passed(&self, deadline: u64) -> bool {
         deadline <= self.now()
     }
 }

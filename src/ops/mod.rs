@@ -7,8 +7,10 @@
 //!
 //! An operation that answers `Err` has changed nothing.
 
+pub(crate) mod counters;
 pub(crate) mod keys;
 pub(crate) mod pubsub;
+pub(crate) mod scan;
 pub(crate) mod strings;
 
 use crate::error::Result;
