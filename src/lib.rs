@@ -30,7 +30,9 @@ pub use clock::{Clock, ManualClock};
 pub use error::{Error, Result};
 pub use handles::{Batch, Keys, Kv, Pending, Target, Transaction, Watch};
 pub use keyspace::{Event, EventKind, Kind};
-pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
+pub use pubsub::{
+    Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
+};
 pub use store::{Builder, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
