@@ -7,7 +7,8 @@
 //! **Complexity.** Publish: O(listeners), one atomic load without any.
 //!
 //! **Threads.** As the hub: a publisher that must wait for room ([`Overflow::Block`]) holds no lock meanwhile, and
-//! wakers run outside all locks. Filters run under the feed's lock: they must not come back to it.
+//! wakers run outside all locks. Filters run under the feed's lock, more than once a message: they are
+//! pure functions of it.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{Acquire, Release};
