@@ -48,14 +48,15 @@ pub(crate) fn start<F: BlockingFamily>(
     let mut after = After::default();
     let keys = keys_of(operation.target());
     let mut blocked = None;
-    let outcome = WriteMany::enter(space, operation.target(), &mut after, |mut writers| {
-        let found = operation.run(writers.reborrow())?;
-        if found.is_none() {
-            let call = blocked.insert(Blocked::new(databases, database, &keys, operation));
-            writers.wait(&keys, &call.waiter)?;
-        }
-        Ok(found)
-    });
+    let outcome =
+        WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
+            let found = operation.run(writers.reborrow())?;
+            if found.is_none() {
+                let call = blocked.insert(Blocked::new(databases, database, &keys, operation));
+                writers.wait(&keys, &call.waiter)?;
+            }
+            Ok(found)
+        });
     after.settle(databases);
     match (outcome, blocked) {
         (Ok(None), Some(blocked)) => Started::Blocked(blocked),
@@ -144,15 +145,13 @@ impl<F: BlockingFamily> Drop for Blocked<F> {
         self.waiter.leave(&self.databases);
         let Some(Ok(found)) = self.take() else { return };
         let space = Space { databases: &self.databases, database: self.database };
-        let mut after = After::default();
         // A key that has become something else in between cannot take the element back.
         let _ = self.operation.with(|operation| {
             let operation = F::blocking(operation);
-            WriteMany::enter(space, operation.target(), &mut after, |writers| {
+            WriteMany::enter(space, operation.target(), |writers| {
                 operation.give_back(found, writers)
             })
         });
-        after.settle(&self.databases);
     }
 }
 
@@ -166,7 +165,9 @@ fn attempt<F: BlockingFamily>(
         let space = Space { databases, database };
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
-            WriteMany::enter(space, operation.target(), after, |writers| operation.run(writers))
+            WriteMany::enter_unsettled(space, operation.target(), after, |writers| {
+                operation.run(writers)
+            })
         });
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
         let ended = match outcome {

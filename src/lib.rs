@@ -28,12 +28,16 @@ mod store;
 
 pub use clock::{Clock, ManualClock};
 pub use error::{Error, Result};
-pub use handles::{Batch, Keys, Kv, Pending, Target, Transaction, Watch};
+pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
+pub use handles::{
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
+    ScanOptions, ScanPage, SetOptions, TimeToLive,
+};
 pub use keyspace::{Event, EventKind, Kind};
 pub use pubsub::{
     Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
 };
-pub use store::{Builder, Store, Upkeep};
+pub use store::{Builder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};

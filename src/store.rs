@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::handles::{Batch, Keys, Kv, Submit, Target, Transaction, Watch};
 use crate::keyspace::{Databases, Maintenance, Space};
 use crate::ops;
+use crate::ops::keys::{ClearAll, ClearMode};
 use crate::sync::{Arc, Weak};
 use crate::wire::command::Command;
 
@@ -122,6 +123,50 @@ impl Store {
         body(&Transaction::new(self, keys))
     }
 
+    /// Removes all keys of all databases, at one instant.
+    ///
+    /// `O(n)` to give the memory back, in this thread and outside the locks. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.database(1)?.kv().set("a", 1)?;
+    /// store.clear_all()?;
+    /// assert_eq!(store.stats().keys, 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "FLUSHALL")]
+    pub fn clear_all(&self) -> Result<()> {
+        ops::run(self.space(), &ClearAll { mode: ClearMode::Default })
+    }
+
+    /// How much the store holds, in all databases.
+    ///
+    /// Looks at every shard that is in use, one after the other, and at no key.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set("a", "one")?;
+    /// let stats = store.stats();
+    /// assert_eq!((stats.keys, stats.with_deadline), (1, 0));
+    /// assert!(stats.bytes >= 4);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "INFO")]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for (_, shard) in self.databases.shards() {
+            let shard = shard.read();
+            stats.keys += shard.len();
+            stats.with_deadline += shard.with_deadline();
+            stats.bytes += shard.bytes();
+        }
+        stats
+    }
+
     /// Removes what has expired and ends blocking calls that have timed out, now, in this
     /// thread: for stores built with [`Upkeep::Manual`].
     pub fn maintain(&self) {
@@ -167,6 +212,19 @@ impl Submit for Store {
     fn refuse<R: Send + 'static>(&self, error: Error) -> Result<R> {
         Err(error)
     }
+}
+
+/// How much a [`Store`] holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Keys; those that have expired count until they are removed.
+    pub keys: usize,
+    /// Keys that have a deadline.
+    pub with_deadline: usize,
+    /// Bytes that keys and values take on the heap, with their bookkeeping and without what the
+    /// allocator adds.
+    pub bytes: usize,
 }
 
 /// Who removes what has expired without being asked for.

@@ -8,11 +8,16 @@
 mod batch;
 mod keys;
 mod kv;
+mod options;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
-pub use keys::Keys;
+pub use keys::{Keys, Scan};
 pub use kv::Kv;
+pub use options::{
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
+    ScanOptions, ScanPage, SetOptions, TimeToLive,
+};
 pub use transaction::Transaction;
 
 use crate::error::{Error, Result};

@@ -26,11 +26,10 @@ pub(crate) trait Access {
     /// What it sees when it runs.
     type Scope<'s>;
 
-    /// Locks, runs, and unlocks. What is left to do comes in `after`.
+    /// Locks, runs, unlocks, and does what follows from it.
     fn enter<R>(
         space: Space<'_>,
         target: Self::Target<'_>,
-        after: &mut After,
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R>;
 
@@ -91,7 +90,6 @@ impl Access for Read {
     fn enter<R>(
         space: Space<'_>,
         key: &[u8],
-        after: &mut After,
         run: impl FnOnce(View<'_>) -> Result<R>,
     ) -> Result<R> {
         let hash = space.databases.hash(key);
@@ -99,9 +97,11 @@ impl Access for Read {
         let Some(shard) = space.databases.slot(space.database, hash) else {
             return run(View::absent(&moment));
         };
-        let answer = run(View::find(&shard.read(), hash, key, &moment));
+        let shard = shard.read();
+        let answer = run(View::find(&shard, hash, key, &moment));
+        drop(shard);
         if moment.saw_expired.get() {
-            purge(space, key, after);
+            purge(space, key);
         }
         answer
     }
@@ -122,8 +122,8 @@ impl Access for Read {
 
 /// Removes an entry that a reader found expired.
 #[cold]
-fn purge(space: Space<'_>, key: &[u8], after: &mut After) {
-    let purged = Write::enter(space, key, after, |mut writer| {
+fn purge(space: Space<'_>, key: &[u8]) {
+    let purged = Write::enter(space, key, |mut writer| {
         writer.purge();
         Ok(())
     });
@@ -138,14 +138,24 @@ impl Access for Write {
     fn enter<R>(
         space: Space<'_>,
         key: &[u8],
-        after: &mut After,
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
         let Space { databases, database } = space;
         let hash = databases.hash(key);
         let moment = Moment::new(databases);
+        let mut after = After::default();
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
-        run(Writer { shard: &mut shard, database, hash, key, moment: &moment, after })
+        let answer = run(Writer {
+            shard: &mut shard,
+            database,
+            hash,
+            key,
+            moment: &moment,
+            after: &mut after,
+        });
+        drop(shard);
+        after.settle(databases);
+        answer
     }
 
     fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
@@ -171,14 +181,11 @@ macro_rules! access_many {
             fn enter<R>(
                 space: Space<'_>,
                 extent: Extent<'_>,
-                after: &mut After,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
-                let mut demand = Demand::default();
-                Self::demand(space, extent, &mut demand);
-                let mut locked = demand.lock(space.databases);
-                let answer = run($scope { locked: &mut locked, database: space.database });
-                locked.release(after);
+                let mut after = After::default();
+                let answer = Self::enter_unsettled(space, extent, &mut after, run);
+                after.settle(space.databases);
                 answer
             }
 
@@ -189,10 +196,28 @@ macro_rules! access_many {
             fn within<R>(
                 locked: &mut Locked<'_>,
                 database: u16,
-                _extent: Extent<'_>,
+                extent: Extent<'_>,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
+                locked.covers(database, &extent)?;
                 run($scope { locked: &mut *locked, database })
+            }
+        }
+
+        impl $access {
+            /// Locks, runs and unlocks; what follows from it joins `after`.
+            pub(crate) fn enter_unsettled<R>(
+                space: Space<'_>,
+                extent: Extent<'_>,
+                after: &mut After,
+                run: impl FnOnce($scope<'_>) -> Result<R>,
+            ) -> Result<R> {
+                let mut demand = Demand::default();
+                Self::demand(space, extent, &mut demand);
+                let mut locked = demand.lock(space.databases);
+                let answer = run($scope { locked: &mut locked, database: space.database });
+                locked.release(after);
+                answer
             }
         }
     };
@@ -205,12 +230,7 @@ impl Access for Walk {
     type Target<'a> = ();
     type Scope<'s> = Shards<'s>;
 
-    fn enter<R>(
-        space: Space<'_>,
-        (): (),
-        _after: &mut After,
-        run: impl FnOnce(Shards<'_>) -> Result<R>,
-    ) -> Result<R> {
+    fn enter<R>(space: Space<'_>, (): (), run: impl FnOnce(Shards<'_>) -> Result<R>) -> Result<R> {
         run(Shards { space, moment: &Moment::new(space.databases), locked: None })
     }
 
@@ -224,6 +244,7 @@ impl Access for Walk {
         (): (),
         run: impl FnOnce(Shards<'_>) -> Result<R>,
     ) -> Result<R> {
+        locked.covers(database, &Extent::Database)?;
         let space = Space { databases: locked.moment.databases, database };
         run(Shards { space, moment: &locked.moment, locked: Some(locked) })
     }
@@ -236,7 +257,6 @@ impl Access for Channels {
     fn enter<R>(
         space: Space<'_>,
         (): (),
-        _after: &mut After,
         run: impl FnOnce(Broadcast<'_>) -> Result<R>,
     ) -> Result<R> {
         run(Broadcast { hub: &space.databases.hub, held_back: None })
@@ -391,8 +411,11 @@ impl Demand {
         match extent {
             Extent::Keys(places) => {
                 for Place { database, key } in places {
-                    let space = space.in_database(database.unwrap_or(space.database));
-                    self.key(space, key, writes);
+                    let database = database.unwrap_or(space.database);
+                    // The operation itself refuses a database that does not exist.
+                    if database < space.databases.count() {
+                        self.key(space.in_database(database), key, writes);
+                    }
                 }
             }
             Extent::Database => self.whole.push((space.database, writes)),
@@ -491,6 +514,18 @@ impl Locked<'_> {
         after.join(own);
     }
 
+    /// An error if whole databases are needed that are not locked. Keys are looked for when
+    /// they are used.
+    fn covers(&self, database: u16, extent: &Extent<'_>) -> Result<()> {
+        let needed = match extent {
+            Extent::Keys(_) => 0..0,
+            Extent::Database => database..database + 1,
+            Extent::Everything => 0..self.moment.databases.count(),
+        };
+        let is_whole = |database: u16| self.whole.contains(&database);
+        if needed.into_iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+    }
+
     fn shard(&self, place: u32) -> Option<&Shard> {
         let index = self.guards.binary_search_by_key(&place, |(place, _)| *place).ok()?;
         Some(self.guards[index].1.shard())
@@ -534,10 +569,11 @@ impl LockSet for Locked<'_> {
 
     fn clear(&mut self, database: u16) {
         let mut after = After::default();
+        let hasher = self.moment.databases.hasher();
         for (_, shard) in self.shards_of_mut(database) {
             let interested = shard.interests.keys();
             for key in interested {
-                let existed = shard.iter().any(|block| block.key() == &*key);
+                let existed = shard.find(hasher.hash_one(&*key), &key).is_some();
                 if existed && shard.interests.changed(&key) {
                     after.note_ready(database, &key);
                 }

@@ -110,14 +110,14 @@ impl Databases {
     /// The shard with this index, if it has been used.
     #[inline]
     fn shard(&self, database: u16, index: usize) -> Option<&RwLock<Shard>> {
-        self.spaces[usize::from(database)].get()?.shards[index].get().map(|shard| &**shard)
+        self.spaces[usize::from(database)].get()?.shards[index].get().map(|slot| &slot.0)
     }
 
     /// All shards that have been used, database by database.
     pub(crate) fn shards(&self) -> impl Iterator<Item = (u16, &RwLock<Shard>)> {
         let used = self.spaces.iter().zip(0..).filter_map(|(space, n)| Some((space.get()?, n)));
         used.flat_map(|(space, n)| {
-            space.shards.iter().filter_map(move |shard| Some((n, &**shard.get()?)))
+            space.shards.iter().filter_map(move |shard| Some((n, &shard.get()?.0)))
         })
     }
 
@@ -142,9 +142,14 @@ pub(crate) fn shard_index(hash: u64) -> usize {
     (hash >> SHARD_SHIFT) as usize & (SHARDS - 1)
 }
 
+/// A shard and its lock, on cache lines of their own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Slot(RwLock<Shard>);
+
 /// One database.
 struct Keyspace {
-    shards: Box<[OnceLock<Box<RwLock<Shard>>>]>,
+    shards: Box<[OnceLock<Box<Slot>>]>,
     /// Held while a shard comes into being, and by whoever needs that none does.
     births: Mutex<()>,
 }
@@ -158,7 +163,7 @@ impl Keyspace {
     #[inline]
     fn shard(&self, index: usize) -> &RwLock<Shard> {
         match self.shards[index].get() {
-            Some(shard) => shard,
+            Some(slot) => &slot.0,
             None => self.give_birth(index),
         }
     }
@@ -166,7 +171,7 @@ impl Keyspace {
     #[cold]
     fn give_birth(&self, index: usize) -> &RwLock<Shard> {
         let _births = self.births.lock();
-        self.shards[index].get_or_init(Box::default)
+        &self.shards[index].get_or_init(Box::default).0
     }
 }
 
@@ -220,14 +225,13 @@ impl<'e> Moment<'e> {
     pub(crate) fn deadline_in(&self, millis: i64) -> Result<u64> {
         // Redis keeps deadlines as signed milliseconds of Unix time.
         let deadline = (self.unix() as i64).checked_add(millis).ok_or(Error::InvalidExpire)?;
-        self.deadline_at(deadline)
+        Ok(self.deadline_at(deadline))
     }
 
     /// The deadline at a Unix time in milliseconds; a time before the store's beginning is as
     /// good as any other in the past.
-    pub(crate) fn deadline_at(&self, unix_millis: i64) -> Result<u64> {
-        let deadline = unix_millis.checked_sub(self.databases.wall_offset());
-        deadline.map(|deadline| deadline.max(1) as u64).ok_or(Error::InvalidExpire)
+    pub(crate) fn deadline_at(&self, unix_millis: i64) -> u64 {
+        unix_millis.saturating_sub(self.databases.wall_offset()).max(1) as u64
     }
 
     /// The Unix time in milliseconds of a deadline.
@@ -235,8 +239,9 @@ impl<'e> Moment<'e> {
         (deadline as i64).saturating_add(self.databases.wall_offset())
     }
 
+    /// Whether a deadline is due.
     #[inline]
-    fn has_passed(&self, deadline: u64) -> bool {
+    pub(crate) fn has_passed(&self, deadline: u64) -> bool {
         deadline <= self.now()
     }
 }

@@ -68,6 +68,27 @@ impl<'s> Writer<'s> {
         self.changed();
     }
 
+    /// Replaces the string by what `change` makes of it (`None`: the key does not exist), in one
+    /// look-up if it exists; the deadline stays.
+    #[inline]
+    pub(crate) fn update_string<T: AsRef<[u8]>, R>(
+        &mut self,
+        mut change: impl FnMut(Option<&[u8]>) -> Result<(T, R)>,
+    ) -> Result<R> {
+        let moment = self.moment;
+        let is_due = |deadline| moment.has_passed(deadline);
+        let (hash, key) = (self.hash, self.key);
+        let updated = self.shard.update_string(hash, key, is_due, |old| change(Some(old)))?;
+        if let Some((answer, displaced)) = updated {
+            self.after.removed.extend(displaced.map(Removed::String));
+            self.changed();
+            return Ok(answer);
+        }
+        let (value, answer) = change(None)?;
+        self.set_string(value.as_ref(), None);
+        Ok(answer)
+    }
+
     /// Appends to the string, or creates it; answers its new length. The deadline stays.
     pub(crate) fn append(&mut self, tail: &[u8]) -> Result<usize> {
         let Some(length) = self.view().bytes()?.map(<[u8]>::len) else {
@@ -101,7 +122,8 @@ impl<'s> Writer<'s> {
 
     /// Sets or removes the deadline of a key that exists.
     pub(crate) fn set_deadline(&mut self, deadline: Option<u64>) {
-        self.shard.set_deadline(self.hash, self.key, deadline);
+        let displaced = self.shard.set_deadline(self.hash, self.key, deadline);
+        self.after.removed.extend(displaced.map(Removed::String));
         if let Some(deadline) = deadline {
             self.note_deadline(deadline);
         }

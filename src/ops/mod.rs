@@ -7,13 +7,15 @@
 //!
 //! An operation that answers `Err` has changed nothing.
 
+pub(crate) mod counters;
 pub(crate) mod keys;
 pub(crate) mod pubsub;
+pub(crate) mod scan;
 pub(crate) mod strings;
 
 use crate::error::Result;
+use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Demand, Locked, WriteMany, Writers};
-use crate::keyspace::{After, Space};
 
 /// One operation of Redis, with its arguments.
 pub(crate) trait Operation {
@@ -30,11 +32,7 @@ pub(crate) trait Operation {
 /// Runs one operation, and everything that follows from it.
 #[inline]
 pub(crate) fn run<O: Operation>(space: Space<'_>, operation: &O) -> Result<O::Output> {
-    let mut after = After::default();
-    let target = operation.target();
-    let answer = O::Access::enter(space, target, &mut after, |scope| operation.run(scope));
-    after.settle(space.databases);
-    answer
+    O::Access::enter(space, operation.target(), |scope| operation.run(scope))
 }
 
 /// Runs one operation on shards that are locked already.

@@ -6,8 +6,10 @@
 
 pub(crate) mod args;
 pub(crate) mod command;
+mod counters;
 mod decoder;
 pub(crate) mod encoder;
+pub(crate) mod error;
 pub(crate) mod frame;
 mod keys;
 mod protocol;

@@ -101,8 +101,7 @@ impl SortedSet {
             let mut entries = self.entries(0..self.len());
             return entries.find(|(other, _)| **other == *member).map(|(_, score)| score);
         };
-        let place = index.find(index.hash(member), member)?;
-        Some(index.score(place))
+        index.get(member)
     }
 
     /// The number of members before this one, and its score.

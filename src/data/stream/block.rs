@@ -204,17 +204,29 @@ impl Block {
     }
 
     /// The first place whose id is not below this one.
+    ///
+    /// Looks first around where the id would be if time passed evenly: in a block that is not in the cache every
+    /// place looked at is a miss, but neighbours share one.
     fn place_of(&self, id: StreamId) -> usize {
+        let guess = self.guess(id);
+        let mut around = [guess.saturating_sub(1), guess + 1].into_iter();
         let (mut low, mut high) = (self.head as usize, self.starts.len());
         while low < high {
-            let middle = low.midpoint(high);
-            if self.head_at(middle).id < id {
-                low = middle + 1;
+            let place =
+                around.next().map_or(low.midpoint(high), |place| place.clamp(low, high - 1));
+            if self.head_at(place).id < id {
+                low = place + 1;
             } else {
-                high = middle;
+                high = place;
             }
         }
         low
+    }
+
+    fn guess(&self, id: StreamId) -> usize {
+        let span = (self.last.ms - self.first.ms).max(1);
+        let passed = id.ms.clamp(self.first.ms, self.last.ms) - self.first.ms;
+        (passed as f64 / span as f64 * (self.starts.len() - 1) as f64) as usize
     }
 
     /// The place of the live entry of this id.

@@ -23,7 +23,21 @@ pub enum Direction {
 
 /// Entries read from a stream, in the order in which they were asked for.
 ///
-/// They are a copy: later changes to the stream do not show.
+/// They are a copy: later changes to the stream do not show. However many there are, they take two blocks of memory.
+///
+/// ```
+/// use larder::{Entries, StreamId};
+///
+/// let mut entries = Entries::new();
+/// entries.push(StreamId::new(5, 0), [(&b"page"[..], &b"/home"[..]), (b"status", b"200")]);
+/// entries.push(StreamId::new(5, 1), [(&b"page"[..], &b"/cart"[..])]);
+///
+/// for entry in &entries {
+///     println!("{} {} fields", entry.id(), entry.fields().len());
+/// }
+/// assert_eq!(entries.first().unwrap().get("status"), Some(&b"200"[..]));
+/// assert_eq!(entries.last().unwrap().get("status"), None);
+/// ```
 #[derive(Clone, Default)]
 pub struct Entries {
     data: Vec<u8>,
@@ -52,7 +66,7 @@ impl Entries {
         Entries::default()
     }
 
-    /// Adds an entry at the end.
+    /// Adds an entry at the end. O(bytes).
     pub fn push<'a, I>(&mut self, id: StreamId, fields: I)
     where
         I: IntoIterator<Item = (&'a [u8], &'a [u8]), IntoIter: ExactSizeIterator>,
@@ -62,6 +76,14 @@ impl Entries {
     }
 
     /// Adds at the end an entry that is pending in a group, but no longer in the stream.
+    ///
+    /// ```
+    /// use larder::{Entries, StreamId};
+    ///
+    /// let mut entries = Entries::new();
+    /// entries.push_deleted(StreamId::new(7, 0));
+    /// assert!(entries.first().unwrap().is_deleted());
+    /// ```
     pub fn push_deleted(&mut self, id: StreamId) {
         self.slots.push(Slot { id, body: self.data.len(), names: Names::Deleted });
     }
@@ -200,6 +222,19 @@ impl DoubleEndedIterator for EntriesIter<'_> {
 impl ExactSizeIterator for EntriesIter<'_> {}
 
 /// One entry of a stream: its id, and its fields in the order in which they were added.
+///
+/// It borrows from its [`Entries`]; names and values are read in place.
+///
+/// ```
+/// use larder::{Entries, StreamId};
+///
+/// let mut entries = Entries::new();
+/// entries.push(StreamId::new(5, 0), [(&b"from"[..], &b"ann"[..]), (b"text", b"hello")]);
+///
+/// let entry = entries.first().unwrap();
+/// let names: Vec<&[u8]> = entry.fields().map(|(name, _)| name).collect();
+/// assert_eq!((entry.id().to_string().as_str(), names), ("5-0", vec![&b"from"[..], b"text"]));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
     id: StreamId,

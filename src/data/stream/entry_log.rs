@@ -1,10 +1,11 @@
 //! The entries of a stream and the counters about them: everything but its consumer groups.
 //!
-//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry; only the last one, the tail, may
-//! take further entries, and the others lie under their last id, so that whatever holds an id is the first one from it on. No id is above `last_id`; `len` and `bytes` are the sums over the blocks.
+//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry. Only the last one, the tail, may
+//! take further entries. The others lie under their last id: what holds an id is the first block from it on. No id is
+//! above `last_id`; `len` and `bytes` are the sums over the blocks.
 //!
-//! Cost: append O(bytes appended); reaching an id O(log blocks) and a walk through one block; removing an entry the
-//! same; trimming O(blocks dropped) and a walk through one block.
+//! Cost: append O(bytes appended); reaching or removing an entry O(log entries); a read adds O(bytes copied), a trim
+//! O(blocks dropped) and the entries marked in one block.
 //!
 //! Full blocks are shared between clones, so that cloning a stream costs a reference count per block; whoever removes
 //! an entry first copies its block.
@@ -58,8 +59,6 @@ pub(crate) enum AppendError {
 pub(crate) enum SetIdError {
     #[error("the last id would be below the highest deleted id given with it")]
     BelowGivenDeleted,
-    #[error("the last id would be below the highest deleted id")]
-    BelowDeleted,
     #[error("the last id would be below that of an entry")]
     BelowEntry,
     #[error("fewer entries added than there are")]
@@ -393,9 +392,6 @@ impl EntryLog {
         if max_deleted_id.is_some_and(|deleted| last_id < deleted) {
             return Err(SetIdError::BelowGivenDeleted);
         }
-        if last_id < self.max_deleted_id {
-            return Err(SetIdError::BelowDeleted);
-        }
         if let Some(last) = self.last_entry() {
             if last_id < last.id() {
                 return Err(SetIdError::BelowEntry);
@@ -413,9 +409,15 @@ impl EntryLog {
         Ok(())
     }
 
-    /// Whether an entry between this id and the end was ever removed singly, so that counting by position would err.
+    /// Whether an entry at or above this id was removed singly while older ones remain, so that counting would err.
     pub(super) fn has_gap_from(&self, start: StreamId) -> bool {
-        self.len > 0 && self.max_deleted_id != StreamId::MIN && start <= self.max_deleted_id
+        start <= self.max_deleted_id && self.has_gap()
+    }
+
+    fn has_gap(&self) -> bool {
+        let first = self.first_entry().map(|entry| entry.id());
+        self.max_deleted_id != StreamId::MIN
+            && first.is_some_and(|first| first <= self.max_deleted_id)
     }
 
     /// How many entries had been added once the one of this id was; `None` if that cannot be told.
@@ -429,7 +431,7 @@ impl EntryLog {
         if id >= self.last_id {
             return (id == self.last_id).then_some(self.added);
         }
-        if self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= first {
+        if self.has_gap() {
             return None;
         }
         let before_first = self.added.saturating_sub(self.len as u64);

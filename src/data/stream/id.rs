@@ -5,7 +5,17 @@ use std::str::FromStr;
 
 /// The id of a stream entry: the time it was added, and its place among entries of the same millisecond.
 ///
-/// Ids of one stream only ever grow. They are written `ms-seq`, as in Redis: `1526919030474-55`.
+/// Ids of one stream only ever grow. They are written `ms-seq`, as in Redis.
+///
+/// ```
+/// use larder::StreamId;
+///
+/// let id: StreamId = "1526919030474-55".parse()?;
+/// assert_eq!(id, StreamId::new(1526919030474, 55));
+/// assert_eq!(id.next().unwrap().to_string(), "1526919030474-56");
+/// assert!("5".parse::<StreamId>()? < id);
+/// # Ok::<(), larder::ParseStreamIdError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StreamId {
     /// Unix time in milliseconds.
