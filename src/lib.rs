@@ -34,7 +34,9 @@ pub use handles::{
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use keyspace::{Event, EventKind, Kind};
-pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
+pub use pubsub::{
+    Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
+};
 pub use store::{Builder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
