@@ -27,6 +27,10 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::stream::{
+    Deletion, Direction, Entries, EntriesIter, Entry, Fields, Precision, References, StreamId,
+    TrimBound,
+};
 pub use error::{Error, Result};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{

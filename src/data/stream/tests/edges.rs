@@ -233,6 +233,20 @@ fn the_last_id_cannot_be_set_below_an_entry() {
 }
 
 #[test]
+fn a_last_id_set_back_over_deleted_entries_lets_new_ones_take_their_ids() {
+    let mut stream = numbered(5);
+    for ms in [2, 4, 5] {
+        stream.remove(id(ms));
+    }
+    stream.set_ids(id(3), None, None).unwrap();
+    stream.append(StreamId::new(3, 1), FIELD).unwrap();
+    stream.append(id(4), FIELD).unwrap();
+    stream.check();
+    assert_eq!(forward(&stream, StreamId::MIN, StreamId::MAX), [1, 3, 3, 4]);
+    assert!(stream.remove(id(4)) && stream.get(StreamId::new(3, 1)).is_some());
+}
+
+#[test]
 fn a_usual_entry_takes_a_few_bytes_over_its_payload() {
     let mut stream = Stream::default();
     for ms in 1..=10_000 {

@@ -1,5 +1,6 @@
 //! Consumer groups: the edges by name.
 
+use super::super::group::PendingSummary;
 use super::super::*;
 use super::{everything, id, numbered, times};
 
