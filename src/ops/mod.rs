@@ -61,3 +61,6 @@ pub(crate) trait Blocking:
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
 }
+
+#[cfg(test)]
+mod tests;

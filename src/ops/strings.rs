@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Operation;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, Read, ReadMany, Views, Write, WriteMany, Writers};
-use crate::keyspace::{After, EventKind, Space, View, Writer};
+use crate::keyspace::{EventKind, Space, View, Writer};
 use crate::value::Value;
 
 /// The longest string.

@@ -24,3 +24,6 @@ pub(crate) use encoder::{Encoder, Protocol};
 pub(crate) use frame::Frame;
 pub(crate) use protocol::ProtocolError;
 pub(crate) use request::{Request, RequestLimits, RequestParser};
+
+#[cfg(test)]
+mod tests;
