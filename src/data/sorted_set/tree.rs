@@ -26,10 +26,13 @@ use super::{Entry, Score};
 
 /// The most entries of a leaf. Larger leaves make a shallower tree and dearer insertions.
 const LEAF_MAX: usize = if cfg!(test) { 8 } else { 64 };
-/// The most children of an inner node.
+/// A node with this many children is split.
 const FANOUT: usize = if cfg!(test) { 8 } else { 64 };
 /// Leaves grow by this many entries, so that they waste little.
-const LEAF_STEP: usize = LEAF_MAX / 8;
+const LEAF_STEP: usize = 4;
+
+/// How much room a node that has been split keeps for growth.
+const NODE_STEP: usize = 8;
 
 #[derive(Clone, Default)]
 pub(super) struct Tree {
@@ -313,7 +316,7 @@ impl Inner {
         let right = self.children[at].insert(entry, at_end)?;
         self.insert_child(at + 1, right);
         let len = self.children.len();
-        (len > FANOUT).then(|| self.split_off(if at_end { len - 1 } else { len / 2 }))
+        (len == FANOUT).then(|| self.split_off(if at_end { len - 1 } else { len / 2 }))
     }
 
     fn remove_in_leaf(&mut self, start: usize, most: usize, each: &mut impl FnMut(Entry)) -> usize {
@@ -360,6 +363,9 @@ impl Inner {
         self.separators.pop();
         let mut ends = self.ends.split_off(at);
         ends.iter_mut().for_each(|end| *end -= self.len());
+        self.children.shrink_to(at + NODE_STEP);
+        self.ends.shrink_to(at + NODE_STEP);
+        self.separators.shrink_to(at + NODE_STEP);
         Self { children, ends, separators }
     }
 
@@ -374,7 +380,7 @@ impl Inner {
     #[cfg(test)]
     fn check<'a>(&'a self, on_edge: bool, each: &mut impl FnMut(&'a Entry)) {
         let len = self.children.len();
-        assert!(len > 0 && len <= FANOUT);
+        assert!(len > 0 && len < FANOUT);
         assert!(self.ends.len() == len && self.separators.len() == len - 1);
         for (at, child) in self.children.iter().enumerate() {
             let on_edge = on_edge && at + 1 == len;
