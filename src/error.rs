@@ -54,6 +54,9 @@ pub enum Error {
     /// Options that contradict each other, or arguments that do not form a command.
     #[error("{0}")]
     Syntax(&'static str),
+    /// An option that the command does not know.
+    #[error("unsupported option {0:?}")]
+    UnsupportedOption(crate::value::Value),
     /// The operation needs a key that does not exist.
     #[error("no such key")]
     NoSuchKey,
@@ -92,6 +95,9 @@ pub enum Error {
     /// A transaction was used on a key that it did not name.
     #[error("the key {0:?} is not one of the transaction's")]
     KeyNotInTransaction(crate::value::Value),
+    /// An operation on all keys was used in a transaction, which holds only those that it named.
+    #[error("a transaction does not hold the whole database")]
+    DatabaseNotInTransaction,
     /// The answer was asked for before the batch was executed, or the batch was dropped.
     #[error("the batch has not been executed")]
     NotExecuted,
@@ -104,6 +110,9 @@ pub enum Error {
     /// The value given cannot be turned into bytes.
     #[error("the value cannot be encoded: {0}")]
     Encode(String),
+    /// A command with too few or too many arguments.
+    #[error("wrong number of arguments for {0}")]
+    Arity(&'static str),
     /// Bytes that are not a command or reply of the Redis protocol.
     #[error("protocol error: {0}")]
     Protocol(String),

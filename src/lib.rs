@@ -1,13 +1,41 @@
 //! Redis's data structures inside your own process.
+// The handles are generic over a sealed trait: where their operations run.
+#![allow(private_bounds, private_interfaces)]
 
+// Ranks, from low to high: a module imports only from those above it in this list.
 mod block;
-mod data;
+mod clock;
 mod error;
 mod number;
+mod sync;
 mod value;
 
-pub use data::sorted_set::Score;
+mod data;
+
+mod pubsub;
+
+mod keyspace;
+
+mod ops;
+
+mod wire;
+
+mod engine;
+
+mod handles;
+
+mod store;
+
+pub use clock::{Clock, ManualClock};
 pub use error::{Error, Result};
+pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
+pub use handles::{
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
+    ScanOptions, ScanPage, SetOptions, TimeToLive,
+};
+pub use keyspace::{Event, EventKind, Kind};
+pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
+pub use store::{Builder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};

@@ -1,3 +1,5 @@
 //! Pure structures: they know no keys, locks, clocks or wire formats.
 
+pub(crate) mod glob;
 pub(crate) mod sorted_set;
+pub(crate) mod stream;

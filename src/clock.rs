@@ -1,0 +1,194 @@
+//! Time, as a store sees it.
+//!
+//! A store has one clock. It tells two times in milliseconds:
+//!
+//! - *now*, on a line that starts at the Unix time of the store's creation and then only moves
+//!   forward: deadlines, idle times and blocking timeouts live on it;
+//! - *the wall*, the Unix time that people mean by "at eight o'clock": it may jump.
+//!
+//! A jump of the wall clock therefore moves no deadline that was set before it.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
+
+/// Where a store takes its time from: the system, or a [`ManualClock`].
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System { started: Instant, started_unix: u64 },
+    Manual(ManualClock),
+}
+
+impl Clock {
+    /// The system's clock: monotonic for durations, the wall for dates.
+    pub fn system() -> Self {
+        Self(Source::System { started: Instant::now(), started_unix: unix_now() })
+    }
+
+    /// Milliseconds on the store's own line of time.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        match &self.0 {
+            Source::System { started, started_unix } => {
+                started_unix + started.elapsed().as_millis() as u64
+            }
+            Source::Manual(clock) => clock.0.now.load(Ordering::Acquire),
+        }
+    }
+
+    /// Milliseconds since the Unix epoch, as the wall clock tells them.
+    pub(crate) fn wall(&self) -> u64 {
+        match &self.0 {
+            Source::System { .. } => unix_now(),
+            Source::Manual(clock) => clock.0.wall.load(Ordering::Acquire),
+        }
+    }
+
+    /// The instant of the system's monotonic clock at which `now` will be `deadline`; `None`
+    /// for a manual clock, and for a deadline beyond what the system can tell.
+    pub(crate) fn instant(&self, deadline: u64) -> Option<Instant> {
+        match &self.0 {
+            Source::System { started, started_unix } => {
+                let elapsed = deadline.saturating_sub(*started_unix);
+                started.checked_add(Duration::from_millis(elapsed))
+            }
+            Source::Manual(_) => None,
+        }
+    }
+
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
+    /// Asks a manual clock to call `listener` whenever it has been moved.
+    pub(crate) fn listen(&self, listener: Weak<dyn TimeListener>) {
+        if let Source::Manual(clock) = &self.0 {
+            clock.0.listeners.lock().push(listener);
+        }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+impl From<&ManualClock> for Clock {
+    fn from(clock: &ManualClock) -> Self {
+        Self(Source::Manual(clock.clone()))
+    }
+}
+
+/// Who must act when a manual clock has moved.
+pub(crate) trait TimeListener: Send + Sync {
+    fn time_moved(&self);
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A clock that moves only when told to: for tests.
+///
+/// It drives everything that depends on time in the stores that were built with it: times to
+/// live, timeouts of blocking calls, ids of streams, idle times. When [`advance`] returns, what
+/// has expired is gone and its events are published. Clones share one time.
+///
+/// [`advance`]: ManualClock::advance
+///
+/// ```
+/// use std::time::Duration;
+/// use larder::{ManualClock, Store};
+///
+/// let clock = ManualClock::new();
+/// let store = Store::builder().clock(&clock).build();
+/// store.kv().set_for("milk", "fresh", Duration::from_secs(60))?;
+/// clock.advance(Duration::from_secs(59));
+/// assert!(store.kv().get("milk")?.is_some());
+/// clock.advance(Duration::from_secs(1));
+/// assert!(store.kv().get("milk")?.is_none());
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ManualClock(Arc<Manual>);
+
+struct Manual {
+    now: AtomicU64,
+    wall: AtomicU64,
+    listeners: Mutex<Vec<Weak<dyn TimeListener>>>,
+}
+
+impl ManualClock {
+    /// A clock that stands at 2020-01-01T00:00:00Z.
+    pub fn new() -> Self {
+        Self::at(UNIX_EPOCH + Duration::from_secs(1_577_836_800))
+    }
+
+    /// A clock that stands at `time`; before the Unix epoch counts as the epoch.
+    pub fn at(time: SystemTime) -> Self {
+        let now = unix_millis(time);
+        Self(Arc::new(Manual {
+            now: AtomicU64::new(now),
+            wall: AtomicU64::new(now),
+            listeners: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Lets `duration` pass, to the millisecond, and everything happen that is due by then.
+    ///
+    /// Does not block, but for what subscribers of events with
+    /// [`Overflow::Block`](crate::Overflow::Block) make it wait.
+    pub fn advance(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let forward = |time: u64| Some(time.saturating_add(millis));
+        let add = |time: &AtomicU64| {
+            let _ = time.fetch_update(Ordering::AcqRel, Ordering::Acquire, forward);
+        };
+        add(&self.0.wall);
+        add(&self.0.now);
+        self.tell_listeners();
+    }
+
+    /// Sets the wall clock, as an administrator would: dates are read from the new time on, but
+    /// no time passes, so no time to live gets shorter or longer.
+    pub fn set_wall(&self, time: SystemTime) {
+        self.0.wall.store(unix_millis(time), Ordering::Release);
+    }
+
+    /// The time that the wall clock tells.
+    pub fn wall(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.0.wall.load(Ordering::Acquire))
+    }
+
+    fn tell_listeners(&self) {
+        let mut listeners = self.0.listeners.lock();
+        listeners.retain(|listener| listener.strong_count() > 0);
+        let current: Vec<_> = listeners.iter().filter_map(Weak::upgrade).collect();
+        drop(listeners);
+        for listener in current {
+            listener.time_moved();
+        }
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManualClock").field("wall", &self.wall()).finish_non_exhaustive()
+    }
+}
+
+fn unix_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,190 @@
+//! Calls that block: run at once, and if there is nothing, again when a writer brings something.
+
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::keyspace::access::{Access, Extent, WriteMany};
+use crate::keyspace::waiters::{Attempt, Waiter};
+use crate::keyspace::{After, Databases, Space};
+use crate::ops::{Blocking, Operation};
+use crate::sync::{Arc, Mutex};
+use crate::value::Value;
+use crate::wire::command::{Command, Family, Owned};
+
+/// A family of operations that can block.
+pub(crate) trait BlockingFamily: Family<Output = Option<Self::Found>> {
+    type Found: Send + 'static;
+    type BlockingOf<'a>: Command<Family = Self> + Blocking<Found = Self::Found>;
+
+    /// Says that an operation of the family is one that can block.
+    fn blocking<'s, 'a>(operation: &'s Self::Of<'a>) -> &'s Self::BlockingOf<'a>;
+}
+
+/// A call that found nothing yet. It ends when a writer brings something, or by being ended.
+///
+/// Dropping it loses nothing: what was found but never taken is given back.
+pub(crate) struct Blocked<F: BlockingFamily> {
+    waiter: Arc<Waiter>,
+    found: Arc<Mutex<Option<Result<F::Found>>>>,
+    operation: Arc<Owned<F>>,
+    databases: Arc<Databases>,
+    database: u16,
+}
+
+/// What a blocking operation comes to at once.
+pub(crate) enum Started<F: BlockingFamily> {
+    Done(Result<F::Found>),
+    Blocked(Blocked<F>),
+}
+
+/// Runs a blocking operation and, in the same instant, starts to wait if it found nothing.
+pub(crate) fn start<F: BlockingFamily>(
+    databases: &Arc<Databases>,
+    database: u16,
+    operation: &F::BlockingOf<'_>,
+) -> Started<F> {
+    let space = Space { databases, database };
+    let mut after = After::default();
+    let keys = keys_of(operation.target());
+    let mut blocked = None;
+    let outcome =
+        WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
+            let found = operation.run(writers.reborrow())?;
+            if found.is_none() {
+                let call = blocked.insert(Blocked::new(databases, database, &keys, operation));
+                writers.wait(&keys, &call.waiter)?;
+            }
+            Ok(found)
+        });
+    after.settle(databases);
+    match (outcome, blocked) {
+        (Ok(None), Some(blocked)) => Started::Blocked(blocked),
+        (outcome, _) => Started::Done(outcome.map(|found| found.expect("nothing found blocks"))),
+    }
+}
+
+/// Runs a blocking operation and blocks the calling thread for at most `timeout` (`None`: as
+/// long as it takes). `None` if the time passed with nothing found.
+pub(crate) fn block<F: BlockingFamily>(
+    databases: &Arc<Databases>,
+    database: u16,
+    operation: &F::BlockingOf<'_>,
+    timeout: Option<Duration>,
+) -> Result<F::Output> {
+    match start::<F>(databases, database, operation) {
+        Started::Done(outcome) => outcome.map(Some),
+        Started::Blocked(blocked) => blocked.wait(timeout),
+    }
+}
+
+impl<F: BlockingFamily> Blocked<F> {
+    fn new(
+        databases: &Arc<Databases>,
+        database: u16,
+        keys: &[Value],
+        operation: &F::BlockingOf<'_>,
+    ) -> Self {
+        let found = Arc::new(Mutex::new(None));
+        let owned = Arc::new(Owned::<F>::new(operation));
+        let attempt = attempt::<F>(database, Arc::clone(&owned), Arc::clone(&found));
+        let keys = keys.iter().map(|key| (database, key.clone())).collect();
+        let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
+        Self {
+            waiter: Waiter::new(keys, minds_removal, attempt),
+            found,
+            operation: owned,
+            databases: Arc::clone(databases),
+            database,
+        }
+    }
+
+    /// Blocks the calling thread until something is found or the time has passed.
+    fn wait(self, timeout: Option<Duration>) -> Result<F::Output> {
+        let clock = &self.databases.clock;
+        let deadline = timeout.and_then(|timeout| self.deadline(timeout));
+        if clock.is_manual() {
+            self.end_at(deadline);
+            self.waiter.wait(None);
+        } else {
+            self.waiter.wait(deadline.and_then(|deadline| clock.instant(deadline)));
+        }
+        self.take().transpose()
+    }
+
+    /// Ends the call at a deadline, by maintenance rather than by the thread that waits.
+    pub(crate) fn end_after(&self, timeout: Option<Duration>) {
+        self.end_at(timeout.and_then(|timeout| self.deadline(timeout)));
+    }
+
+    fn end_at(&self, deadline: Option<u64>) {
+        if let Some(deadline) = deadline {
+            self.databases.maintenance.end_at(deadline, &self.waiter);
+        }
+    }
+
+    /// The deadline of a timeout that starts now; `None` if it lies beyond all time.
+    fn deadline(&self, timeout: Duration) -> Option<u64> {
+        let millis = timeout.as_nanos().div_ceil(1_000_000);
+        self.databases.clock.now().checked_add(u64::try_from(millis).ok()?)
+    }
+
+    /// Asks whether the call has ended; if not, `waker` is woken when it does.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<F::Output>> {
+        if self.waiter.poll(waker) { Poll::Ready(self.take().transpose()) } else { Poll::Pending }
+    }
+
+    fn take(&self) -> Option<Result<F::Found>> {
+        self.found.lock().take()
+    }
+}
+
+impl<F: BlockingFamily> Drop for Blocked<F> {
+    fn drop(&mut self) {
+        self.waiter.cancel();
+        self.waiter.leave(&self.databases);
+        let Some(Ok(found)) = self.take() else { return };
+        let space = Space { databases: &self.databases, database: self.database };
+        // A key that has become something else in between cannot take the element back.
+        let _ = self.operation.with(|operation| {
+            let operation = F::blocking(operation);
+            WriteMany::enter(space, operation.target(), |writers| {
+                operation.give_back(found, writers)
+            })
+        });
+    }
+}
+
+/// The blocked operation, for whoever makes one of its keys ready.
+fn attempt<F: BlockingFamily>(
+    database: u16,
+    operation: Arc<Owned<F>>,
+    found: Arc<Mutex<Option<Result<F::Found>>>>,
+) -> Attempt {
+    Box::new(move |databases, after| {
+        let space = Space { databases, database };
+        let outcome = operation.with(|operation| {
+            let operation = F::blocking(operation);
+            WriteMany::enter_unsettled(space, operation.target(), after, |writers| {
+                operation.run(writers)
+            })
+        });
+        let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
+        let ended = match outcome {
+            Ok(None) => None,
+            Ok(Some(success)) => Some(Ok(success)),
+            Err(error) if minds_removal => Some(Err(error)),
+            Err(_) => None,
+        };
+        let has_ended = ended.is_some();
+        *found.lock() = ended;
+        has_ended
+    })
+}
+
+fn keys_of(extent: Extent<'_>) -> Vec<Value> {
+    match extent {
+        Extent::Keys(places) => places.iter().map(|place| Value::from(place.key)).collect(),
+        Extent::Database | Extent::Everything => Vec::new(),
+    }
+}

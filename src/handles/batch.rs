@@ -1,0 +1,210 @@
+//! Atomic batches: queued operations that run as one.
+
+use std::cell::RefCell;
+
+use super::{Keys, Kv, Submit, Target};
+use crate::error::{Error, Result};
+use crate::keyspace::access::{Demand, Locked};
+use crate::keyspace::{After, Space, Watched};
+use crate::ops;
+use crate::store::Store;
+use crate::sync::{Arc, Mutex};
+use crate::wire::command::{Command, Family, Owned};
+
+/// Operations that run as one, all or none seen by anybody else: `MULTI` and `EXEC`.
+///
+/// The handles of a batch queue operations instead of running them; each call answers a
+/// [`Pending`] that holds its answer once [`exec`](Batch::exec) has run them all, in order.
+///
+/// As in Redis, an operation that fails when it runs (on a key of the wrong type, say) leaves
+/// the others standing: its own answer is the error. A call whose arguments are refused when it
+/// is queued makes `exec` refuse the whole batch.
+///
+/// ```
+/// use larder::Store;
+///
+/// let store = Store::new();
+/// let batch = store.batch();
+/// batch.kv().set("a", 1);
+/// let a = batch.kv().get_as::<i64>("a");
+/// batch.exec()?;
+/// assert_eq!(a.get()?, Some(1));
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[doc(alias = "MULTI")]
+#[must_use = "a batch does nothing until it is executed"]
+pub struct Batch {
+    store: Store,
+    queue: RefCell<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    operations: Vec<Box<dyn Queued>>,
+    demand: Demand,
+    refused: Option<Error>,
+}
+
+impl Batch {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, queue: RefCell::default() }
+    }
+
+    /// Strings under keys.
+    pub fn kv(&self) -> Kv<'_, Self> {
+        Kv::new(self)
+    }
+
+    /// Keys of any type.
+    pub fn keys(&self) -> Keys<'_, Self> {
+        Keys::new(self)
+    }
+
+    /// Runs the queued operations in order, atomically. Dropping a batch instead discards it.
+    ///
+    /// Blocks while another thread holds a shard of one of the keys.
+    ///
+    /// # Errors
+    ///
+    /// The error of the first call whose arguments were refused; nothing has been done then.
+    /// The errors of operations that ran are in their own answers.
+    #[doc(alias = "EXEC")]
+    pub fn exec(self) -> Result<()> {
+        self.run(None)
+    }
+
+    /// Runs the queued operations as [`exec`](Self::exec) does, if no key under `watch` has
+    /// changed since it was watched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] if one has; nothing has been done then, and the usual answer is to
+    /// read again and retry.
+    ///
+    /// ```
+    /// use larder::{Error, Store};
+    ///
+    /// let store = Store::new();
+    /// store.kv().set("stock", 5)?;
+    /// let watch = store.watch(&["stock"])?;
+    /// let stock: i64 = store.kv().get_as("stock")?.unwrap();
+    /// let batch = store.batch();
+    /// batch.kv().set("stock", stock - 1);
+    /// store.kv().set("stock", 100)?; // somebody else was faster
+    /// assert_eq!(batch.exec_if(watch), Err(Error::Conflict));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "EXEC")]
+    pub fn exec_if(self, watch: Watch) -> Result<()> {
+        self.run(Some(watch))
+    }
+
+    fn run(self, watch: Option<Watch>) -> Result<()> {
+        let Queue { operations, mut demand, refused } = self.queue.into_inner();
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        let Space { databases, database } = self.store.space();
+        let mut after = After::default();
+        if let Some(watch) = &watch {
+            watch.0.demand(&mut demand);
+        }
+        let mut locked = demand.lock(databases);
+        let unchanged = watch.as_ref().is_none_or(|watch| watch.0.holds(&locked));
+        if unchanged {
+            for operation in operations {
+                operation.run(&mut locked, database);
+            }
+        }
+        locked.release(&mut after);
+        after.settle(databases);
+        if unchanged { Ok(()) } else { Err(Error::Conflict) }
+    }
+}
+
+impl Target for Batch {
+    type Answer<R> = Pending<R>;
+}
+
+impl Submit for Batch {
+    fn submit<O: Command, R: Send + 'static>(
+        &self,
+        operation: &O,
+        convert: impl FnOnce(O::Output) -> Result<R> + Send + 'static,
+    ) -> Pending<R> {
+        let pending = Pending::new();
+        let mut queue = self.queue.borrow_mut();
+        ops::demand(self.store.space(), operation, &mut queue.demand);
+        let operation = Owned::<O::Family>::new(operation);
+        let answer = Arc::clone(&pending.0);
+        queue.operations.push(Box::new(Entry { operation, convert, answer }));
+        pending
+    }
+
+    fn refuse<R: Send + 'static>(&self, error: Error) -> Pending<R> {
+        self.queue.borrow_mut().refused.get_or_insert(error);
+        Pending::new()
+    }
+}
+
+/// The answer of an operation in a batch, once the batch has been executed.
+#[derive(Debug)]
+pub struct Pending<R>(Arc<Mutex<Option<Result<R>>>>);
+
+impl<R> Pending<R> {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    ///
+    /// The operation's own, and [`Error::NotExecuted`] if the batch has not been executed.
+    pub fn get(self) -> Result<R> {
+        self.0.lock().take().unwrap_or(Err(Error::NotExecuted))
+    }
+}
+
+trait Queued: Send {
+    fn run(self: Box<Self>, locked: &mut Locked<'_>, database: u16);
+}
+
+struct Entry<F, R, C> {
+    operation: Owned<F>,
+    convert: C,
+    answer: Arc<Mutex<Option<Result<R>>>>,
+}
+
+impl<F, R, C> Queued for Entry<F, R, C>
+where
+    F: Family,
+    R: Send,
+    C: FnOnce(F::Output) -> Result<R> + Send,
+{
+    fn run(self: Box<Self>, locked: &mut Locked<'_>, database: u16) {
+        let output = self.operation.with(|operation| ops::run_within(locked, database, operation));
+        *self.answer.lock() = Some(output.and_then(self.convert));
+    }
+}
+
+/// Keys under watch: whether one of them has changed since, told to
+/// [`Batch::exec_if`]. Made by [`Store::watch`]; dropping it ends the watch.
+#[doc(alias = "WATCH")]
+#[doc(alias = "UNWATCH")]
+pub struct Watch(Watched);
+
+impl Watch {
+    pub(crate) fn new<K: AsRef<[u8]>>(store: &Store, keys: &[K]) -> Self {
+        let mut watched = Watched::new(store.databases());
+        for key in keys {
+            watched.add(store.space().database, key.as_ref());
+        }
+        Self(watched)
+    }
+
+    /// Whether a key has changed since it was watched.
+    pub fn is_broken(&self) -> bool {
+        self.0.is_broken()
+    }
+}

@@ -1,0 +1,79 @@
+//! Transactions: operations that run at once while the locks of their keys are held.
+
+use std::cell::RefCell;
+
+use super::{Keys, Kv, Submit, Target};
+use crate::error::{Error, Result};
+use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
+use crate::keyspace::{After, Databases};
+use crate::ops;
+use crate::store::Store;
+use crate::wire::command::Command;
+
+/// Exclusive access to some keys: read, decide, write, with nobody in between.
+///
+/// Made by [`Store::transaction`]. Its handles answer at once, and are refused on other keys
+/// than those it was made for.
+///
+/// There is no rollback: what was written stands even if the closure ends with an error.
+pub struct Transaction<'e> {
+    locked: RefCell<Option<Locked<'e>>>,
+    databases: &'e Databases,
+    database: u16,
+}
+
+impl<'e> Transaction<'e> {
+    pub(crate) fn new<K: AsRef<[u8]>>(store: &'e Store, keys: &[K]) -> Self {
+        let space = store.space();
+        let mut demand = Demand::default();
+        let extent = Extent::keys(keys.iter().map(AsRef::as_ref));
+        WriteMany::demand(space, extent, &mut demand);
+        let locked = demand.lock(space.databases);
+        Self {
+            locked: RefCell::new(Some(locked)),
+            databases: space.databases,
+            database: space.database,
+        }
+    }
+
+    /// Strings under keys.
+    pub fn kv(&self) -> Kv<'_, Self> {
+        Kv::new(self)
+    }
+
+    /// Keys of any type.
+    pub fn keys(&self) -> Keys<'_, Self> {
+        Keys::new(self)
+    }
+}
+
+impl Target for Transaction<'_> {
+    type Answer<R> = Result<R>;
+}
+
+impl Submit for Transaction<'_> {
+    fn submit<O: Command, R: Send + 'static>(
+        &self,
+        operation: &O,
+        convert: impl FnOnce(O::Output) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        let mut locked = self.locked.borrow_mut();
+        let locked = locked.as_mut().ok_or(Error::NotExecuted)?;
+        ops::run_within(locked, self.database, operation).and_then(convert)
+    }
+
+    fn refuse<R: Send + 'static>(&self, error: Error) -> Result<R> {
+        Err(error)
+    }
+}
+
+/// Unlocks and does what is left to do, even if the closure panicked.
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if let Some(locked) = self.locked.get_mut().take() {
+            let mut after = After::default();
+            locked.release(&mut after);
+            after.settle(self.databases);
+        }
+    }
+}

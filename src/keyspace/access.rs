@@ -1,0 +1,595 @@
+//! Which shards an operation locks, decided by its type.
+//!
+//! An operation names one of the accesses below. [`Read`] and [`Write`] are the fast paths: one
+//! key, one lock, everything on the stack. [`ReadMany`] and [`WriteMany`] lock what their
+//! [`Extent`] names, all before they see anything, so they are atomic. [`Walk`] visits shard
+//! after shard and is not. [`Channels`] touches no key at all.
+//!
+//! The same operation also runs *within* shards that a batch or a transaction has [`Locked`].
+
+use smallvec::SmallVec;
+
+use super::shard::Shard;
+use super::view::View;
+use super::waiters::Waiter;
+use super::writer::Writer;
+use super::{After, Databases, Moment, SHARDS, Space, shard_index};
+use crate::error::{Error, Result};
+use crate::pubsub::Hub;
+use crate::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+use crate::value::Value;
+
+/// How an operation meets the keyspace.
+pub(crate) trait Access {
+    /// What it names before it runs.
+    type Target<'a>;
+    /// What it sees when it runs.
+    type Scope<'s>;
+
+    /// Locks, runs, unlocks, and does what follows from it.
+    fn enter<R>(
+        space: Space<'_>,
+        target: Self::Target<'_>,
+        run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
+    ) -> Result<R>;
+
+    /// Adds the locks it needs.
+    fn demand(space: Space<'_>, target: Self::Target<'_>, demand: &mut Demand);
+
+    /// Runs on shards that are locked already.
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        database: u16,
+        target: Self::Target<'_>,
+        run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
+    ) -> Result<R>;
+}
+
+/// Reads one key.
+pub(crate) struct Read;
+/// Reads and changes one key.
+pub(crate) struct Write;
+/// Reads several keys at one instant.
+pub(crate) struct ReadMany;
+/// Reads and changes several keys at one instant.
+pub(crate) struct WriteMany;
+/// Reads shard after shard; each at an instant of its own.
+pub(crate) struct Walk;
+
+/// Publishes and looks at channels; no key, no lock.
+pub(crate) struct Channels;
+
+/// What an operation on several keys needs to lock.
+pub(crate) enum Extent<'a> {
+    Keys(SmallVec<[Place<'a>; 4]>),
+    /// The whole current database.
+    Database,
+    /// All databases.
+    Everything,
+}
+
+/// A key in a database; in the current one unless it says so.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) database: Option<u16>,
+    pub(crate) key: &'a [u8],
+}
+
+impl<'a> Extent<'a> {
+    /// Keys of the current database.
+    pub(crate) fn keys(keys: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        Self::Keys(keys.into_iter().map(|key| Place { database: None, key }).collect())
+    }
+}
+
+impl Access for Read {
+    type Target<'a> = &'a [u8];
+    type Scope<'s> = View<'s>;
+
+    #[inline]
+    fn enter<R>(
+        space: Space<'_>,
+        key: &[u8],
+        run: impl FnOnce(View<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let hash = space.databases.hash(key);
+        let moment = Moment::new(space.databases);
+        let Some(shard) = space.databases.slot(space.database, hash) else {
+            return run(View::absent(&moment));
+        };
+        let shard = shard.read();
+        let answer = run(View::find(&shard, hash, key, &moment));
+        drop(shard);
+        if moment.saw_expired.get() {
+            purge(space, key);
+        }
+        answer
+    }
+
+    fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
+        demand.key(space, key, false);
+    }
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        database: u16,
+        key: &[u8],
+        run: impl FnOnce(View<'_>) -> Result<R>,
+    ) -> Result<R> {
+        run(locked.view(database, key)?)
+    }
+}
+
+/// Removes an entry that a reader found expired.
+#[cold]
+fn purge(space: Space<'_>, key: &[u8]) {
+    let purged = Write::enter(space, key, |mut writer| {
+        writer.purge();
+        Ok(())
+    });
+    debug_assert!(purged.is_ok());
+}
+
+impl Access for Write {
+    type Target<'a> = &'a [u8];
+    type Scope<'s> = Writer<'s>;
+
+    #[inline]
+    fn enter<R>(
+        space: Space<'_>,
+        key: &[u8],
+        run: impl FnOnce(Writer<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let Space { databases, database } = space;
+        let hash = databases.hash(key);
+        let moment = Moment::new(databases);
+        let mut after = After::default();
+        let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
+        let answer = run(Writer {
+            shard: &mut shard,
+            database,
+            hash,
+            key,
+            moment: &moment,
+            after: &mut after,
+        });
+        drop(shard);
+        after.settle(databases);
+        answer
+    }
+
+    fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
+        demand.key(space, key, true);
+    }
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        database: u16,
+        key: &[u8],
+        run: impl FnOnce(Writer<'_>) -> Result<R>,
+    ) -> Result<R> {
+        run(locked.writer(database, key)?)
+    }
+}
+
+macro_rules! access_many {
+    ($access:ident, $scope:ident, $writes:literal) => {
+        impl Access for $access {
+            type Target<'a> = Extent<'a>;
+            type Scope<'s> = $scope<'s>;
+
+            fn enter<R>(
+                space: Space<'_>,
+                extent: Extent<'_>,
+                run: impl FnOnce($scope<'_>) -> Result<R>,
+            ) -> Result<R> {
+                let mut after = After::default();
+                let answer = Self::enter_unsettled(space, extent, &mut after, run);
+                after.settle(space.databases);
+                answer
+            }
+
+            fn demand(space: Space<'_>, extent: Extent<'_>, demand: &mut Demand) {
+                demand.extent(space, extent, $writes);
+            }
+
+            fn within<R>(
+                locked: &mut Locked<'_>,
+                database: u16,
+                extent: Extent<'_>,
+                run: impl FnOnce($scope<'_>) -> Result<R>,
+            ) -> Result<R> {
+                locked.covers(database, &extent)?;
+                run($scope { locked: &mut *locked, database })
+            }
+        }
+
+        impl $access {
+            /// Locks, runs and unlocks; what follows from it joins `after`.
+            pub(crate) fn enter_unsettled<R>(
+                space: Space<'_>,
+                extent: Extent<'_>,
+                after: &mut After,
+                run: impl FnOnce($scope<'_>) -> Result<R>,
+            ) -> Result<R> {
+                let mut demand = Demand::default();
+                Self::demand(space, extent, &mut demand);
+                let mut locked = demand.lock(space.databases);
+                let answer = run($scope { locked: &mut locked, database: space.database });
+                locked.release(after);
+                answer
+            }
+        }
+    };
+}
+
+access_many!(ReadMany, Views, false);
+access_many!(WriteMany, Writers, true);
+
+impl Access for Walk {
+    type Target<'a> = ();
+    type Scope<'s> = Shards<'s>;
+
+    fn enter<R>(space: Space<'_>, (): (), run: impl FnOnce(Shards<'_>) -> Result<R>) -> Result<R> {
+        run(Shards { space, moment: &Moment::new(space.databases), locked: None })
+    }
+
+    fn demand(space: Space<'_>, (): (), demand: &mut Demand) {
+        demand.extent(space, Extent::Database, false);
+    }
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        database: u16,
+        (): (),
+        run: impl FnOnce(Shards<'_>) -> Result<R>,
+    ) -> Result<R> {
+        locked.covers(database, &Extent::Database)?;
+        let space = Space { databases: locked.moment.databases, database };
+        run(Shards { space, moment: &locked.moment, locked: Some(locked) })
+    }
+}
+
+impl Access for Channels {
+    type Target<'a> = ();
+    type Scope<'s> = Broadcast<'s>;
+
+    fn enter<R>(
+        space: Space<'_>,
+        (): (),
+        run: impl FnOnce(Broadcast<'_>) -> Result<R>,
+    ) -> Result<R> {
+        run(Broadcast { hub: &space.databases.hub, held_back: None })
+    }
+
+    fn demand(_space: Space<'_>, (): (), _demand: &mut Demand) {}
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        _database: u16,
+        (): (),
+        run: impl FnOnce(Broadcast<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let hub = &locked.moment.databases.hub;
+        run(Broadcast { hub, held_back: Some(&mut locked.after.rest().messages) })
+    }
+}
+
+/// The channels; within locks, messages are held back until the locks are released.
+pub(crate) struct Broadcast<'s> {
+    hub: &'s Hub,
+    held_back: Option<&'s mut Vec<(Value, Value)>>,
+}
+
+impl Broadcast<'_> {
+    pub(crate) fn hub(&self) -> &Hub {
+        self.hub
+    }
+
+    /// Publishes a message; answers how many get it.
+    pub(crate) fn publish(&mut self, channel: &[u8], payload: Value) -> usize {
+        let Some(held_back) = &mut self.held_back else {
+            return self.hub.publish(channel, payload);
+        };
+        held_back.push((Value::from(channel), payload));
+        self.hub.receivers(channel)
+    }
+}
+
+/// The shards of a database, seen one at a time.
+pub(crate) struct Shards<'s> {
+    pub(crate) space: Space<'s>,
+    pub(crate) moment: &'s Moment<'s>,
+    locked: Option<&'s Locked<'s>>,
+}
+
+impl Shards<'_> {
+    /// Shows the shard with this index; `None` if it has never been used.
+    pub(crate) fn visit<R>(&self, index: usize, visit: impl FnOnce(&Shard) -> R) -> Option<R> {
+        match self.locked {
+            Some(locked) => locked.shard(id(self.space.database, index)).map(visit),
+            None => {
+                let shard = self.space.databases.shard(self.space.database, index)?;
+                Some(visit(&shard.read()))
+            }
+        }
+    }
+}
+
+/// Several keys, under shared or exclusive locks.
+pub(crate) struct Views<'s> {
+    locked: &'s Locked<'s>,
+    database: u16,
+}
+
+impl<'s> Views<'s> {
+    pub(crate) fn moment(&self) -> &'s Moment<'s> {
+        &self.locked.moment
+    }
+
+    pub(crate) fn view(&self, key: &[u8]) -> Result<View<'s>> {
+        self.locked.view(self.database, key)
+    }
+
+    /// All locked shards of the current database.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &'s Shard> {
+        self.locked.shards_of(self.database)
+    }
+}
+
+/// Several keys, under exclusive locks.
+pub(crate) struct Writers<'s> {
+    locked: &'s mut (dyn LockSet + 's),
+    database: u16,
+}
+
+impl Writers<'_> {
+    pub(crate) fn moment(&self) -> &Moment<'_> {
+        self.locked.moment()
+    }
+
+    pub(crate) fn view(&self, key: &[u8]) -> Result<View<'_>> {
+        self.locked.view(self.database, key)
+    }
+
+    pub(crate) fn writer<'w>(&'w mut self, key: &'w [u8]) -> Result<Writer<'w>> {
+        self.locked.writer(self.database, key)
+    }
+
+    /// The same locks, seen for a shorter while.
+    pub(crate) fn reborrow(&mut self) -> Writers<'_> {
+        self.in_database(self.database)
+    }
+
+    /// The same locks, seen from another database.
+    pub(crate) fn in_database(&mut self, database: u16) -> Writers<'_> {
+        Writers { locked: &mut *self.locked, database }
+    }
+
+    pub(crate) fn database(&self) -> u16 {
+        self.database
+    }
+
+    /// Lets `waiter` wait for the keys, which must be locked.
+    pub(crate) fn wait(&mut self, keys: &[Value], waiter: &Arc<Waiter>) -> Result<()> {
+        for key in keys {
+            self.writer(key)?.shard.interests.wait(key, waiter);
+        }
+        Ok(())
+    }
+
+    /// Empties every locked shard of the current database.
+    pub(crate) fn clear(&mut self) {
+        self.locked.clear(self.database);
+    }
+}
+
+/// [`Locked`] without the lifetime of its guards, which would otherwise infect [`Writers`].
+pub(super) trait LockSet {
+    fn moment(&self) -> &Moment<'_>;
+    fn view(&self, database: u16, key: &[u8]) -> Result<View<'_>>;
+    fn writer<'w>(&'w mut self, database: u16, key: &'w [u8]) -> Result<Writer<'w>>;
+    fn clear(&mut self, database: u16);
+}
+
+/// The locks that some operations need, before they are taken.
+#[derive(Default)]
+pub(crate) struct Demand {
+    /// Shards by [`id`], and whether one of the operations writes there.
+    shards: Vec<(u32, bool)>,
+    /// Databases needed whole, and whether one of the operations writes there.
+    whole: Vec<(u16, bool)>,
+}
+
+impl Demand {
+    fn key(&mut self, space: Space<'_>, key: &[u8], writes: bool) {
+        let index = shard_index(space.databases.hash(key));
+        self.shards.push((id(space.database, index), writes));
+    }
+
+    fn extent(&mut self, space: Space<'_>, extent: Extent<'_>, writes: bool) {
+        match extent {
+            Extent::Keys(places) => {
+                for Place { database, key } in places {
+                    let database = database.unwrap_or(space.database);
+                    // The operation itself refuses a database that does not exist.
+                    if database < space.databases.count() {
+                        self.key(space.in_database(database), key, writes);
+                    }
+                }
+            }
+            Extent::Database => self.whole.push((space.database, writes)),
+            Extent::Everything => {
+                self.whole.extend((0..space.databases.count()).map(|n| (n, writes)));
+            }
+        }
+    }
+
+    /// Takes the locks in ascending order, births before shards.
+    pub(crate) fn lock(mut self, databases: &Databases) -> Locked<'_> {
+        // Sorted with writes first, so that the first of equals is the lock needed.
+        let strongest_first = |(place, writes): &(u32, bool)| (*place, !writes);
+        self.shards.sort_unstable_by_key(strongest_first);
+        self.shards.dedup_by_key(|(place, _)| *place);
+        for (place, _) in &self.shards {
+            let (database, index) = place_of(*place);
+            databases.keyspace(database).shard(index);
+        }
+        self.whole.sort_unstable_by_key(|(database, writes)| (*database, !writes));
+        self.whole.dedup_by_key(|(database, _)| *database);
+        let births = self.hold_births(databases);
+        let mut guards = Vec::with_capacity(self.shards.len());
+        for (place, writes) in self.shards {
+            let (database, index) = place_of(place);
+            if let Some(shard) = databases.shard(database, index) {
+                let guard =
+                    if writes { Guard::Write(shard.write()) } else { Guard::Read(shard.read()) };
+                guards.push((place, guard));
+            }
+        }
+        let whole = self.whole.into_iter().map(|(database, _)| database).collect();
+        Locked {
+            guards,
+            _births: births,
+            whole,
+            moment: Moment::new(databases),
+            after: After::default(),
+        }
+    }
+
+    /// Keeps new shards from coming into being in the databases needed whole, and demands all
+    /// that there are.
+    fn hold_births<'e>(&mut self, databases: &'e Databases) -> Vec<MutexGuard<'e, ()>> {
+        let mut births = Vec::new();
+        for &(database, writes) in &self.whole {
+            let keyspace = databases.keyspace(database);
+            births.push(keyspace.births.lock());
+            let born = (0..SHARDS).filter(|index| keyspace.shards[*index].get().is_some());
+            self.shards.extend(born.map(|index| (id(database, index), writes)));
+        }
+        if !births.is_empty() {
+            self.shards.sort_unstable_by_key(|(place, writes)| (*place, !writes));
+            self.shards.dedup_by_key(|(place, _)| *place);
+        }
+        births
+    }
+}
+
+/// Shards under lock, with the one time at which everything in them happens.
+pub(crate) struct Locked<'e> {
+    /// Ascending by [`id`].
+    guards: Vec<(u32, Guard<'e>)>,
+    _births: Vec<MutexGuard<'e, ()>>,
+    whole: Vec<u16>,
+    moment: Moment<'e>,
+    after: After,
+}
+
+enum Guard<'e> {
+    Read(RwLockReadGuard<'e, Shard>),
+    Write(RwLockWriteGuard<'e, Shard>),
+}
+
+impl Guard<'_> {
+    fn shard(&self) -> &Shard {
+        match self {
+            Self::Read(shard) => shard,
+            Self::Write(shard) => shard,
+        }
+    }
+
+    fn shard_mut(&mut self) -> Option<&mut Shard> {
+        match self {
+            Self::Read(_) => None,
+            Self::Write(shard) => Some(shard),
+        }
+    }
+}
+
+impl Locked<'_> {
+    /// Unlocks; what is left to do joins `after`.
+    pub(crate) fn release(self, after: &mut After) {
+        let Self { guards, _births, after: own, .. } = self;
+        drop(guards);
+        after.join(own);
+    }
+
+    /// An error if whole databases are needed that are not locked. Keys are looked for when
+    /// they are used.
+    fn covers(&self, database: u16, extent: &Extent<'_>) -> Result<()> {
+        let needed = match extent {
+            Extent::Keys(_) => 0..0,
+            Extent::Database => database..database + 1,
+            Extent::Everything => 0..self.moment.databases.count(),
+        };
+        let is_whole = |database: u16| self.whole.contains(&database);
+        if needed.into_iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+    }
+
+    fn shard(&self, place: u32) -> Option<&Shard> {
+        let index = self.guards.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(self.guards[index].1.shard())
+    }
+
+    fn shards_of(&self, database: u16) -> impl Iterator<Item = &Shard> {
+        let own = move |(place, _): &&(u32, Guard<'_>)| place_of(*place).0 == database;
+        self.guards.iter().filter(own).map(|(_, guard)| guard.shard())
+    }
+
+    fn shards_of_mut(&mut self, database: u16) -> impl Iterator<Item = (usize, &mut Shard)> {
+        self.guards.iter_mut().filter_map(move |(place, guard)| {
+            let (own, index) = place_of(*place);
+            (own == database).then(|| guard.shard_mut()).flatten().map(|shard| (index, shard))
+        })
+    }
+}
+
+impl LockSet for Locked<'_> {
+    fn moment(&self) -> &Moment<'_> {
+        &self.moment
+    }
+
+    fn view(&self, database: u16, key: &[u8]) -> Result<View<'_>> {
+        let hash = self.moment.databases.hash(key);
+        match self.shard(id(database, shard_index(hash))) {
+            Some(shard) => Ok(View::find(shard, hash, key, &self.moment)),
+            None if self.whole.contains(&database) => Ok(View::absent(&self.moment)),
+            None => Err(Error::KeyNotInTransaction(Value::from(key))),
+        }
+    }
+
+    fn writer<'w>(&'w mut self, database: u16, key: &'w [u8]) -> Result<Writer<'w>> {
+        let hash = self.moment.databases.hash(key);
+        let place = id(database, shard_index(hash));
+        let guard = self.guards.binary_search_by_key(&place, |(place, _)| *place);
+        let shard = guard.ok().and_then(|index| self.guards[index].1.shard_mut());
+        let shard = shard.ok_or_else(|| Error::KeyNotInTransaction(Value::from(key)))?;
+        Ok(Writer { shard, database, hash, key, moment: &self.moment, after: &mut self.after })
+    }
+
+    fn clear(&mut self, database: u16) {
+        let mut after = After::default();
+        let hasher = self.moment.databases.hasher();
+        for (_, shard) in self.shards_of_mut(database) {
+            let interested = shard.interests.keys();
+            for key in interested {
+                let existed = shard.find(hasher.hash_one(&*key), &key).is_some();
+                if existed && shard.interests.changed(&key) {
+                    after.note_ready(database, &key);
+                }
+            }
+            after.rest().cleared.push(shard.clear());
+        }
+        self.after.join(after);
+    }
+}
+
+/// The place of a shard in the order of locks.
+#[inline]
+fn id(database: u16, index: usize) -> u32 {
+    u32::from(database) * SHARDS as u32 + index as u32
+}
+
+fn place_of(id: u32) -> (u16, usize) {
+    ((id / SHARDS as u32) as u16, id as usize % SHARDS)
+}

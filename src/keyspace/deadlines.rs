@@ -1,0 +1,84 @@
+//! The index by deadline of one shard.
+//!
+//! # Invariant
+//!
+//! For every entry with a deadline there is a record of its hash at that deadline or earlier.
+//!
+//! That is all the index promises, and it makes renewals free: an entry whose deadline moves
+//! later keeps its old record. When the record falls due, the shard looks at the entry and, if
+//! it still lives, records its true deadline. A record whose entry is gone is dropped then. When
+//! such stale records outnumber the entries with deadlines, the shard rebuilds the index.
+//!
+//! Recording is O(1) for the usual later-than-all deadline and O(log n) at worst.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+#[derive(Default)]
+pub(super) struct Deadlines {
+    records: BinaryHeap<Reverse<(u64, u64)>>,
+    /// Entries of the shard that have a deadline now.
+    live: usize,
+}
+
+impl Deadlines {
+    /// The first time at which a record falls due.
+    pub(super) fn earliest(&self) -> Option<u64> {
+        self.records.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+
+    /// Entries that have a deadline.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Notes that the entry with this hash changed its deadline; answers whether a record was
+    /// added.
+    #[inline]
+    pub(super) fn changed(&mut self, hash: u64, from: Option<u64>, to: Option<u64>) -> bool {
+        self.live -= usize::from(from.is_some());
+        self.live += usize::from(to.is_some());
+        match (from, to) {
+            (_, None) => false,
+            (Some(from), Some(to)) if from <= to => false,
+            (_, Some(to)) => {
+                self.records.push(Reverse((to, hash)));
+                true
+            }
+        }
+    }
+
+    /// Takes a record that is due at `now`, as (deadline, hash).
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<(u64, u64)> {
+        if self.earliest()? > now {
+            return None;
+        }
+        self.records.pop().map(|Reverse(record)| record)
+    }
+
+    /// Records an entry at its true deadline again, after its record fell due too early.
+    pub(super) fn record(&mut self, hash: u64, deadline: u64) {
+        self.records.push(Reverse((deadline, hash)));
+    }
+
+    /// Whether stale records outnumber what the index is for.
+    pub(super) fn is_stale(&self) -> bool {
+        self.records.len() > 2 * self.live + 64
+    }
+
+    /// Replaces all records.
+    pub(super) fn rebuild(&mut self, records: impl Iterator<Item = (u64, u64)>) {
+        self.records = records.map(|(hash, deadline)| Reverse((deadline, hash))).collect();
+        debug_assert_eq!(self.records.len(), self.live);
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        self.records.capacity() * size_of::<(u64, u64)>()
+    }
+
+    #[cfg(test)]
+    pub(super) fn covers(&self, hash: u64, deadline: u64) -> bool {
+        self.records.iter().any(|Reverse((at, of))| *of == hash && *at <= deadline)
+    }
+}

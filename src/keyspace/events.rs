@@ -1,0 +1,192 @@
+//! What happened to a key, told to whoever subscribes to events.
+
+use std::collections::VecDeque;
+
+use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
+use crate::value::Value;
+
+/// What happened to a key.
+///
+/// The variants are named after what an operation did; [`EventKind::name`] gives the name that
+/// Redis's keyspace notifications use for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The key was removed by an operation.
+    Deleted,
+    /// The key's time to live ran out.
+    Expired,
+    /// The key was removed to stay within the memory limit.
+    Evicted,
+    /// A string was written.
+    Set,
+    /// A string was appended to.
+    Appended,
+    /// Part of a string was overwritten.
+    RangeSet,
+    /// A string was incremented by an integer.
+    Incremented,
+    /// A string was incremented by a float.
+    IncrementedByFloat,
+    /// The key got a deadline.
+    Expire,
+    /// The key lost its deadline.
+    Persisted,
+    /// The key was renamed; this is its old name.
+    RenamedFrom,
+    /// The key was renamed; this is its new name.
+    RenamedTo,
+    /// The key was moved to another database; this is where it left.
+    MovedFrom,
+    /// The key was moved to another database; this is where it arrived.
+    MovedTo,
+    /// The key was made by copying another.
+    CopiedTo,
+    /// Members were added to a sorted set or got new scores.
+    ScoresAdded,
+    /// A member's score was incremented.
+    ScoreIncremented,
+    /// Members were removed from a sorted set.
+    MembersRemoved,
+    /// Members were removed from a sorted set by rank.
+    MembersRemovedByRank,
+    /// Members were removed from a sorted set by score.
+    MembersRemovedByScore,
+    /// Members were removed from a sorted set by name.
+    MembersRemovedByLex,
+    /// The lowest members of a sorted set were popped.
+    MinPopped,
+    /// The highest members of a sorted set were popped.
+    MaxPopped,
+    /// A sorted set was made from a union.
+    UnionStored,
+    /// A sorted set was made from an intersection.
+    IntersectionStored,
+    /// A sorted set was made from a difference.
+    DifferenceStored,
+    /// A sorted set was made from a range of another.
+    RangeStored,
+    /// An entry was appended to a stream.
+    EntryAdded,
+    /// Entries were deleted from a stream.
+    EntriesDeleted,
+    /// A stream was trimmed.
+    Trimmed,
+    /// A stream's last id was set.
+    LastIdSet,
+    /// A consumer group was created.
+    GroupCreated,
+    /// A consumer group was destroyed.
+    GroupDestroyed,
+    /// A consumer group's position was set.
+    GroupIdSet,
+    /// A consumer was created in a group.
+    ConsumerCreated,
+    /// A consumer was deleted from a group.
+    ConsumerDeleted,
+}
+
+impl EventKind {
+    /// The name that Redis's keyspace notifications use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deleted => "del",
+            Self::Expired => "expired",
+            Self::Evicted => "evicted",
+            Self::Set => "set",
+            Self::Appended => "append",
+            Self::RangeSet => "setrange",
+            Self::Incremented => "incrby",
+            Self::IncrementedByFloat => "incrbyfloat",
+            Self::Expire => "expire",
+            Self::Persisted => "persist",
+            Self::RenamedFrom => "rename_from",
+            Self::RenamedTo => "rename_to",
+            Self::MovedFrom => "move_from",
+            Self::MovedTo => "move_to",
+            Self::CopiedTo => "copy_to",
+            Self::ScoresAdded => "zadd",
+            Self::ScoreIncremented => "zincr",
+            Self::MembersRemoved => "zrem",
+            Self::MembersRemovedByRank => "zremrangebyrank",
+            Self::MembersRemovedByScore => "zremrangebyscore",
+            Self::MembersRemovedByLex => "zremrangebylex",
+            Self::MinPopped => "zpopmin",
+            Self::MaxPopped => "zpopmax",
+            Self::UnionStored => "zunionstore",
+            Self::IntersectionStored => "zinterstore",
+            Self::DifferenceStored => "zdiffstore",
+            Self::RangeStored => "zrangestore",
+            Self::EntryAdded => "xadd",
+            Self::EntriesDeleted => "xdel",
+            Self::Trimmed => "xtrim",
+            Self::LastIdSet => "xsetid",
+            Self::GroupCreated => "xgroup-create",
+            Self::GroupDestroyed => "xgroup-destroy",
+            Self::GroupIdSet => "xgroup-setid",
+            Self::ConsumerCreated => "xgroup-createconsumer",
+            Self::ConsumerDeleted => "xgroup-delconsumer",
+        }
+    }
+}
+
+/// One event of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// The database that the key is or was in.
+    pub database: u16,
+    /// The key.
+    pub key: Value,
+    /// What happened, and so why the key is gone if it is.
+    pub kind: EventKind,
+    /// The string that the key held, if it expired or was evicted.
+    pub value: Option<Value>,
+}
+
+/// Where the keyspace puts events; whoever publishes them attaches itself here.
+///
+/// An event is queued under the lock of the key's shard and published once the lock is
+/// released, so the events of a key come in the order of its changes and no subscriber can hold
+/// up a shard.
+#[derive(Default)]
+pub(crate) struct EventSink {
+    listening: AtomicBool,
+    publish: OnceLock<Box<dyn Fn(Event) + Send + Sync>>,
+    queue: Mutex<VecDeque<Event>>,
+    /// Held while publishing, so that two publishers keep the queue's order.
+    draining: Mutex<()>,
+}
+
+impl EventSink {
+    /// Gives every event from now on to `publish`, while [`EventSink::listen`] is on. The first
+    /// to attach stays.
+    pub(crate) fn attach(&self, publish: Box<dyn Fn(Event) + Send + Sync>) {
+        let _ = self.publish.set(publish);
+    }
+
+    /// Turns the making of events on or off.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.listening.store(listening, Ordering::Release);
+    }
+
+    #[inline]
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn push(&self, event: Event) {
+        self.queue.lock().push_back(event);
+    }
+
+    /// Publishes what is queued. No lock of a shard may be held.
+    pub(super) fn drain(&self) {
+        let _order = self.draining.lock();
+        let next = || self.queue.lock().pop_front();
+        while let Some(event) = next() {
+            if let Some(publish) = self.publish.get() {
+                publish(event);
+            }
+        }
+    }
+}

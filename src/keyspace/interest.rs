@@ -1,0 +1,89 @@
+//! Who waits for a key, and who watches it.
+//!
+//! A shard keeps its interests under its own lock, so that seeing nothing and starting to wait
+//! are one step, and no change between them can be missed.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::waiters::Waiter;
+use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::value::Value;
+
+/// The interests in one shard's keys. While there is none, a change pays one comparison.
+#[derive(Default)]
+pub(super) struct Interests(Option<Box<ByKey>>);
+
+type ByKey = HashMap<Value, Interest, ahash::RandomState>;
+
+#[derive(Default)]
+struct Interest {
+    /// First come, first served.
+    waiting: VecDeque<Arc<Waiter>>,
+    watching: Vec<Arc<AtomicBool>>,
+}
+
+impl Interests {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Marks every watch of `key` as broken; answers whether anybody waits for the key.
+    pub(super) fn changed(&self, key: &[u8]) -> bool {
+        let Some(interest) = self.0.as_ref().and_then(|keys| keys.get(key)) else { return false };
+        for watch in &interest.watching {
+            watch.store(true, Ordering::Release);
+        }
+        !interest.waiting.is_empty()
+    }
+
+    /// The keys that somebody waits for or watches.
+    pub(super) fn keys(&self) -> Vec<Value> {
+        self.0.iter().flat_map(|keys| keys.keys().cloned()).collect()
+    }
+
+    /// Who waits for `key`, in the order in which they came.
+    pub(super) fn waiting(&self, key: &[u8]) -> Vec<Arc<Waiter>> {
+        let interest = self.0.as_ref().and_then(|keys| keys.get(key));
+        interest.map_or_else(Vec::new, |interest| interest.waiting.iter().cloned().collect())
+    }
+
+    pub(super) fn wait(&mut self, key: &[u8], waiter: &Arc<Waiter>) {
+        let waiting = &mut self.entry(key).waiting;
+        if !waiting.back().is_some_and(|last| Arc::ptr_eq(last, waiter)) {
+            waiting.push_back(Arc::clone(waiter));
+        }
+    }
+
+    pub(super) fn stop_waiting(&mut self, key: &[u8], waiter: &Arc<Waiter>) {
+        self.edit(key, |interest| {
+            interest.waiting.retain(|other| !Arc::ptr_eq(other, waiter));
+        });
+    }
+
+    pub(super) fn watch(&mut self, key: &[u8], broken: &Arc<AtomicBool>) {
+        self.entry(key).watching.push(Arc::clone(broken));
+    }
+
+    pub(super) fn stop_watching(&mut self, key: &[u8], broken: &Arc<AtomicBool>) {
+        self.edit(key, |interest| interest.watching.retain(|other| !Arc::ptr_eq(other, broken)));
+    }
+
+    fn entry(&mut self, key: &[u8]) -> &mut Interest {
+        self.0.get_or_insert_default().entry(Value::from(key)).or_default()
+    }
+
+    /// Changes a key's interest and forgets it once nobody is left.
+    fn edit(&mut self, key: &[u8], edit: impl FnOnce(&mut Interest)) {
+        let Some(keys) = &mut self.0 else { return };
+        if let Some(interest) = keys.get_mut(key) {
+            edit(interest);
+            if interest.waiting.is_empty() && interest.watching.is_empty() {
+                keys.remove(key);
+            }
+        }
+        if keys.is_empty() {
+            self.0 = None;
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The keyspace: databases of shards of entries, and the only ways to read and to change them.
+//!
+//! - [`shard`]: one table of entries and what belongs to it; knows no lock and no clock;
+//! - [`view`] and [`writer`]: what an operation sees of a key; the writer is the only place
+//!   that mutates, and tells whoever has to know;
+//! - [`access`]: which shards an operation locks, by its type;
+//! - [`waiters`], [`interest`]: blocking calls and watches;
+//! - [`maintenance`]: expiry without access.
+//!
+//! # Locks
+//!
+//! A database has [`SHARDS`] shards, each in a lock of its own, allocated on first use. Whoever
+//! needs several locks them in ascending order of (database, shard). A database's `births` lock
+//! is taken before its shards; holding it keeps shards from coming into being, so that a walk
+//! over all shards has them all. Nothing of the caller's runs under a lock, but for the closures
+//! that say so.
+
+pub(crate) mod access;
+mod deadlines;
+mod events;
+mod interest;
+mod maintenance;
+mod object;
+pub(crate) mod shard;
+mod view;
+pub(crate) mod waiters;
+mod watch;
+mod writer;
+
+use std::cell::Cell;
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+pub(crate) use maintenance::Maintenance;
+pub(crate) use object::Data;
+pub(crate) use shard::{Held, Removed, Shard};
+pub(crate) use view::View;
+pub(crate) use watch::Watched;
+pub(crate) use writer::{Taken, Writer};
+
+use events::EventSink;
+pub use events::{Event, EventKind};
+pub use object::Kind;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::pubsub::Hub;
+use crate::sync::{Arc, AtomicBool, AtomicI64, Mutex, OnceLock, Ordering, RwLock};
+use crate::value::Value;
+
+/// Shards of one database. Many: a shard's table grows in one go, under its lock.
+pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+const SHARD_BITS: u32 = 10;
+/// Below the bits that tag the table's slots, above those that choose them.
+const SHARD_SHIFT: u32 = 44;
+
+const _: () = assert!(SHARD_SHIFT >= shard::POSITION_BITS && SHARD_SHIFT + SHARD_BITS <= 57);
+
+/// All databases of a store, and what they share.
+pub(crate) struct Databases {
+    pub(crate) clock: Clock,
+    hasher: RandomState,
+    spaces: Box<[OnceLock<Keyspace>]>,
+    pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) events: EventSink,
+    pub(crate) hub: Arc<Hub>,
+    /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
+    wall_offset: AtomicI64,
+}
+
+impl Databases {
+    pub(crate) fn new(count: u16, clock: Clock, maintenance: Arc<Maintenance>) -> Self {
+        Self {
+            clock,
+            hasher: RandomState::new(),
+            spaces: (0..count).map(|_| OnceLock::new()).collect(),
+            maintenance,
+            events: EventSink::default(),
+            hub: Hub::new(),
+            wall_offset: AtomicI64::new(0),
+        }
+    }
+
+    pub(crate) fn count(&self) -> u16 {
+        self.spaces.len() as u16
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    #[inline]
+    pub(crate) fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
+    #[inline]
+    fn keyspace(&self, database: u16) -> &Keyspace {
+        self.spaces[usize::from(database)].get_or_init(Keyspace::new)
+    }
+
+    /// The shard of a hash, if it has been used.
+    #[inline]
+    fn slot(&self, database: u16, hash: u64) -> Option<&RwLock<Shard>> {
+        self.shard(database, shard_index(hash))
+    }
+
+    /// The shard with this index, if it has been used.
+    #[inline]
+    fn shard(&self, database: u16, index: usize) -> Option<&RwLock<Shard>> {
+        self.spaces[usize::from(database)].get()?.shards[index].get().map(|slot| &slot.0)
+    }
+
+    /// All shards that have been used, database by database.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = (u16, &RwLock<Shard>)> {
+        let used = self.spaces.iter().zip(0..).filter_map(|(space, n)| Some((space.get()?, n)));
+        used.flat_map(|(space, n)| {
+            space.shards.iter().filter_map(move |shard| Some((n, &shard.get()?.0)))
+        })
+    }
+
+    /// The wall's time minus the store's, in milliseconds.
+    ///
+    /// It changes only when the wall clock has visibly jumped, so that a date given and asked
+    /// for again is the same to the millisecond.
+    pub(crate) fn wall_offset(&self) -> i64 {
+        const JUMP: u64 = 500;
+        let current = self.clock.wall().wrapping_sub(self.clock.now()) as i64;
+        let known = self.wall_offset.load(Ordering::Relaxed);
+        if current.abs_diff(known) <= JUMP {
+            return known;
+        }
+        self.wall_offset.store(current, Ordering::Relaxed);
+        current
+    }
+}
+
+#[inline]
+pub(crate) fn shard_index(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT) as usize & (SHARDS - 1)
+}
+
+/// A shard and its lock, on cache lines of their own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Slot(RwLock<Shard>);
+
+/// One database.
+struct Keyspace {
+    shards: Box<[OnceLock<Box<Slot>>]>,
+    /// Held while a shard comes into being, and by whoever needs that none does.
+    births: Mutex<()>,
+}
+
+impl Keyspace {
+    fn new() -> Self {
+        let shards = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        Self { shards, births: Mutex::new(()) }
+    }
+
+    #[inline]
+    fn shard(&self, index: usize) -> &RwLock<Shard> {
+        match self.shards[index].get() {
+            Some(slot) => &slot.0,
+            None => self.give_birth(index),
+        }
+    }
+
+    #[cold]
+    fn give_birth(&self, index: usize) -> &RwLock<Shard> {
+        let _births = self.births.lock();
+        &self.shards[index].get_or_init(Box::default).0
+    }
+}
+
+/// The databases as one of them: where an operation runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Space<'e> {
+    pub(crate) databases: &'e Databases,
+    pub(crate) database: u16,
+}
+
+impl<'e> Space<'e> {
+    pub(crate) fn in_database(self, database: u16) -> Self {
+        Self { database, ..self }
+    }
+}
+
+/// The time of one operation: read when first needed, and then the same to its end.
+pub(crate) struct Moment<'e> {
+    pub(crate) databases: &'e Databases,
+    /// Zero until read.
+    now: Cell<u64>,
+    /// Whether an entry was met that has expired and is still there.
+    saw_expired: Cell<bool>,
+}
+
+impl<'e> Moment<'e> {
+    #[inline]
+    fn new(databases: &'e Databases) -> Self {
+        Self { databases, now: Cell::new(0), saw_expired: Cell::new(false) }
+    }
+
+    /// The store's time in milliseconds.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        if self.now.get() == 0 {
+            self.now.set(self.databases.clock.now());
+        }
+        self.now.get()
+    }
+
+    /// The Unix time in milliseconds.
+    pub(crate) fn unix(&self) -> u64 {
+        self.now().saturating_add_signed(self.databases.wall_offset())
+    }
+
+    /// The deadline `millis` from now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidExpire`] if it overflows.
+    pub(crate) fn deadline_in(&self, millis: i64) -> Result<u64> {
+        // Redis keeps deadlines as signed milliseconds of Unix time.
+        let deadline = (self.unix() as i64).checked_add(millis).ok_or(Error::InvalidExpire)?;
+        Ok(self.deadline_at(deadline))
+    }
+
+    /// The deadline at a Unix time in milliseconds; a time before the store's beginning is as
+    /// good as any other in the past.
+    pub(crate) fn deadline_at(&self, unix_millis: i64) -> u64 {
+        unix_millis.saturating_sub(self.databases.wall_offset()).max(1) as u64
+    }
+
+    /// The Unix time in milliseconds of a deadline.
+    pub(crate) fn unix_of(&self, deadline: u64) -> i64 {
+        (deadline as i64).saturating_add(self.databases.wall_offset())
+    }
+
+    /// Whether a deadline is due.
+    #[inline]
+    pub(crate) fn has_passed(&self, deadline: u64) -> bool {
+        deadline <= self.now()
+    }
+}
+
+/// What is left to do once an operation has released its locks.
+#[derive(Default)]
+pub(crate) struct After {
+    /// What left the keyspace: dropped here, since dropping may take long.
+    removed: SmallVec<[Removed; 1]>,
+    /// The rest, which most operations have none of.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
+    /// What emptied shards held: dropped here too.
+    cleared: Vec<Shard>,
+    /// Changed keys that somebody waits for.
+    ready: Vec<(u16, Value)>,
+    /// What a batch publishes, as (channel, payload).
+    messages: Vec<(Value, Value)>,
+    /// The earliest deadline that maintenance may not know of.
+    wake_at: Option<u64>,
+    has_events: bool,
+}
+
+impl After {
+    /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
+    /// removed. No lock of a shard may be held.
+    #[inline]
+    pub(crate) fn settle(mut self, databases: &Databases) {
+        if self.rest.is_some() {
+            self.settle_rest(databases);
+        }
+    }
+
+    #[cold]
+    fn settle_rest(&mut self, databases: &Databases) {
+        while let Some(rest) = self.rest.take() {
+            for (database, key) in rest.ready {
+                waiters::serve(databases, database, &key, self);
+            }
+            if rest.has_events {
+                databases.events.drain();
+            }
+            for (channel, payload) in rest.messages {
+                databases.hub.publish(&channel, payload);
+            }
+            if let Some(deadline) = rest.wake_at {
+                databases.maintenance.wake_at(deadline);
+            }
+        }
+    }
+
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    fn note_ready(&mut self, database: u16, key: &[u8]) {
+        self.rest().ready.push((database, Value::from(key)));
+    }
+
+    fn note_event(&mut self, databases: &Databases, event: Event) {
+        self.rest().has_events = true;
+        databases.events.push(event);
+    }
+
+    #[inline]
+    fn note_deadline(&mut self, databases: &Databases, deadline: u64) {
+        if databases.maintenance.sleeps_beyond(deadline) {
+            let wake_at = &mut self.rest().wake_at;
+            *wake_at = Some(wake_at.map_or(deadline, |at| at.min(deadline)));
+        }
+    }
+
+    fn join(&mut self, other: After) {
+        self.removed.extend(other.removed);
+        let Some(other) = other.rest else { return };
+        let rest = self.rest();
+        rest.cleared.extend(other.cleared);
+        rest.ready.extend(other.ready);
+        rest.messages.extend(other.messages);
+        rest.has_events |= other.has_events;
+        rest.wake_at = [rest.wake_at, other.wake_at].into_iter().flatten().min();
+    }
+}

@@ -1,0 +1,369 @@
+//! One shard: a flat table of entries, the objects they refer to, and their deadlines.
+//!
+//! # Invariants
+//!
+//! - The table holds one block per key. A block with its tag set stands for an [`Object`]: its
+//!   value is the object's index in `objects`. Any other block is a string.
+//! - `bytes` is the sum over entries of block, table slot and object; see [`Shard::check`].
+//! - `deadlines` covers every entry that has a deadline.
+//!
+//! # Complexity
+//!
+//! Finding, inserting and removing are O(1); [`Shard::scan`] is linear in the shard.
+//!
+//! # Threading
+//!
+//! None of its own: a shard lives in a lock. It knows no clock; callers pass the time.
+
+use std::ops::RangeInclusive;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+use slab::Slab;
+
+use super::Moment;
+use super::deadlines::Deadlines;
+use super::interest::Interests;
+use super::object::{Data, Kind, Object};
+use crate::block::{Block, Parts};
+use crate::error::{Error, Result};
+
+/// What a table slot takes beside the block: pointer and control byte.
+const SLOT_BYTES: usize = size_of::<Block>() + 1;
+
+/// A string that grows gets as much room again, up to this.
+const MAX_SPARE: usize = 1 << 20;
+
+#[derive(Default)]
+#[repr(C)] // The table first: a read then meets one cache line of the shard, its lock's.
+pub(crate) struct Shard {
+    table: HashTable<Block>,
+    objects: Slab<Object>,
+    pub(super) deadlines: Deadlines,
+    /// Who waits for or watches keys of this shard.
+    pub(super) interests: Interests,
+    bytes: usize,
+}
+
+/// What left the shard and is to be dropped, or published, once the lock is released.
+pub(crate) enum Removed {
+    String(Block),
+    Object(Block, Object),
+}
+
+/// What a key holds.
+pub(crate) enum Held<'s> {
+    String(&'s Block),
+    Object(&'s Object),
+}
+
+impl Shard {
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Entries that have a deadline.
+    pub(crate) fn with_deadline(&self) -> usize {
+        self.deadlines.live()
+    }
+
+    /// Bytes that the shard's entries take on the heap; O(1).
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.deadlines.bytes()
+    }
+
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<&Block> {
+        self.table.find(hash, |block| block.key() == key)
+    }
+
+    #[inline]
+    pub(super) fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Block> {
+        self.table.find_mut(hash, |block| block.key() == key)
+    }
+
+    #[inline]
+    pub(crate) fn held<'s>(&'s self, block: &'s Block) -> Held<'s> {
+        if block.tag() { Held::Object(&self.objects[index_of(block)]) } else { Held::String(block) }
+    }
+
+    pub(crate) fn kind(&self, block: &Block) -> Kind {
+        match self.held(block) {
+            Held::String(_) => Kind::String,
+            Held::Object(object) => object.kind(),
+        }
+    }
+
+    /// All keys with their kinds, in no order; without those that have expired.
+    pub(crate) fn keys<'s>(
+        &'s self,
+        moment: &'s Moment<'_>,
+    ) -> impl Iterator<Item = (&'s [u8], Kind)> {
+        let lives = |block: &&Block| !block.deadline().is_some_and(|at| moment.has_passed(at));
+        self.table.iter().filter(lives).map(|block| (block.key(), self.kind(block)))
+    }
+
+    /// Sets a string's value, in place if that can be; answers whether the key is new, and the
+    /// block displaced. The entry must not be expired.
+    #[inline]
+    pub(super) fn set_string(
+        &mut self,
+        hasher: &RandomState,
+        hash: u64,
+        parts: Parts<'_>,
+    ) -> Option<Removed> {
+        let Some(block) = self.table.find_mut(hash, |block| block.key() == parts.key) else {
+            self.insert(hasher, hash, Block::new(parts));
+            return None;
+        };
+        let before = block.deadline();
+        let old_size = block.heap_size();
+        let mut displaced = None;
+        if block.tag()
+            || before.is_some() != parts.deadline.is_some()
+            || parts.zeros > 0
+            || !block.overwrite(parts.value)
+        {
+            displaced = Some(std::mem::replace(block, Block::new(parts)));
+        } else if let Some(deadline) = parts.deadline {
+            block.move_deadline(deadline);
+        }
+        let new_size = block.heap_size();
+        self.bytes = self.bytes + new_size - old_size;
+        self.deadlines.changed(hash, before, parts.deadline);
+        displaced.map(|block| self.separate(block))
+    }
+
+    /// Replaces a string by what `change` makes of it, in one look-up; the deadline stays. `None`
+    /// if the key is absent or due; else its answer and the block displaced, if any.
+    #[inline]
+    pub(super) fn update_string<T: AsRef<[u8]>, R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        is_due: impl FnOnce(u64) -> bool,
+        change: impl FnOnce(&[u8]) -> Result<(T, R)>,
+    ) -> Result<Option<(R, Option<Block>)>> {
+        let found = self.table.find_mut(hash, |block| block.key() == key);
+        let Some(block) = found.filter(|block| !block.deadline().is_some_and(is_due)) else {
+            return Ok(None);
+        };
+        if block.tag() {
+            return Err(Error::WrongType);
+        }
+        let (value, answer) = change(block.value())?;
+        if block.overwrite(value.as_ref()) {
+            return Ok(Some((answer, None)));
+        }
+        let parts =
+            Parts { key, value: value.as_ref(), deadline: block.deadline(), ..Parts::default() };
+        let displaced = std::mem::replace(block, Block::new(parts));
+        self.bytes = self.bytes + block.heap_size() - displaced.heap_size();
+        Ok(Some((answer, Some(displaced))))
+    }
+
+    /// Inserts a key that is absent.
+    fn insert(&mut self, hasher: &RandomState, hash: u64, block: Block) {
+        self.bytes += block.heap_size() + SLOT_BYTES;
+        self.deadlines.changed(hash, None, block.deadline());
+        self.table.insert_unique(hash, block, |block| hasher.hash_one(block.key()));
+    }
+
+    /// Puts an object under a key that is absent.
+    pub(super) fn insert_object(
+        &mut self,
+        hasher: &RandomState,
+        hash: u64,
+        key: &[u8],
+        object: Object,
+        deadline: Option<u64>,
+    ) {
+        self.bytes += object.bytes();
+        let index = (self.objects.insert(object) as u32).to_le_bytes();
+        let parts = Parts { key, value: &index, deadline, tag: true, ..Parts::default() };
+        self.insert(hasher, hash, Block::new(parts));
+    }
+
+    pub(super) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Removed> {
+        let entry = self.table.find_entry(hash, |block| block.key() == key).ok()?;
+        let (block, _) = entry.remove();
+        self.bytes -= block.heap_size() + SLOT_BYTES;
+        self.deadlines.changed(hash, block.deadline(), None);
+        Some(self.separate(block))
+    }
+
+    /// Takes the object of a block that has left the table.
+    fn separate(&mut self, block: Block) -> Removed {
+        if !block.tag() {
+            return Removed::String(block);
+        }
+        let object = self.objects.remove(index_of(&block));
+        self.bytes -= object.bytes();
+        Removed::Object(block, object)
+    }
+
+    /// Appends to a string in place, or replaces its block by one with room to grow; answers
+    /// the block displaced.
+    pub(super) fn append(&mut self, hash: u64, key: &[u8], tail: &[u8]) -> Option<Removed> {
+        let block = self.find_mut(hash, key)?;
+        let old_size = block.heap_size();
+        let mut displaced = None;
+        if !block.append(tail) {
+            let value = [block.value(), tail].concat();
+            let parts = Parts {
+                key,
+                value: &value,
+                deadline: block.deadline(),
+                spare: value.len().min(MAX_SPARE),
+                ..Parts::default()
+            };
+            displaced = Some(Removed::String(std::mem::replace(block, Block::new(parts))));
+        }
+        let new_size = block.heap_size();
+        self.bytes = self.bytes + new_size - old_size;
+        displaced
+    }
+
+    /// Changes or removes the deadline of an entry that exists; answers the block displaced.
+    pub(super) fn set_deadline(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Option<u64>,
+    ) -> Option<Block> {
+        let block = self.find_mut(hash, key)?;
+        let before = block.deadline();
+        if before == deadline {
+            return None;
+        }
+        let old_size = block.heap_size();
+        let mut displaced = None;
+        if !deadline.is_some_and(|deadline| block.move_deadline(deadline)) {
+            let parts =
+                Parts { key, value: block.value(), deadline, tag: block.tag(), ..Parts::default() };
+            let new = Block::new(parts);
+            displaced = Some(std::mem::replace(block, new));
+        }
+        let new_size = block.heap_size();
+        self.bytes = self.bytes + new_size - old_size;
+        self.deadlines.changed(hash, before, deadline);
+        displaced
+    }
+
+    /// Runs `edit` on a key's object and keeps the account; `None` if the key is absent or of
+    /// another type.
+    #[inline]
+    pub(super) fn edit<D: Data, R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        edit: impl FnOnce(&mut D) -> R,
+    ) -> Option<R> {
+        let index = self.find(hash, key).filter(|block| block.tag()).map(index_of)?;
+        let object = &mut self.objects[index];
+        let data = D::of_mut(object)?;
+        let before = data.bytes();
+        let answer = edit(data);
+        self.bytes = self.bytes + data.bytes() - before;
+        Some(answer)
+    }
+
+    /// The keys of which [`position`] lies within `window`, as [`keys`](Self::keys); linear in
+    /// the shard.
+    pub(crate) fn scan<'s>(
+        &'s self,
+        moment: &'s Moment<'_>,
+        window: RangeInclusive<u64>,
+    ) -> impl Iterator<Item = (&'s [u8], Kind)> {
+        let hasher = moment.databases.hasher();
+        let whole = window == (0..=LAST_POSITION);
+        self.keys(moment)
+            .filter(move |(key, _)| whole || window.contains(&position(hasher.hash_one(key))))
+    }
+
+    /// Removes up to `limit` entries that are due at `now`; answers whether more may be due.
+    pub(super) fn expire(
+        &mut self,
+        hasher: &RandomState,
+        now: u64,
+        limit: usize,
+        removed: &mut Vec<Removed>,
+    ) -> bool {
+        for _ in 0..limit {
+            let Some((_, hash)) = self.deadlines.pop_due(now) else {
+                self.tidy(hasher);
+                return false;
+            };
+            let same = |block: &&Block| hasher.hash_one(block.key()) == hash;
+            let entries = self.table.iter_hash(hash).filter(same);
+            let dated: Vec<Block> = entries.filter(|b| b.deadline().is_some()).cloned().collect();
+            for block in dated {
+                match block.deadline() {
+                    Some(deadline) if deadline > now => self.deadlines.record(hash, deadline),
+                    _ => removed.extend(self.remove(hash, block.key())),
+                }
+            }
+        }
+        true
+    }
+
+    /// Rebuilds the index by deadline if most of it is stale.
+    pub(super) fn tidy(&mut self, hasher: &RandomState) {
+        if self.deadlines.is_stale() {
+            let dated = self.table.iter().filter_map(|block| {
+                block.deadline().map(|deadline| (hasher.hash_one(block.key()), deadline))
+            });
+            self.deadlines.rebuild(dated);
+        }
+    }
+
+    /// Empties the shard and answers what it held; who waits or watches stays.
+    pub(super) fn clear(&mut self) -> Shard {
+        let interests = std::mem::take(&mut self.interests);
+        let held = std::mem::take(self);
+        self.interests = interests;
+        held
+    }
+
+    /// Asserts the account, the index by deadline, and that objects and blocks match.
+    #[cfg(test)]
+    pub(crate) fn check(&self, hasher: &RandomState) {
+        let mut bytes = 0;
+        let mut dated = 0;
+        let mut objects = 0;
+        for block in &self.table {
+            bytes += block.heap_size() + SLOT_BYTES;
+            if let Held::Object(object) = self.held(block) {
+                bytes += object.bytes();
+                objects += 1;
+            }
+            let hash = hasher.hash_one(block.key());
+            assert!(self.find(hash, block.key()).is_some(), "an entry is not where its hash is");
+            if let Some(deadline) = block.deadline() {
+                dated += 1;
+                assert!(self.deadlines.covers(hash, deadline), "a deadline is not indexed");
+            }
+        }
+        assert_eq!(bytes, self.bytes);
+        assert_eq!(dated, self.deadlines.live());
+        assert_eq!(objects, self.objects.len());
+    }
+}
+
+/// Where a hash stands in the order of a scan. It depends on the hash alone, so it stays while
+/// the table grows, and a window of positions is a random sample of the shard.
+#[inline]
+fn position(hash: u64) -> u64 {
+    hash & LAST_POSITION
+}
+
+/// The bits of a hash that choose no shard and order a scan.
+pub(crate) const POSITION_BITS: u32 = 38;
+/// The last position in a scan of one shard.
+pub(crate) const LAST_POSITION: u64 = (1 << POSITION_BITS) - 1;
+
+#[inline]
+fn index_of(block: &Block) -> usize {
+    let bytes: [u8; 4] = block.value().try_into().expect("an object's block holds its index");
+    u32::from_le_bytes(bytes) as usize
+}

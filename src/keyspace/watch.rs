@@ -1,0 +1,64 @@
+//! Optimistic watches: has a key changed since I looked?
+
+use super::access::{Access, Demand, LockSet, Locked, Read, Write};
+use super::{Databases, Space};
+use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::value::Value;
+
+/// Keys under watch. Any change to one of them breaks the watch; so does its expiry.
+pub(crate) struct Watched {
+    databases: Arc<Databases>,
+    keys: Vec<(u16, Value, bool)>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Watched {
+    pub(crate) fn new(databases: &Arc<Databases>) -> Self {
+        let broken = Arc::new(AtomicBool::new(false));
+        Self { databases: Arc::clone(databases), keys: Vec::new(), broken }
+    }
+
+    /// Watches one more key from now on.
+    pub(crate) fn add(&mut self, database: u16, key: &[u8]) {
+        if self.keys.iter().any(|(d, known, _)| *d == database && **known == *key) {
+            return;
+        }
+        let space = Space { databases: &self.databases, database };
+        let watching = Write::enter(space, key, |writer| {
+            writer.shard.interests.watch(key, &self.broken);
+            Ok(writer.view().exists())
+        });
+        self.keys.push((database, Value::from(key), watching.unwrap_or(false)));
+    }
+
+    /// Adds the locks under which the watch can be judged.
+    pub(crate) fn demand(&self, demand: &mut Demand) {
+        for (database, key, _) in &self.keys {
+            let space = Space { databases: &self.databases, database: *database };
+            Read::demand(space, key, demand);
+        }
+    }
+
+    /// Whether nothing has changed, judged within the locks that [`Watched::demand`] asked for.
+    pub(crate) fn holds(&self, locked: &Locked<'_>) -> bool {
+        !self.is_broken()
+            && self.keys.iter().all(|(database, key, existed)| {
+                !existed || locked.view(*database, key).is_ok_and(|view| view.exists())
+            })
+    }
+
+    /// Whether a key is known to have changed since it was added.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        for (database, key, _) in &self.keys {
+            if let Some(shard) = self.databases.slot(*database, self.databases.hash(key)) {
+                shard.write().interests.stop_watching(key, &self.broken);
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The only place that changes the keyspace.
+//!
+//! Every mutator keeps the shard's account and index, breaks watches, marks the key as ready for
+//! those who wait, and leaves what it displaced for after the lock: an operation cannot forget
+//! any of it.
+
+use std::ops::Deref;
+
+use super::events::{Event, EventKind};
+use super::object::{Data, Object};
+use super::shard::{Held, Removed, Shard};
+use super::view::View;
+use super::{After, Moment};
+use crate::block::{Block, Parts};
+use crate::error::{Error, Result};
+use crate::value::Value;
+
+/// One key, under its shard's exclusive lock.
+pub(crate) struct Writer<'s> {
+    pub(super) shard: &'s mut Shard,
+    pub(super) database: u16,
+    pub(super) hash: u64,
+    pub(super) key: &'s [u8],
+    pub(crate) moment: &'s Moment<'s>,
+    pub(super) after: &'s mut After,
+}
+
+/// What a key held, taken out of the keyspace to be put elsewhere.
+pub(crate) struct Taken {
+    content: Content,
+    deadline: Option<u64>,
+}
+
+enum Content {
+    String(Block),
+    Object(Object),
+}
+
+impl<'s> Writer<'s> {
+    pub(crate) fn key(&self) -> &'s [u8] {
+        self.key
+    }
+
+    /// The key as a reader sees it.
+    #[inline]
+    pub(crate) fn view(&self) -> View<'_> {
+        View::find(self.shard, self.hash, self.key, self.moment)
+    }
+
+    /// Sets the key to a string with this deadline, whatever it held.
+    #[inline]
+    pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<u64>) {
+        if self.shard.with_deadline() > 0 {
+            self.purge();
+        }
+        let parts = Parts { key: self.key, value, deadline, ..Parts::default() };
+        self.set_parts(parts);
+    }
+
+    #[inline]
+    fn set_parts(&mut self, parts: Parts<'_>) {
+        let hasher = self.moment.databases.hasher();
+        let displaced = self.shard.set_string(hasher, self.hash, parts);
+        self.after.removed.extend(displaced);
+        if let Some(deadline) = parts.deadline {
+            self.note_deadline(deadline);
+        }
+        self.changed();
+    }
+
+    /// Replaces the string by what `change` makes of it (`None`: the key does not exist), in one
+    /// look-up if it exists; the deadline stays.
+    #[inline]
+    pub(crate) fn update_string<T: AsRef<[u8]>, R>(
+        &mut self,
+        mut change: impl FnMut(Option<&[u8]>) -> Result<(T, R)>,
+    ) -> Result<R> {
+        let moment = self.moment;
+        let is_due = |deadline| moment.has_passed(deadline);
+        let (hash, key) = (self.hash, self.key);
+        let updated = self.shard.update_string(hash, key, is_due, |old| change(Some(old)))?;
+        if let Some((answer, displaced)) = updated {
+            self.after.removed.extend(displaced.map(Removed::String));
+            self.changed();
+            return Ok(answer);
+        }
+        let (value, answer) = change(None)?;
+        self.set_string(value.as_ref(), None);
+        Ok(answer)
+    }
+
+    /// Appends to the string, or creates it; answers its new length. The deadline stays.
+    pub(crate) fn append(&mut self, tail: &[u8]) -> Result<usize> {
+        let Some(length) = self.view().bytes()?.map(<[u8]>::len) else {
+            self.set_string(tail, None);
+            return Ok(tail.len());
+        };
+        self.after.removed.extend(self.shard.append(self.hash, self.key, tail));
+        self.changed();
+        Ok(length + tail.len())
+    }
+
+    /// Overwrites the string from `offset` on, filling a gap with zeros. The deadline stays.
+    pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<()> {
+        let view = self.view();
+        let (old, deadline) = (view.bytes()?.unwrap_or_default(), view.deadline());
+        if offset + bytes.len() <= old.len() {
+            let block = self.shard.find_mut(self.hash, self.key);
+            if let Some(value) = block.and_then(Block::value_mut) {
+                value[offset..offset + bytes.len()].copy_from_slice(bytes);
+                self.changed();
+                return Ok(());
+            }
+        }
+        let view = self.view();
+        let mut value = view.bytes()?.unwrap_or_default().to_vec();
+        value.resize(value.len().max(offset + bytes.len()), 0);
+        value[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.set_string(&value, deadline);
+        Ok(())
+    }
+
+    /// Sets or removes the deadline of a key that exists.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<u64>) {
+        let displaced = self.shard.set_deadline(self.hash, self.key, deadline);
+        self.after.removed.extend(displaced.map(Removed::String));
+        if let Some(deadline) = deadline {
+            self.note_deadline(deadline);
+        }
+        self.changed();
+    }
+
+    /// Removes the key; answers whether it existed.
+    pub(crate) fn remove(&mut self) -> bool {
+        if !self.purge() {
+            return false;
+        }
+        let removed = self.shard.remove(self.hash, self.key);
+        self.after.removed.extend(removed);
+        self.changed();
+        true
+    }
+
+    /// Takes what the key holds out of the keyspace.
+    pub(crate) fn take(&mut self) -> Option<Taken> {
+        if !self.purge() {
+            return None;
+        }
+        let removed = self.shard.remove(self.hash, self.key)?;
+        self.changed();
+        Some(match removed {
+            Removed::String(block) => {
+                Taken { deadline: block.deadline(), content: Content::String(block) }
+            }
+            Removed::Object(block, object) => {
+                Taken { deadline: block.deadline(), content: Content::Object(object) }
+            }
+        })
+    }
+
+    /// Puts what was taken elsewhere under this key, whatever it held.
+    pub(crate) fn put(&mut self, taken: Taken) {
+        match taken.content {
+            Content::String(block) => self.set_string(block.value(), taken.deadline),
+            Content::Object(object) => self.put_object(object, taken.deadline),
+        }
+    }
+
+    /// Replaces what the key holds by a structure; an empty one that cannot live removes it.
+    pub(crate) fn put_data<D: Data>(&mut self, data: D) {
+        if data.is_empty() && !D::LIVES_EMPTY {
+            self.remove();
+        } else {
+            self.put_object(data.into_object(), None);
+        }
+    }
+
+    fn put_object(&mut self, object: Object, deadline: Option<u64>) {
+        self.remove();
+        let hasher = self.moment.databases.hasher();
+        self.shard.insert_object(hasher, self.hash, self.key, object, deadline);
+        if let Some(deadline) = deadline {
+            self.note_deadline(deadline);
+        }
+        self.changed();
+    }
+
+    /// Changes the structure that the key holds; `None` if the key does not exist. A structure
+    /// left empty takes its key with it, unless its type lives empty.
+    pub(crate) fn edit<D: Data, R>(
+        &mut self,
+        edit: impl FnOnce(&mut Edit<'_, D>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        if self.shard.with_deadline() > 0 {
+            self.purge();
+        }
+        let outcome = self.shard.edit(self.hash, self.key, |data: &mut D| {
+            let mut changes = Edit { data, changed: false };
+            let answer = edit(&mut changes);
+            (answer, changes.changed, !D::LIVES_EMPTY && changes.is_empty())
+        });
+        let Some((answer, changed, emptied)) = outcome else {
+            let exists = self.shard.find(self.hash, self.key).is_some();
+            return if exists { Err(Error::WrongType) } else { Ok(None) };
+        };
+        if changed {
+            self.changed();
+        }
+        if emptied {
+            self.remove();
+            self.notify(EventKind::Deleted);
+        }
+        answer.map(Some)
+    }
+
+    /// Changes the structure that the key holds, creating it if the key does not exist; on an
+    /// error, or if it stays empty and cannot live so, nothing is created.
+    pub(crate) fn edit_or_create<D: Data, R>(
+        &mut self,
+        edit: impl FnOnce(&mut Edit<'_, D>) -> Result<R>,
+    ) -> Result<R> {
+        let mut edit = Some(edit);
+        let mut once = |data: &mut Edit<'_, D>| edit.take().expect("an edit runs once")(data);
+        if let Some(answer) = self.edit(&mut once)? {
+            return Ok(answer);
+        }
+        let mut data = D::default();
+        let answer = once(&mut Edit { data: &mut data, changed: false })?;
+        if D::LIVES_EMPTY || !data.is_empty() {
+            self.put_object(data.into_object(), None);
+        }
+        Ok(answer)
+    }
+
+    /// A copy of what `view` shows, to be put elsewhere.
+    pub(crate) fn copy_of(view: View<'_>) -> Option<Taken> {
+        let content = match view.held()? {
+            Held::String(block) => Content::String(block.clone()),
+            Held::Object(object) => Content::Object(object.clone()),
+        };
+        Some(Taken { content, deadline: view.deadline() })
+    }
+
+    /// Tells subscribers of events what happened to the key.
+    #[inline]
+    pub(crate) fn notify(&mut self, kind: EventKind) {
+        if self.moment.databases.events.is_listening() {
+            self.push_event(kind, None);
+        }
+    }
+
+    #[cold]
+    fn push_event(&mut self, kind: EventKind, value: Option<Value>) {
+        let key = Value::from(self.key);
+        let event = Event { database: self.database, key, kind, value };
+        self.after.note_event(self.moment.databases, event);
+    }
+
+    /// Removes the entry if its deadline has passed; answers whether the key exists then.
+    #[inline]
+    pub(super) fn purge(&mut self) -> bool {
+        let Some(block) = self.shard.find(self.hash, self.key) else { return false };
+        if !block.deadline().is_some_and(|deadline| self.moment.has_passed(deadline)) {
+            return true;
+        }
+        self.expire();
+        false
+    }
+
+    #[cold]
+    fn expire(&mut self) {
+        if let Some(removed) = self.shard.remove(self.hash, self.key) {
+            if self.moment.databases.events.is_listening() {
+                self.push_event(EventKind::Expired, removed.value());
+            }
+            self.after.removed.push(removed);
+            self.changed();
+        }
+    }
+
+    #[inline]
+    fn note_deadline(&mut self, deadline: u64) {
+        self.after.note_deadline(self.moment.databases, deadline);
+        self.shard.tidy(self.moment.databases.hasher());
+    }
+
+    /// Breaks watches and marks the key as ready for those who wait.
+    #[inline]
+    fn changed(&mut self) {
+        if !self.shard.interests.is_empty() && self.shard.interests.changed(self.key) {
+            self.after.note_ready(self.database, self.key);
+        }
+    }
+}
+
+impl Removed {
+    /// The string that was removed.
+    pub(super) fn value(&self) -> Option<Value> {
+        match self {
+            Self::String(block) => Some(Value::from_block(block.clone())),
+            Self::Object(..) => None,
+        }
+    }
+
+    pub(super) fn key(&self) -> &[u8] {
+        match self {
+            Self::String(block) | Self::Object(block, _) => block.key(),
+        }
+    }
+}
+
+/// A structure open for changes. It reads as the structure; its own methods, one per kind of
+/// change, are the only way to change it.
+pub(crate) struct Edit<'d, D> {
+    pub(super) data: &'d mut D,
+    pub(super) changed: bool,
+}
+
+impl<D> Deref for Edit<'_, D> {
+    type Target = D;
+
+    #[inline]
+    fn deref(&self) -> &D {
+        self.data
+    }
+}
+
+impl<D> Edit<'_, D> {
+    /// The structure, to be changed.
+    #[inline]
+    pub(super) fn change(&mut self) -> &mut D {
+        self.changed = true;
+        self.data
+    }
+}

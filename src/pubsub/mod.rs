@@ -1,0 +1,19 @@
+//! Publish and subscribe within the process.
+//!
+//! [`queue`] is the bounded queue of one subscriber, whatever its messages are; [`hub`] is the registry that fans a
+//! message out to the queues; [`subscription`] is what a reader holds.
+
+mod hub;
+mod queue;
+#[cfg(feature = "async")]
+mod stream;
+mod subscription;
+
+#[cfg(all(test, shuttle))]
+mod models;
+#[cfg(all(test, not(shuttle)))]
+mod tests;
+
+pub(crate) use hub::Hub;
+pub use queue::{Overflow, RecvError};
+pub use subscription::{Message, Messages, Subscription, SubscriptionOptions};

@@ -1,0 +1,293 @@
+//! The store: what an application holds.
+
+use std::fmt;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::handles::{Batch, Keys, Kv, Submit, Target, Transaction, Watch};
+use crate::keyspace::{Databases, Maintenance, Space};
+use crate::ops;
+use crate::ops::keys::{ClearAll, ClearMode};
+use crate::sync::{Arc, Weak};
+use crate::wire::command::Command;
+
+/// Redis's data structures, in memory, in this process.
+///
+/// A clone is another handle on the same data; two stores made by [`Store::new`] share nothing.
+/// All methods take `&self` and may be called from any number of threads.
+///
+/// ```
+/// use larder::Store;
+///
+/// let store = Store::new();
+/// store.kv().set("greeting", "hello")?;
+/// assert_eq!(store.kv().get("greeting")?.unwrap(), "hello");
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Store {
+    databases: Arc<Databases>,
+    database: u16,
+}
+
+impl Store {
+    /// An empty store with 16 databases, the system's clock, and maintenance by a thread that
+    /// starts when a first time to live needs it.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A store with other settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Strings under keys.
+    #[inline]
+    pub fn kv(&self) -> Kv<'_> {
+        Kv::new(self)
+    }
+
+    /// Keys of any type.
+    #[inline]
+    pub fn keys(&self) -> Keys<'_> {
+        Keys::new(self)
+    }
+
+    /// Another database of the same store; a store starts in database 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchDatabase`] if there is none with this number.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let other = store.database(1)?;
+    /// other.kv().set("a", 1)?;
+    /// assert_eq!(store.kv().get("a")?, None);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "SELECT")]
+    pub fn database(&self, number: u16) -> Result<Self> {
+        if number >= self.databases.count() {
+            return Err(Error::NoSuchDatabase);
+        }
+        Ok(Self { database: number, ..self.clone() })
+    }
+
+    /// A batch: operations that are queued and then run as one.
+    #[doc(alias = "MULTI")]
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.clone())
+    }
+
+    /// Watches keys, for a batch that is to run only if none of them has changed.
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    #[doc(alias = "WATCH")]
+    pub fn watch<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Watch> {
+        Ok(Watch::new(self, keys))
+    }
+
+    /// Runs `body` with exclusive access to `keys`: its operations answer at once, and nobody
+    /// else sees the keys in between.
+    ///
+    /// Blocks while another thread holds a shard of one of the keys. The locks are held until
+    /// `body` returns, so it should be short, and it must use only the transaction it is given:
+    /// using the store itself on one of its keys would wait for ever.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `body` answers. There is no rollback.
+    ///
+    /// ```
+    /// use larder::Store;
+    ///
+    /// let store = Store::new();
+    /// store.kv().set("from", 10)?;
+    /// store.transaction(&["from", "to"], |tx| {
+    ///     let amount: i64 = tx.kv().get_as("from")?.unwrap_or(0);
+    ///     tx.kv().set("from", 0)?;
+    ///     tx.kv().set("to", amount)
+    /// })?;
+    /// assert_eq!(store.kv().get_as::<i64>("to")?, Some(10));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn transaction<K: AsRef<[u8]>, R>(
+        &self,
+        keys: &[K],
+        body: impl FnOnce(&Transaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        body(&Transaction::new(self, keys))
+    }
+
+    /// Removes all keys of all databases, at one instant.
+    ///
+    /// `O(n)` to give the memory back, in this thread and outside the locks. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.database(1)?.kv().set("a", 1)?;
+    /// store.clear_all()?;
+    /// assert_eq!(store.stats().keys, 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "FLUSHALL")]
+    pub fn clear_all(&self) -> Result<()> {
+        ops::run(self.space(), &ClearAll { mode: ClearMode::Default })
+    }
+
+    /// How much the store holds, in all databases.
+    ///
+    /// Looks at every shard that is in use, one after the other, and at no key.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set("a", "one")?;
+    /// let stats = store.stats();
+    /// assert_eq!((stats.keys, stats.with_deadline), (1, 0));
+    /// assert!(stats.bytes >= 4);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "INFO")]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for (_, shard) in self.databases.shards() {
+            let shard = shard.read();
+            stats.keys += shard.len();
+            stats.with_deadline += shard.with_deadline();
+            stats.bytes += shard.bytes();
+        }
+        stats
+    }
+
+    /// Removes what has expired and ends blocking calls that have timed out, now, in this
+    /// thread: for stores built with [`Upkeep::Manual`].
+    pub fn maintain(&self) {
+        self.databases.sweep();
+    }
+
+    #[inline]
+    pub(crate) fn space(&self) -> Space<'_> {
+        Space { databases: &self.databases, database: self.database }
+    }
+
+    pub(crate) fn databases(&self) -> &Arc<Databases> {
+        &self.databases
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl Target for Store {
+    type Answer<R> = Result<R>;
+}
+
+impl Submit for Store {
+    #[inline]
+    fn submit<O: Command, R: Send + 'static>(
+        &self,
+        operation: &O,
+        convert: impl FnOnce(O::Output) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        ops::run(self.space(), operation).and_then(convert)
+    }
+
+    fn refuse<R: Send + 'static>(&self, error: Error) -> Result<R> {
+        Err(error)
+    }
+}
+
+/// How much a [`Store`] holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Keys; those that have expired count until they are removed.
+    pub keys: usize,
+    /// Keys that have a deadline.
+    pub with_deadline: usize,
+    /// Bytes that keys and values take on the heap, with their bookkeeping and without what the
+    /// allocator adds.
+    pub bytes: usize,
+}
+
+/// Who removes what has expired without being asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upkeep {
+    /// A thread of the store, started when a first deadline needs it. It sleeps between
+    /// deadlines and ends with the store.
+    #[default]
+    Thread,
+    /// The caller, by [`Store::maintain`]. Expired keys are absent to every reader all the
+    /// same; only their memory and their events wait.
+    Manual,
+}
+
+/// Settings of a [`Store`].
+///
+/// ```
+/// use larder::{ManualClock, Store};
+///
+/// let clock = ManualClock::new();
+/// let store = Store::builder().clock(&clock).databases(2).build();
+/// assert!(store.database(2).is_err());
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    clock: Clock,
+    databases: u16,
+    upkeep: Upkeep,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { clock: Clock::system(), databases: 16, upkeep: Upkeep::Thread }
+    }
+}
+
+impl Builder {
+    /// Where the store takes its time from; the system, unless set. Moving a
+    /// [`ManualClock`](crate::ManualClock) makes everything happen that is due, so a store with
+    /// one needs no upkeep of its own.
+    pub fn clock(self, clock: impl Into<Clock>) -> Self {
+        Self { clock: clock.into(), ..self }
+    }
+
+    /// How many databases the store has: 16, unless set; at least one.
+    pub fn databases(self, databases: u16) -> Self {
+        Self { databases: databases.max(1), ..self }
+    }
+
+    /// Who removes what has expired; a thread, unless set.
+    pub fn upkeep(self, upkeep: Upkeep) -> Self {
+        Self { upkeep, ..self }
+    }
+
+    /// Makes the store. Takes microseconds: shards are allocated when they are first used.
+    pub fn build(self) -> Store {
+        let threaded = self.upkeep == Upkeep::Thread && !self.clock.is_manual();
+        let maintenance = Arc::new(Maintenance::new(threaded));
+        let databases = Arc::new(Databases::new(self.databases, self.clock, maintenance));
+        databases.maintenance.attach(&databases);
+        let listener: Weak<Databases> = Arc::downgrade(&databases);
+        databases.clock.listen(listener);
+        Store { databases, database: 0 }
+    }
+}

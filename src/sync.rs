@@ -1,0 +1,43 @@
+//! Locks, condition variables and atomics: the one place they come from, so that a model checker can take their place.
+//!
+//! A build with `RUSTFLAGS="--cfg shuttle"` replaces them by [shuttle](https://docs.rs/shuttle)'s, behind the same
+//! interface: `lock` and `read` return guards, a poisoned lock is not an error, `Condvar::wait` borrows its guard.
+
+#![allow(unused_imports, reason = "the whole choice is offered, whatever the features need of it")]
+
+#[cfg(shuttle)]
+mod model;
+
+pub(crate) use std::sync::{Arc, OnceLock, Weak};
+
+pub(crate) use atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+#[cfg(shuttle)]
+pub(crate) use model::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
+};
+#[cfg(not(shuttle))]
+pub(crate) use parking_lot::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
+};
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic;
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::atomic;
+
+/// Waits a few microseconds at most for what another thread is about to do, before the caller goes to sleep for it.
+pub(crate) fn spin_until(ready: impl Fn() -> bool) {
+    // A model checker explores sleeping; to spin would only multiply its schedules.
+    if cfg!(shuttle) {
+        return;
+    }
+    for round in 0..10 {
+        if ready() {
+            return;
+        }
+        if round < 7 {
+            (0..1 << round).for_each(|_| std::hint::spin_loop());
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}

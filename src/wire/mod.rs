@@ -1,0 +1,26 @@
+//! The wire form of everything: pure bytes, no socket and no clock.
+//!
+//! - [`frame`], [`encoder`], [`decoder`], [`request`]: RESP2 and RESP3;
+//! - [`args`], [`reply`]: arguments and outputs by type;
+//! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name.
+
+pub(crate) mod args;
+pub(crate) mod command;
+mod counters;
+mod decoder;
+pub(crate) mod encoder;
+pub(crate) mod error;
+pub(crate) mod frame;
+mod keys;
+mod protocol;
+mod pubsub;
+pub(crate) mod reply;
+mod request;
+mod strings;
+pub(crate) mod table;
+
+pub(crate) use decoder::{Decoder, FrameLimits};
+pub(crate) use encoder::{Encoder, Protocol};
+pub(crate) use frame::Frame;
+pub(crate) use protocol::ProtocolError;
+pub(crate) use request::{Request, RequestLimits, RequestParser};

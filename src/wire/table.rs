@@ -1,0 +1,166 @@
+//! The table of all commands.
+
+use super::args::Args;
+use super::command::{Command, Context, Family};
+use super::encoder::Encoder;
+use super::{counters as counters_wire, keys as keys_wire, strings as strings_wire};
+use crate::error::{Error, Result};
+use crate::ops::{counters, keys, pubsub, scan, strings};
+
+/// One command, as Redis names it.
+pub(crate) struct Row {
+    /// In capitals.
+    pub(crate) name: &'static str,
+    /// The number of arguments with the name; if negative, at least its absolute value.
+    pub(crate) arity: i8,
+    pub(crate) flags: u16,
+    pub(crate) keys: KeyPositions,
+    execute: fn(&mut Args<'_>, &mut Context<'_, '_>, &mut Encoder<'_>) -> Result<()>,
+}
+
+/// Where a command's keys stand among its arguments; the name is argument 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyPositions {
+    None,
+    /// From the first to the last (negative: counted from the end) in steps.
+    Range {
+        first: i8,
+        last: i8,
+        step: u8,
+    },
+    /// A count at this position, then as many keys; before them a destination, if any.
+    Counted {
+        count: u8,
+        destination: Option<u8>,
+    },
+    /// A count at this position, then as many keys, each with a value.
+    CountedPairs {
+        count: u8,
+    },
+    /// The first half of what follows the word `STREAMS`.
+    Streams,
+}
+
+pub(crate) const WRITE: u16 = 1;
+pub(crate) const READONLY: u16 = 1 << 1;
+pub(crate) const DENYOOM: u16 = 1 << 2;
+pub(crate) const FAST: u16 = 1 << 3;
+pub(crate) const BLOCKING: u16 = 1 << 4;
+pub(crate) const MOVABLE_KEYS: u16 = 1 << 5;
+
+const NO_KEY: KeyPositions = KeyPositions::None;
+const ONE_KEY: KeyPositions = KeyPositions::Range { first: 1, last: 1, step: 1 };
+const TWO_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: 2, step: 1 };
+const ALL_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 1 };
+const COUNTED_PAIRS: KeyPositions = KeyPositions::CountedPairs { count: 1 };
+const PAIRS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 2 };
+
+/// A row: the operation's own name and grammar, or another name with a grammar of its own.
+macro_rules! row {
+    ($operation:ty, $arity:literal, $flags:expr, $keys:expr) => {
+        row!(<$operation as Command>::NAME, <$operation as Family>::parse, $arity, $flags, $keys)
+    };
+    ($name:expr, $parse:expr, $arity:literal, $flags:expr, $keys:expr) => {
+        Row {
+            name: $name,
+            arity: $arity,
+            flags: $flags,
+            keys: $keys,
+            execute: |args, context, encoder| context.execute(&$parse(args)?, encoder),
+        }
+    };
+}
+
+/// All commands, by group.
+pub(crate) static COMMANDS: &[Row] = &[
+    // Strings.
+    row!(strings::Get, 2, READONLY | FAST, ONE_KEY),
+    row!(strings::GetMany, -2, READONLY | FAST, ALL_KEYS),
+    row!(strings::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(strings::GetRange, 4, READONLY, ONE_KEY),
+    row!("SUBSTR", <strings::GetRange as Family>::parse, 4, READONLY, ONE_KEY),
+    row!(strings::Set, -3, WRITE | DENYOOM, ONE_KEY),
+    row!(strings::SetIfAbsent, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("SETEX", strings_wire::parse_set_seconds, 4, WRITE | DENYOOM, ONE_KEY),
+    row!("PSETEX", strings_wire::parse_set_millis, 4, WRITE | DENYOOM, ONE_KEY),
+    row!("GETSET", strings_wire::parse_get_set, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(strings::GetAndDelete, 2, WRITE | FAST, ONE_KEY),
+    row!(strings::GetAndExpire, -2, WRITE | FAST, ONE_KEY),
+    row!("MSET", strings_wire::parse_set_many, -3, WRITE | DENYOOM, PAIRS),
+    row!("MSETNX", strings_wire::parse_set_many_if_absent, -3, WRITE | DENYOOM, PAIRS),
+    row!(strings::SetManyWith, -4, WRITE | DENYOOM | MOVABLE_KEYS, COUNTED_PAIRS),
+    row!(strings::Append, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(strings::SetRange, 4, WRITE | DENYOOM, ONE_KEY),
+    row!(strings::DeleteIf, -2, WRITE | FAST, ONE_KEY),
+    row!("INCR", counters_wire::parse_increment, 2, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("DECR", counters_wire::parse_decrement, 2, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(counters::Increment, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("DECRBY", counters_wire::parse_decrement_by, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(counters::IncrementFloat, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(counters::IncrementWith, -2, WRITE | DENYOOM | FAST, ONE_KEY),
+    // Publish and subscribe.
+    row!(pubsub::Publish, 3, FAST, NO_KEY),
+    // Keys.
+    row!(keys::DeleteMany, -2, WRITE, ALL_KEYS),
+    row!("UNLINK", <keys::DeleteMany as Family>::parse, -2, WRITE | FAST, ALL_KEYS),
+    row!(keys::ExistMany, -2, READONLY | FAST, ALL_KEYS),
+    row!(keys::Touch, -2, READONLY | FAST, ALL_KEYS),
+    row!(keys::TypeOf, 2, READONLY | FAST, ONE_KEY),
+    row!("EXPIRE", keys_wire::parse_expire_seconds, -3, WRITE | FAST, ONE_KEY),
+    row!("PEXPIRE", keys_wire::parse_expire_millis, -3, WRITE | FAST, ONE_KEY),
+    row!("EXPIREAT", keys_wire::parse_expire_at_seconds, -3, WRITE | FAST, ONE_KEY),
+    row!("PEXPIREAT", keys_wire::parse_expire_at_millis, -3, WRITE | FAST, ONE_KEY),
+    row!(keys::SecondsLeft, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::TimeLeft, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::DeadlineSeconds, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::Deadline, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::Persist, 2, WRITE | FAST, ONE_KEY),
+    row!(keys::Rename, 3, WRITE, TWO_KEYS),
+    row!(keys::RenameIfAbsent, 3, WRITE | FAST, TWO_KEYS),
+    row!(keys::Copy, -3, WRITE | DENYOOM, TWO_KEYS),
+    row!(keys::Move, 3, WRITE | FAST, ONE_KEY),
+    row!(keys::Count, 1, READONLY | FAST, NO_KEY),
+    row!(keys::Clear, -1, WRITE, NO_KEY),
+    row!(keys::ClearAll, -1, WRITE, NO_KEY),
+    row!(scan::Scan, -2, READONLY, NO_KEY),
+    row!(scan::Matching, 2, READONLY, NO_KEY),
+    row!(scan::RandomKey, 1, READONLY, NO_KEY),
+];
+
+impl Row {
+    /// Parses the arguments behind the name and does with the command what `context` says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Arity`] if there are too few or too many arguments, and whatever the grammar or
+    /// the operation refuses.
+    pub(crate) fn execute(
+        &self,
+        arguments: &[&[u8]],
+        context: &mut Context<'_, '_>,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<()> {
+        let given = arguments.len() + 1;
+        let wanted = usize::from(self.arity.unsigned_abs());
+        let fits = if self.arity < 0 { given >= wanted } else { given == wanted };
+        if !fits {
+            return Err(Error::Arity(self.name));
+        }
+        (self.execute)(&mut Args::new(arguments), context, encoder)
+    }
+}
+
+/// The row of a name, in any case.
+pub(crate) fn find(name: &[u8]) -> Option<&'static Row> {
+    use std::collections::HashMap;
+    use std::sync::LazyLock;
+
+    static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Row, ahash::RandomState>> =
+        LazyLock::new(|| COMMANDS.iter().map(|row| (row.name.as_bytes(), row)).collect());
+    const LONGEST: usize = 32;
+    let mut capitals = [0; LONGEST];
+    let capitals = capitals.get_mut(..name.len())?;
+    capitals.copy_from_slice(name);
+    capitals.make_ascii_uppercase();
+    BY_NAME.get(&*capitals).copied()
+}
