@@ -54,6 +54,9 @@ pub enum Error {
     /// Options that contradict each other, or arguments that do not form a command.
     #[error("{0}")]
     Syntax(&'static str),
+    /// An operation on several keys got none.
+    #[error("at least one key is needed")]
+    NoKeys,
     /// The operation needs a key that does not exist.
     #[error("no such key")]
     NoSuchKey,

@@ -7,6 +7,7 @@ mod block;
 mod clock;
 mod error;
 mod number;
+mod random;
 mod sync;
 mod value;
 

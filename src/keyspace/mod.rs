@@ -17,6 +17,7 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_sorted_set;
 mod events;
 mod interest;
 mod maintenance;
@@ -27,6 +28,7 @@ pub(crate) mod waiters;
 mod watch;
 mod writer;
 
+use std::any::Any;
 use std::cell::Cell;
 
 use ahash::RandomState;
@@ -37,7 +39,7 @@ pub(crate) use object::Data;
 pub(crate) use shard::{Held, Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
-pub(crate) use writer::{Taken, Writer};
+pub(crate) use writer::{Edit, Taken, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
@@ -245,6 +247,8 @@ pub(crate) struct After {
     removed: SmallVec<[Removed; 1]>,
     /// What emptied shards held: dropped here too.
     cleared: Vec<Shard>,
+    /// Parts that structures lost: dropped here too.
+    discarded: Vec<Box<dyn Any + Send>>,
     /// Changed keys that somebody waits for.
     ready: Vec<(u16, Value)>,
     /// The earliest deadline that maintenance may not know of.
@@ -280,6 +284,7 @@ impl After {
     fn join(&mut self, other: After) {
         self.removed.extend(other.removed);
         self.cleared.extend(other.cleared);
+        self.discarded.extend(other.discarded);
         self.ready.extend(other.ready);
         self.has_events |= other.has_events;
         self.wake_at = [self.wake_at, other.wake_at].into_iter().flatten().min();

@@ -8,7 +8,10 @@
 //! An operation that answers `Err` has changed nothing.
 
 pub(crate) mod keys;
+pub(crate) mod sorted_set;
 pub(crate) mod strings;
+
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::keyspace::access::{Access, Demand, Locked, WriteMany, Writers};
@@ -62,3 +65,7 @@ pub(crate) trait Blocking:
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
 }
+
+/// How long a blocking operation waits; for ever, unless given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Option<Duration>);

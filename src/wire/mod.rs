@@ -8,11 +8,13 @@ pub(crate) mod args;
 pub(crate) mod command;
 mod decoder;
 pub(crate) mod encoder;
+pub(crate) mod error;
 pub(crate) mod frame;
 mod keys;
 mod protocol;
 pub(crate) mod reply;
 mod request;
+mod sorted_set;
 mod strings;
 pub(crate) mod table;
 
