@@ -27,9 +27,14 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::sorted_set::Score;
 pub use error::{Error, Result};
-pub use handles::{Batch, Keys, Kv, Pending, Target, Transaction, Watch};
+pub use handles::{
+    Batch, Combination, Difference, Keys, Kv, MemberIter, Pending, RangeQuery, RankQuery,
+    SortedSet, SortedSets, Target, Transaction, Watch,
+};
 pub use keyspace::{Event, EventKind, Kind};
+pub use ops::sorted_set::{AddRule, Aggregate};
 pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
 pub use store::{Builder, Store, Upkeep};
 #[cfg(feature = "serde")]

@@ -8,11 +8,15 @@
 mod batch;
 mod keys;
 mod kv;
+mod sorted_set;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
 pub use keys::Keys;
 pub use kv::Kv;
+pub use sorted_set::{
+    Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
+};
 pub use transaction::Transaction;
 
 use crate::error::{Error, Result};

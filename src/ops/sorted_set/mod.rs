@@ -15,10 +15,12 @@ mod update;
 
 use std::borrow::Cow;
 
+pub use combine::Aggregate;
 pub(crate) use combine::*;
 pub(crate) use pop::*;
 pub(crate) use range::*;
 pub(crate) use sample::*;
+pub use update::AddRule;
 pub(crate) use update::*;
 
 use super::Operation;
