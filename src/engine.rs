@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::keyspace::access::{Access, Extent, WriteMany};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
+use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::{Blocking, Operation};
 use crate::sync::{Arc, Mutex};
 use crate::value::Value;
@@ -188,3 +189,19 @@ fn keys_of(extent: Extent<'_>) -> Vec<Value> {
         Extent::Database | Extent::Everything => Vec::new(),
     }
 }
+
+/// Families of which every operation can block.
+macro_rules! blocking_families {
+    ($($operation:ident),*) => {$(
+        impl BlockingFamily for $operation<'static> {
+            type Found = <Self as Blocking>::Found;
+            type BlockingOf<'a> = $operation<'a>;
+
+            fn blocking<'s, 'a>(operation: &'s Self::Of<'a>) -> &'s Self::BlockingOf<'a> {
+                operation
+            }
+        }
+    )*};
+}
+
+blocking_families!(BlockingPopMin, BlockingPopMax, BlockingPopMany);

@@ -57,6 +57,9 @@ pub enum Error {
     /// An option that the command does not know.
     #[error("unsupported option {0:?}")]
     UnsupportedOption(crate::value::Value),
+    /// An operation on several keys got none.
+    #[error("at least one key is needed")]
+    NoKeys,
     /// The operation needs a key that does not exist.
     #[error("no such key")]
     NoSuchKey,

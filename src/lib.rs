@@ -7,6 +7,7 @@ mod block;
 mod clock;
 mod error;
 mod number;
+mod random;
 mod sync;
 mod value;
 
@@ -27,6 +28,7 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::sorted_set::Score;
 pub use data::stream::{
     Deletion, Direction, Entries, EntriesIter, Entry, Fields, Precision, References, StreamId,
     TrimBound,
@@ -34,10 +36,14 @@ pub use data::stream::{
 pub use error::{Error, Result};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{
+    Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
+};
+pub use handles::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use keyspace::{Event, EventKind, Kind};
+pub use ops::sorted_set::{AddRule, Aggregate};
 pub use pubsub::{
     Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
 };

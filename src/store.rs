@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::handles::{Batch, Keys, Kv, Submit, Target, Transaction, Watch};
+use crate::handles::{Batch, Keys, Kv, SortedSet, SortedSets, Submit, Target, Transaction, Watch};
 use crate::keyspace::{Databases, Maintenance, Space};
 use crate::ops;
 use crate::ops::keys::{ClearAll, ClearMode};
@@ -52,6 +52,27 @@ impl Store {
     #[inline]
     pub fn keys(&self) -> Keys<'_> {
         Keys::new(self)
+    }
+
+    /// The sorted set under a key: members with scores, in order.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let board = store.sorted_set("board");
+    /// board.add("ada", 1.0)?;
+    /// assert_eq!(board.rank("ada")?, Some(0));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn sorted_set<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> SortedSet<'t> {
+        SortedSet::new(self, key.as_ref())
+    }
+
+    /// Several sorted sets: unions, intersections, differences, and pops from whichever has
+    /// something.
+    #[inline]
+    pub fn sorted_sets(&self) -> SortedSets<'_> {
+        SortedSets::new(self)
     }
 
     /// Another database of the same store; a store starts in database 0.

@@ -9,6 +9,7 @@ mod batch;
 mod keys;
 mod kv;
 mod options;
+mod sorted_set;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
@@ -17,6 +18,9 @@ pub use kv::Kv;
 pub use options::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
+};
+pub use sorted_set::{
+    Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
 };
 pub use transaction::Transaction;
 

@@ -17,6 +17,7 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_sorted_set;
 mod events;
 mod interest;
 mod maintenance;
@@ -27,6 +28,7 @@ pub(crate) mod waiters;
 mod watch;
 mod writer;
 
+use std::any::Any;
 use std::cell::Cell;
 
 use ahash::RandomState;
@@ -37,7 +39,7 @@ pub(crate) use object::Data;
 pub(crate) use shard::{Held, Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
-pub(crate) use writer::{Taken, Writer};
+pub(crate) use writer::{Edit, Taken, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
@@ -259,6 +261,8 @@ pub(crate) struct After {
 struct Rest {
     /// What emptied shards held: dropped here too.
     cleared: Vec<Shard>,
+    /// Parts that structures lost: dropped here too.
+    discarded: Vec<Box<dyn Any + Send>>,
     /// Changed keys that somebody waits for.
     ready: Vec<(u16, Value)>,
     /// What a batch publishes, as (channel, payload).
@@ -322,6 +326,7 @@ impl After {
         let Some(other) = other.rest else { return };
         let rest = self.rest();
         rest.cleared.extend(other.cleared);
+        rest.discarded.extend(other.discarded);
         rest.ready.extend(other.ready);
         rest.messages.extend(other.messages);
         rest.has_events |= other.has_events;

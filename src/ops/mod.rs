@@ -11,7 +11,10 @@ pub(crate) mod counters;
 pub(crate) mod keys;
 pub(crate) mod pubsub;
 pub(crate) mod scan;
+pub(crate) mod sorted_set;
 pub(crate) mod strings;
+
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::keyspace::Space;
@@ -64,3 +67,6 @@ pub(crate) trait Blocking:
 
 #[cfg(test)]
 mod tests;
+/// How long a blocking operation waits; for ever, unless given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Option<Duration>);

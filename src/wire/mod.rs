@@ -16,6 +16,7 @@ mod protocol;
 mod pubsub;
 pub(crate) mod reply;
 mod request;
+mod sorted_set;
 mod strings;
 pub(crate) mod table;
 

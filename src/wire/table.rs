@@ -3,9 +3,10 @@
 use super::args::Args;
 use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
+use super::sorted_set as zset_wire;
 use super::{counters as counters_wire, keys as keys_wire, strings as strings_wire};
 use crate::error::{Error, Result};
-use crate::ops::{counters, keys, pubsub, scan, strings};
+use crate::ops::{counters, keys, pubsub, scan, sorted_set as zset, strings};
 
 /// One command, as Redis names it.
 pub(crate) struct Row {
@@ -53,6 +54,12 @@ const ONE_KEY: KeyPositions = KeyPositions::Range { first: 1, last: 1, step: 1 }
 const TWO_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: 2, step: 1 };
 const ALL_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 1 };
 const COUNTED_PAIRS: KeyPositions = KeyPositions::CountedPairs { count: 1 };
+const KEYS_THEN_TIMEOUT: KeyPositions = KeyPositions::Range { first: 1, last: -2, step: 1 };
+const COUNTED_KEYS: KeyPositions = KeyPositions::Counted { count: 1, destination: None };
+const TIMEOUT_THEN_COUNTED_KEYS: KeyPositions =
+    KeyPositions::Counted { count: 2, destination: None };
+const DESTINATION_THEN_COUNTED_KEYS: KeyPositions =
+    KeyPositions::Counted { count: 2, destination: Some(1) };
 const PAIRS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 2 };
 
 /// A row: the operation's own name and grammar, or another name with a grammar of its own.
@@ -125,6 +132,47 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(scan::Scan, -2, READONLY, NO_KEY),
     row!(scan::Matching, 2, READONLY, NO_KEY),
     row!(scan::RandomKey, 1, READONLY, NO_KEY),
+    // Sorted sets.
+    row!(zset::Add, -4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(zset::Increment, 4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(zset::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(zset::CountByScore, 4, READONLY | FAST, ONE_KEY),
+    row!(zset::CountByMember, 4, READONLY | FAST, ONE_KEY),
+    row!(zset::GetScore, 3, READONLY | FAST, ONE_KEY),
+    row!(zset::GetScores, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::Rank, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::RankDescending, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::GetRange, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGE", zset_wire::parse_range_reversed, -4, READONLY, ONE_KEY),
+    row!("ZRANGEBYSCORE", zset_wire::parse_range_by_score, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGEBYSCORE", zset_wire::parse_range_by_score_reversed, -4, READONLY, ONE_KEY),
+    row!("ZRANGEBYLEX", zset_wire::parse_range_by_member, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGEBYLEX", zset_wire::parse_range_by_member_reversed, -4, READONLY, ONE_KEY),
+    row!(zset::StoreRange, -5, WRITE | DENYOOM, TWO_KEYS),
+    row!(zset::Remove, -3, WRITE | FAST, ONE_KEY),
+    row!(zset::RemoveByRank, 4, WRITE, ONE_KEY),
+    row!(zset::RemoveByScore, 4, WRITE, ONE_KEY),
+    row!(zset::RemoveByMember, 4, WRITE, ONE_KEY),
+    row!(zset::PopMin, -2, WRITE | FAST, ONE_KEY),
+    row!(zset::PopMax, -2, WRITE | FAST, ONE_KEY),
+    row!(zset::BlockingPopMin, -3, WRITE | FAST | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(zset::BlockingPopMax, -3, WRITE | FAST | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(zset::PopMany, -4, WRITE | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::BlockingPopMany, -5, WRITE | BLOCKING | MOVABLE_KEYS, TIMEOUT_THEN_COUNTED_KEYS),
+    row!(zset::Union, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::Intersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::Difference, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::StoreUnion, -4, WRITE | DENYOOM | MOVABLE_KEYS, DESTINATION_THEN_COUNTED_KEYS),
+    row!(
+        zset::StoreIntersection,
+        -4,
+        WRITE | DENYOOM | MOVABLE_KEYS,
+        DESTINATION_THEN_COUNTED_KEYS
+    ),
+    row!(zset::StoreDifference, -4, WRITE | DENYOOM | MOVABLE_KEYS, DESTINATION_THEN_COUNTED_KEYS),
+    row!(zset::CountIntersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::RandomMembers, -2, READONLY, ONE_KEY),
+    row!(zset::ScanMembers, -3, READONLY, ONE_KEY),
 ];
 
 impl Row {
