@@ -26,9 +26,20 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::stream::{
+    Deletion, Entries, EntriesIter, Entry, Fields, ParseStreamIdError, References, StreamId,
+};
 pub use error::{Error, Result};
-pub use handles::{Batch, Keys, Kv, Pending, Target, Transaction, Watch};
+pub use handles::{
+    Autoclaimed, Batch, Consumer, ConsumerGroup, Keys, Kv, Pending, Stream, StreamRange, Target,
+    Transaction, Watch,
+};
 pub use keyspace::{Event, EventKind, Kind};
+pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
+pub use ops::stream_group::{
+    ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,
+    PendingEntry, PendingSummary,
+};
 pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
 pub use store::{Builder, Store, Upkeep};
 #[cfg(feature = "serde")]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::handles::{Batch, Keys, Kv, Submit, Target, Transaction, Watch};
+use crate::handles::{Batch, Keys, Kv, Stream, Submit, Target, Transaction, Watch};
 use crate::keyspace::{Databases, Maintenance, Space};
 use crate::ops;
 use crate::sync::{Arc, Weak};
@@ -51,6 +51,12 @@ impl Store {
     #[inline]
     pub fn keys(&self) -> Keys<'_> {
         Keys::new(self)
+    }
+
+    /// The stream under a key.
+    #[inline]
+    pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t> {
+        Stream::new(self, key)
     }
 
     /// Another database of the same store; a store starts in database 0.

@@ -8,11 +8,15 @@
 mod batch;
 mod keys;
 mod kv;
+mod stream;
+mod stream_group;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
 pub use keys::Keys;
 pub use kv::Kv;
+pub use stream::{Stream, StreamRange};
+pub use stream_group::{Autoclaimed, Consumer, ConsumerGroup};
 pub use transaction::Transaction;
 
 use crate::error::{Error, Result};

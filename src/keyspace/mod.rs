@@ -17,6 +17,7 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_stream;
 mod events;
 mod interest;
 mod maintenance;
@@ -37,7 +38,7 @@ pub(crate) use object::Data;
 pub(crate) use shard::{Held, Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
-pub(crate) use writer::{Taken, Writer};
+pub(crate) use writer::{Edit, Taken, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};

@@ -8,11 +8,14 @@ pub(crate) mod args;
 pub(crate) mod command;
 mod decoder;
 pub(crate) mod encoder;
+pub(crate) mod error;
 pub(crate) mod frame;
 mod keys;
 mod protocol;
 pub(crate) mod reply;
 mod request;
+mod stream;
+mod stream_group;
 mod strings;
 pub(crate) mod table;
 
