@@ -34,6 +34,7 @@ pub use data::stream::{
     TrimBound,
 };
 pub use error::{Error, Result};
+pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{
     Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
@@ -44,6 +45,11 @@ pub use handles::{
 };
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::sorted_set::{AddRule, Aggregate};
+pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
+pub use ops::stream_group::{
+    ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,
+    PendingEntry, PendingSummary,
+};
 pub use pubsub::{
     Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
 };

@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::handles::{Batch, Keys, Kv, SortedSet, SortedSets, Submit, Target, Transaction, Watch};
+use crate::handles::{
+    Batch, Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target, Transaction, Watch,
+};
 use crate::keyspace::{Databases, Maintenance, Space};
 use crate::ops;
 use crate::ops::keys::{ClearAll, ClearMode};
@@ -73,6 +75,12 @@ impl Store {
     #[inline]
     pub fn sorted_sets(&self) -> SortedSets<'_> {
         SortedSets::new(self)
+    }
+
+    /// The stream under a key.
+    #[inline]
+    pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t> {
+        Stream::new(self, key)
     }
 
     /// Another database of the same store; a store starts in database 0.

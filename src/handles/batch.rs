@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Keys, Kv, SortedSet, SortedSets, Submit, Target};
+use super::{Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Demand, Locked};
 use crate::keyspace::{After, Space, Watched};
@@ -68,6 +68,12 @@ impl Batch {
     /// Several sorted sets.
     pub fn sorted_sets(&self) -> SortedSets<'_, Self> {
         SortedSets::new(self)
+    }
+
+    /// The stream under a key.
+    #[inline]
+    pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t, Self> {
+        Stream::new(self, key)
     }
 
     /// Runs the queued operations in order, atomically. Dropping a batch instead discards it.

@@ -10,6 +10,8 @@ mod keys;
 mod kv;
 mod options;
 mod sorted_set;
+mod stream;
+mod stream_group;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
@@ -22,6 +24,8 @@ pub use options::{
 pub use sorted_set::{
     Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
 };
+pub use stream::{Stream, StreamRange};
+pub use stream_group::{Autoclaimed, Consumer, ConsumerGroup};
 pub use transaction::Transaction;
 
 use crate::error::{Error, Result};

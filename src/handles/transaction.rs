@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Keys, Kv, SortedSet, SortedSets, Submit, Target};
+use super::{Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::{After, Databases};
@@ -54,6 +54,12 @@ impl<'e> Transaction<'e> {
     /// Several sorted sets.
     pub fn sorted_sets(&self) -> SortedSets<'_, Self> {
         SortedSets::new(self)
+    }
+
+    /// The stream under a key.
+    #[inline]
+    pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t, Self> {
+        Stream::new(self, key)
     }
 }
 

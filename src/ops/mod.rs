@@ -12,6 +12,8 @@ pub(crate) mod keys;
 pub(crate) mod pubsub;
 pub(crate) mod scan;
 pub(crate) mod sorted_set;
+pub(crate) mod stream;
+pub(crate) mod stream_group;
 pub(crate) mod strings;
 
 use std::time::Duration;
@@ -60,6 +62,11 @@ pub(crate) trait Blocking:
 
     /// Whether it may end on a key that does not exist (or holds another type), with an error.
     const MINDS_REMOVAL: bool;
+
+    /// Does it for a call that waits, after one of its keys has changed.
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+        self.run(writers)
+    }
 
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
