@@ -65,7 +65,7 @@ pub(crate) struct Databases {
     pub(crate) clock: Clock,
     hasher: RandomState,
     spaces: Box<[OnceLock<Keyspace>]>,
-    pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) maintenance: Maintenance,
     pub(crate) events: EventSink,
     pub(crate) hub: Arc<Hub>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
@@ -73,7 +73,7 @@ pub(crate) struct Databases {
 }
 
 impl Databases {
-    pub(crate) fn new(count: u16, clock: Clock, maintenance: Arc<Maintenance>) -> Self {
+    pub(crate) fn new(count: u16, clock: Clock, maintenance: Maintenance) -> Self {
         Self {
             clock,
             hasher: RandomState::new(),
@@ -290,7 +290,7 @@ impl After {
                 waiters::serve(databases, database, &key, self);
             }
             if rest.has_events {
-                databases.events.drain();
+                databases.events.publish();
             }
             for (channel, payload) in rest.messages {
                 databases.hub.publish(&channel, payload);

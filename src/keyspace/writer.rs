@@ -260,7 +260,7 @@ impl<'s> Writer<'s> {
     /// Tells subscribers of events what happened to the key.
     #[inline]
     pub(crate) fn notify(&mut self, kind: EventKind) {
-        if self.moment.databases.events.is_listening() {
+        if self.moment.databases.events.has_listeners() {
             self.push_event(kind, None);
         }
     }
@@ -286,7 +286,7 @@ impl<'s> Writer<'s> {
     #[cold]
     fn expire(&mut self) {
         if let Some(removed) = self.shard.remove(self.hash, self.key) {
-            if self.moment.databases.events.is_listening() {
+            if self.moment.databases.events.has_listeners() {
                 self.push_event(EventKind::Expired, removed.value());
             }
             self.after.removed.push(removed);

@@ -133,6 +133,7 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(counters::IncrementWith, -2, WRITE | DENYOOM | FAST, ONE_KEY),
     // Publish and subscribe.
     row!(pubsub::Publish, 3, FAST, NO_KEY),
+    row!("PUBSUB" of PUBSUB),
     // Keys.
     row!(keys::DeleteMany, -2, WRITE, ALL_KEYS),
     row!("UNLINK", <keys::DeleteMany as Family>::parse, -2, WRITE | FAST, ALL_KEYS),
@@ -217,6 +218,12 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!("XPENDING" by super::stream_group::execute_pending, -3, READONLY, ONE_KEY),
     row!(stream_group::Claim, -6, WRITE | FAST, ONE_KEY),
     row!(stream_group::Autoclaim, -6, WRITE | FAST, ONE_KEY),
+];
+
+static PUBSUB: &[Row] = &[
+    row!("PUBSUB|CHANNELS", pubsub::ActiveChannels::parse, -2, 0, NO_KEY),
+    row!("PUBSUB|NUMSUB", pubsub::SubscriberCounts::parse, -2, 0, NO_KEY),
+    row!("PUBSUB|NUMPAT", pubsub::PatternCount::parse, 2, 0, NO_KEY),
 ];
 
 static STREAM_INFO: &[Row] = &[

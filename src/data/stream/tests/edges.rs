@@ -75,8 +75,8 @@ fn ranges_are_inclusive_and_cross_blocks() {
     assert_eq!(forward(&stream, id(99), id(102)), [99, 100, 101, 102]);
     assert_eq!(forward(&stream, StreamId::new(99, 1), StreamId::new(101, u64::MAX)), [100, 101]);
     assert_eq!(forward(&stream, id(1000), StreamId::MAX), [1000]);
-    assert_eq!(forward(&stream, id(7), id(6)), []);
-    assert_eq!(forward(&stream, StreamId::new(1000, 1), StreamId::MAX), []);
+    assert_eq!(forward(&stream, id(7), id(6)), [0_u64; 0]);
+    assert_eq!(forward(&stream, StreamId::new(1000, 1), StreamId::MAX), [0_u64; 0]);
     let backward = stream.range(StreamId::MIN..=id(201), Some(3), Direction::Backward);
     assert_eq!(times(&backward), [201, 200, 199]);
 }
@@ -141,7 +141,7 @@ fn a_deleted_entry_is_not_an_empty_one() {
     let mut deleted = Entries::new();
     deleted.push_deleted(id(1));
     let mut empty = Entries::new();
-    empty.push(id(1), []);
+    empty.push(id(1), [0_u64; 0]);
     assert_ne!(deleted, empty);
     assert_eq!(deleted.get(0).unwrap().fields().count(), 0);
     assert_eq!(format!("{deleted:?} {empty:?}"), "[1-0 deleted] [1-0 {}]");
