@@ -141,7 +141,7 @@ fn a_deleted_entry_is_not_an_empty_one() {
     let mut deleted = Entries::new();
     deleted.push_deleted(id(1));
     let mut empty = Entries::new();
-    empty.push(id(1), [0_u64; 0]);
+    empty.push(id(1), []);
     assert_ne!(deleted, empty);
     assert_eq!(deleted.get(0).unwrap().fields().count(), 0);
     assert_eq!(format!("{deleted:?} {empty:?}"), "[1-0 deleted] [1-0 {}]");
