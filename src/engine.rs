@@ -4,9 +4,10 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::keyspace::access::{Access, Extent, WriteMany};
+use crate::keyspace::access::{Access, Extent, WriteMany, Writers};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
+use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::{Blocking, Operation};
 use crate::sync::{Arc, Mutex};
 use crate::value::Value;
@@ -19,6 +20,12 @@ pub(crate) trait BlockingFamily: Family<Output = Option<Self::Found>> {
 
     /// Says that an operation of the family is one that can block.
     fn blocking<'s, 'a>(operation: &'s Self::Of<'a>) -> &'s Self::BlockingOf<'a>;
+
+    /// The operation as it goes on waiting: what it says about the time it began, if anything,
+    /// is replaced by what that came to.
+    fn waiting(operation: &Self::BlockingOf<'_>, _writers: &Writers<'_>) -> Result<Owned<Self>> {
+        Ok(Owned::new(operation))
+    }
 }
 
 /// A call that found nothing yet. It ends when a writer brings something, or by being ended.
@@ -52,7 +59,8 @@ pub(crate) fn start<F: BlockingFamily>(
         WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
             let found = operation.run(writers.reborrow())?;
             if found.is_none() {
-                let call = blocked.insert(Blocked::new(databases, database, &keys, operation));
+                let waiting = F::waiting(operation, &writers)?;
+                let call = blocked.insert(Blocked::new(databases, database, &keys, waiting));
                 writers.wait(&keys, &call.waiter)?;
             }
             Ok(found)
@@ -79,21 +87,16 @@ pub(crate) fn block<F: BlockingFamily>(
 }
 
 impl<F: BlockingFamily> Blocked<F> {
-    fn new(
-        databases: &Arc<Databases>,
-        database: u16,
-        keys: &[Value],
-        operation: &F::BlockingOf<'_>,
-    ) -> Self {
+    fn new(databases: &Arc<Databases>, database: u16, keys: &[Value], operation: Owned<F>) -> Self {
         let found = Arc::new(Mutex::new(None));
-        let owned = Arc::new(Owned::<F>::new(operation));
-        let attempt = attempt::<F>(database, Arc::clone(&owned), Arc::clone(&found));
+        let operation = Arc::new(operation);
+        let attempt = attempt::<F>(database, Arc::clone(&operation), Arc::clone(&found));
         let keys = keys.iter().map(|key| (database, key.clone())).collect();
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
         Self {
             waiter: Waiter::new(keys, minds_removal, attempt),
             found,
-            operation: owned,
+            operation,
             databases: Arc::clone(databases),
             database,
         }
@@ -166,7 +169,7 @@ fn attempt<F: BlockingFamily>(
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
             WriteMany::enter_unsettled(space, operation.target(), after, |writers| {
-                operation.run(writers)
+                operation.retry(writers)
             })
         });
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
@@ -188,3 +191,19 @@ fn keys_of(extent: Extent<'_>) -> Vec<Value> {
         Extent::Database | Extent::Everything => Vec::new(),
     }
 }
+
+/// Families of which every operation can block.
+macro_rules! blocking_families {
+    ($($operation:ident),*) => {$(
+        impl BlockingFamily for $operation<'static> {
+            type Found = <Self as Blocking>::Found;
+            type BlockingOf<'a> = $operation<'a>;
+
+            fn blocking<'s, 'a>(operation: &'s Self::Of<'a>) -> &'s Self::BlockingOf<'a> {
+                operation
+            }
+        }
+    )*};
+}
+
+blocking_families!(BlockingPopMin, BlockingPopMax, BlockingPopMany);

@@ -57,6 +57,9 @@ pub enum Error {
     /// An option that the command does not know.
     #[error("unsupported option {0:?}")]
     UnsupportedOption(crate::value::Value),
+    /// An operation on several keys got none.
+    #[error("at least one key is needed")]
+    NoKeys,
     /// The operation needs a key that does not exist.
     #[error("no such key")]
     NoSuchKey,
@@ -89,6 +92,9 @@ pub enum Error {
         /// The group's name.
         group: crate::value::Value,
     },
+    /// A consumer group needs a stream that does not exist.
+    #[error("no such stream")]
+    NoSuchStream,
     /// A consumer group of that name exists already.
     #[error("the consumer group exists already")]
     GroupExists,
@@ -113,6 +119,30 @@ pub enum Error {
     /// A command with too few or too many arguments.
     #[error("wrong number of arguments for {0}")]
     Arity(&'static str),
+    /// A command has no such subcommand.
+    #[error("{command} has no subcommand {given:?}")]
+    UnknownSubcommand {
+        /// The command, in capitals.
+        command: &'static str,
+        /// What was given as its subcommand.
+        given: crate::value::Value,
+    },
+    /// A subcommand does not take these options.
+    #[error("wrong options for the subcommand {given:?} of {command}")]
+    SubcommandOptions {
+        /// The command, in capitals.
+        command: &'static str,
+        /// The subcommand, as it was given.
+        given: crate::value::Value,
+    },
+    /// A command has no such option.
+    #[error("{command} has no option {given:?}")]
+    UnknownOption {
+        /// The command, in capitals.
+        command: &'static str,
+        /// What was given as an option.
+        given: crate::value::Value,
+    },
     /// Bytes that are not a command or reply of the Redis protocol.
     #[error("protocol error: {0}")]
     Protocol(String),

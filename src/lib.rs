@@ -7,6 +7,7 @@ mod block;
 mod clock;
 mod error;
 mod number;
+mod random;
 mod sync;
 mod value;
 
@@ -27,14 +28,31 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::sorted_set::Score;
+pub use data::stream::{
+    Deletion, Direction, Entries, EntriesIter, Entry, Fields, Precision, References, StreamId,
+    TrimBound,
+};
 pub use error::{Error, Result};
+pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
+pub use handles::{
+    Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
+};
 pub use handles::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use keyspace::{Event, EventKind, Kind};
-pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
+pub use ops::sorted_set::{AddRule, Aggregate};
+pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
+pub use ops::stream_group::{
+    ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,
+    PendingEntry, PendingSummary,
+};
+pub use pubsub::{
+    Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
+};
 pub use store::{Builder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;

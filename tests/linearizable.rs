@@ -94,7 +94,7 @@ fn attempt(store: &Store, key: &str, call: Call) -> Result<Answer> {
         Call::Set(n) => kv.set(key, n).map(|()| Answer::Done)?,
         Call::SetIfAbsent(n) => Answer::Flag(kv.set_if_absent(key, n)?),
         Call::Increment(by) => Answer::Number(kv.increment(key, by)?),
-        Call::Append(digit) => Answer::Length(kv.append(key, digit)?),
+        Call::Append(digit) => Answer::Length(kv.append(key, digit.to_string())?),
         Call::Swap(n) => Answer::Text(kv.get_and_set(key, n)?.map(|value| value.to()).transpose()?),
         Call::Take => Answer::Text(kv.get_and_delete(key)?.map(|value| value.to()).transpose()?),
         Call::Delete => Answer::Flag(store.keys().delete(key)?),
@@ -158,7 +158,14 @@ fn history(store: &Store, key: &str, seed: u64) -> Vec<Record> {
         calls.into_iter().map(timed).collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || record(n))).collect();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                scope.spawn({
+                    let record = &record;
+                    move || record(n)
+                })
+            })
+            .collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
     })
 }

@@ -17,6 +17,8 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_sorted_set;
+mod edit_stream;
 mod events;
 mod interest;
 mod maintenance;
@@ -27,6 +29,7 @@ pub(crate) mod waiters;
 mod watch;
 mod writer;
 
+use std::any::Any;
 use std::cell::Cell;
 
 use ahash::RandomState;
@@ -37,7 +40,7 @@ pub(crate) use object::Data;
 pub(crate) use shard::{Held, Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
-pub(crate) use writer::{Taken, Writer};
+pub(crate) use writer::{Edit, Taken, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
@@ -62,7 +65,7 @@ pub(crate) struct Databases {
     pub(crate) clock: Clock,
     hasher: RandomState,
     spaces: Box<[OnceLock<Keyspace>]>,
-    pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) maintenance: Maintenance,
     pub(crate) events: EventSink,
     pub(crate) hub: Arc<Hub>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
@@ -70,7 +73,7 @@ pub(crate) struct Databases {
 }
 
 impl Databases {
-    pub(crate) fn new(count: u16, clock: Clock, maintenance: Arc<Maintenance>) -> Self {
+    pub(crate) fn new(count: u16, clock: Clock, maintenance: Maintenance) -> Self {
         Self {
             clock,
             hasher: RandomState::new(),
@@ -259,6 +262,8 @@ pub(crate) struct After {
 struct Rest {
     /// What emptied shards held: dropped here too.
     cleared: Vec<Shard>,
+    /// Parts that structures lost: dropped here too.
+    discarded: Vec<Box<dyn Any + Send>>,
     /// Changed keys that somebody waits for.
     ready: Vec<(u16, Value)>,
     /// What a batch publishes, as (channel, payload).
@@ -285,7 +290,7 @@ impl After {
                 waiters::serve(databases, database, &key, self);
             }
             if rest.has_events {
-                databases.events.drain();
+                databases.events.publish();
             }
             for (channel, payload) in rest.messages {
                 databases.hub.publish(&channel, payload);
@@ -322,6 +327,7 @@ impl After {
         let Some(other) = other.rest else { return };
         let rest = self.rest();
         rest.cleared.extend(other.cleared);
+        rest.discarded.extend(other.discarded);
         rest.ready.extend(other.ready);
         rest.messages.extend(other.messages);
         rest.has_events |= other.has_events;

@@ -11,7 +11,12 @@ pub(crate) mod counters;
 pub(crate) mod keys;
 pub(crate) mod pubsub;
 pub(crate) mod scan;
+pub(crate) mod sorted_set;
+pub(crate) mod stream;
+pub(crate) mod stream_group;
 pub(crate) mod strings;
+
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::keyspace::Space;
@@ -58,9 +63,17 @@ pub(crate) trait Blocking:
     /// Whether it may end on a key that does not exist (or holds another type), with an error.
     const MINDS_REMOVAL: bool;
 
+    /// Does it for a call that waits, after one of its keys has changed.
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+        self.run(writers)
+    }
+
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
 }
 
 #[cfg(test)]
 mod tests;
+/// How long a blocking operation waits; for ever, unless given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Option<Duration>);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Operation;
 use crate::data::glob::Glob;
 use crate::error::Result;
-use crate::keyspace::access::{Broadcast, Channels};
+use crate::keyspace::access::{self, Broadcast};
 use crate::value::Value;
 
 /// Sends a message to the subscribers of a channel; answers how many got it.
@@ -17,7 +17,7 @@ pub(crate) struct Publish<'a> {
 
 impl Operation for Publish<'_> {
     type Output = usize;
-    type Access = Channels;
+    type Access = access::Channels;
 
     fn target(&self) {}
 
@@ -34,7 +34,7 @@ pub(crate) struct ActiveChannels<'a> {
 
 impl Operation for ActiveChannels<'_> {
     type Output = Vec<Value>;
-    type Access = Channels;
+    type Access = access::Channels;
 
     fn target(&self) {}
 
@@ -46,18 +46,22 @@ impl Operation for ActiveChannels<'_> {
 /// How many subscribe to each channel by name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SubscriberCounts<'a> {
-    pub(crate) channels: Cow<'a, [&'a [u8]]>,
+    pub(crate) channels: Channels<'a>,
 }
+
+/// Names of channels; there may be none.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Channels<'a>(pub(crate) Cow<'a, [&'a [u8]]>);
 
 impl Operation for SubscriberCounts<'_> {
     type Output = Vec<(Value, usize)>;
-    type Access = Channels;
+    type Access = access::Channels;
 
     fn target(&self) {}
 
     fn run(&self, broadcast: Broadcast<'_>) -> Result<Self::Output> {
         let count = |name: &&[u8]| (Value::from(*name), broadcast.hub().subscribers(name));
-        Ok(self.channels.iter().map(count).collect())
+        Ok(self.channels.0.iter().map(count).collect())
     }
 }
 
@@ -67,7 +71,7 @@ pub(crate) struct PatternCount {}
 
 impl Operation for PatternCount {
     type Output = usize;
-    type Access = Channels;
+    type Access = access::Channels;
 
     fn target(&self) {}
 

@@ -55,10 +55,11 @@ pub(crate) struct Hub {
     members: Mutex<BTreeMap<u64, Arc<Subscriber>>>,
 }
 
-/// A subscriber as its publishers see it.
+/// A subscriber as its publishers see it; laid out as its queue is.
+#[repr(C)]
 pub(crate) struct Subscriber {
-    pub(super) queue: Queue<Message>,
     pub(super) id: u64,
+    pub(super) queue: Queue<Message>,
     pub(super) routes: Mutex<Routes>,
 }
 

@@ -4,7 +4,7 @@
 use shuttle::thread;
 
 use super::hub::Hub;
-use super::{Message, Overflow, RecvError, Subscription, SubscriptionOptions};
+use super::{Feed, Message, Overflow, RecvError, Subscription, SubscriptionOptions};
 use crate::sync::Arc;
 use crate::value::Value;
 
@@ -216,6 +216,31 @@ fn dropping_the_hub_ends_a_waiting_reader() {
         let reading = thread::spawn(move || reader.iter().count());
         drop(hub);
         assert_eq!(reading.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_listener_that_leaves_releases_its_feed() {
+    explore(|| {
+        let feed = Arc::new(Feed::default());
+        let leaving = feed
+            .subscribe(SubscriptionOptions::new().capacity(1).overflow(Overflow::Block), |_| true);
+        let staying = feed.subscribe(SubscriptionOptions::new(), |_| true);
+        let publishers = [0..2, 2..4].map(|numbers| {
+            let feed = Arc::clone(&feed);
+            thread::spawn(move || {
+                for number in numbers {
+                    feed.publish(&number);
+                }
+            })
+        });
+        assert!(leaving.recv().is_ok());
+        drop(leaving);
+        let mut received = [(); 4].map(|()| staying.recv().unwrap());
+        publishers.into_iter().for_each(|each| each.join().unwrap());
+        received.sort_unstable();
+        assert_eq!(received, [0, 1, 2, 3]);
+        feed.check();
     });
 }
 

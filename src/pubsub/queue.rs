@@ -12,12 +12,17 @@
 //!
 //! **Complexity.** Every operation is O(1), and allocates only while the queue grows to its highest length so far.
 //!
+//! **Layout.** A message to a thousand subscribers costs the cache lines that it touches. So what a push reads and
+//! writes comes first, together, in `Queue`, `Backlog` and `Batch` (hence `repr(C)`).
+//!
 //! **Threads.** Any number of publishers and readers. Locks nest inbox, then backlog. A reader sleeps only when both
 //! are empty, and every push wakes one more sleeper: so nobody sleeps while a message lies in the inbox, unless all who
 //! were woken for it are still on their way. Wakers run arbitrary code, so they are handed to the caller ([`Wakers`])
 //! to be woken outside every lock.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::iter::FusedIterator;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -67,8 +72,10 @@ pub enum RecvError {
 pub(crate) trait Item {
     type Label: Clone;
     type Body;
+    /// What a reader gets.
+    type Read;
 
-    fn join(label: Self::Label, body: Self::Body) -> Self;
+    fn join(label: Self::Label, body: Self::Body) -> Self::Read;
 }
 
 /// A borrowed label: compared with the last one queued, and made into a label of its own only if they differ.
@@ -123,23 +130,25 @@ pub(crate) enum Admission {
     Ended,
 }
 
+#[repr(C)]
 pub(crate) struct Queue<M: Item> {
-    backlog: Mutex<Backlog<M>>,
     capacity: usize,
     overflow: Overflow,
     /// Whether the backlog has something: a hint for readers that have not gone to sleep yet.
     arrived: AtomicBool,
+    backlog: Mutex<Backlog<M>>,
     arrival: Condvar,
     room: Condvar,
     inbox: Mutex<Batch<M>>,
 }
 
+#[repr(C)]
 struct Backlog<M: Item> {
-    batch: Batch<M>,
     /// A push that finds so many messages must ask the policy: the capacity, or zero if every push must ask.
     limit: usize,
     /// Whether anybody may be asleep.
     watched: bool,
+    batch: Batch<M>,
     /// Pushes promised by [`Queue::reserve`] and still to come.
     reserved: usize,
     sleepers: usize,
@@ -147,12 +156,13 @@ struct Backlog<M: Item> {
     ended: Option<RecvError>,
 }
 
+#[repr(C)]
 struct Batch<M: Item> {
-    /// All runs but the last.
-    runs: VecDeque<Run<M::Label>>,
     /// Apart from the others, so that a publisher that adds to it has one cache line less to fetch.
     last: Option<Run<M::Label>>,
     bodies: VecDeque<M::Body>,
+    /// All runs but the last.
+    runs: VecDeque<Run<M::Label>>,
 }
 
 enum Run<L> {
@@ -299,7 +309,7 @@ impl<M: Item> Queue<M> {
 
 impl<M: Item> Queue<M> {
     /// Takes the next message, without waiting.
-    pub(crate) fn try_recv(&self) -> Result<M, RecvError> {
+    pub(crate) fn try_recv(&self) -> Result<M::Read, RecvError> {
         match self.take() {
             Ok(read) => read,
             Err(backlog) => Err(backlog.ended.unwrap_or(RecvError::Empty)),
@@ -307,7 +317,7 @@ impl<M: Item> Queue<M> {
     }
 
     /// Waits for the next message, until `deadline` if there is one.
-    pub(crate) fn recv(&self, deadline: Option<Instant>) -> Result<M, RecvError> {
+    pub(crate) fn recv(&self, deadline: Option<Instant>) -> Result<M::Read, RecvError> {
         if let Ok(read) = self.take() {
             return read;
         }
@@ -337,11 +347,7 @@ impl<M: Item> Queue<M> {
     }
 
     /// Takes the next message, or has the task woken when there is one. One task waits at a time: the last to ask.
-    #[cfg_attr(
-        not(any(test, feature = "async")),
-        allow(dead_code, reason = "read by the feature `async`")
-    )]
-    pub(crate) fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<M, RecvError>> {
+    pub(crate) fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<M::Read, RecvError>> {
         let mut backlog = match self.take() {
             Ok(read) => return Poll::Ready(read),
             Err(backlog) => backlog,
@@ -366,7 +372,7 @@ impl<M: Item> Queue<M> {
     }
 
     /// The next message or gap; or, if there is none, the locked backlog to wait on: nothing can arrive in between.
-    fn take(&self) -> Result<Result<M, RecvError>, MutexGuard<'_, Backlog<M>>> {
+    fn take(&self) -> Result<Result<M::Read, RecvError>, MutexGuard<'_, Backlog<M>>> {
         let mut inbox = self.inbox.lock();
         if let Some(read) = inbox.pop() {
             return Ok(read);
@@ -406,7 +412,7 @@ impl<M: Item> Batch<M> {
     }
 
     #[inline]
-    fn pop(&mut self) -> Option<Result<M, RecvError>> {
+    fn pop(&mut self) -> Option<Result<M::Read, RecvError>> {
         let label = match self.runs.front_mut().or(self.last.as_mut())? {
             Run::Messages { label, len } if *len > 1 => {
                 *len -= 1;
@@ -450,8 +456,67 @@ impl<M: Item> Batch<M> {
     }
 }
 
+/// What [`Messages`] reads from, whatever a queue stores.
+pub(super) trait Source<T> {
+    fn next(&self) -> Result<T, RecvError>;
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Result<T, RecvError>>;
+}
+
+impl<M: Item> Source<M::Read> for Queue<M> {
+    fn next(&self) -> Result<M::Read, RecvError> {
+        self.recv(None)
+    }
+
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Result<M::Read, RecvError>> {
+        self.poll_recv(context)
+    }
+}
+
+/// A reader's messages, one after the other. A lag is an item of its own; after [`RecvError::Disconnected`], or without
+/// an item when the store is gone, there are no more.
+pub struct Messages<'a, T> {
+    pub(super) source: &'a (dyn Source<T> + Sync),
+    pub(super) ended: bool,
+}
+
+impl<'a, T> Messages<'a, T> {
+    pub(super) fn new(source: &'a (dyn Source<T> + Sync)) -> Self {
+        Self { source, ended: false }
+    }
+
+    /// What a read is as an item: the end has one only if it is news.
+    pub(super) fn item(&mut self, read: Result<T, RecvError>) -> Option<Result<T, RecvError>> {
+        self.ended = matches!(read, Err(RecvError::Disconnected | RecvError::Closed));
+        (!matches!(read, Err(RecvError::Closed))).then_some(read)
+    }
+}
+
+impl<T> Iterator for Messages<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let read = self.source.next();
+        self.item(read)
+    }
+}
+
+impl<T> FusedIterator for Messages<'_, T> {}
+
+impl<T> fmt::Debug for Messages<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 impl<M: Item> Queue<M> {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.backlog.lock().ended.is_some()
+    }
+
     /// Asserts the invariant of the file's head.
     pub(crate) fn check(&self) {
         let inbox = self.inbox.lock();

@@ -46,6 +46,11 @@ impl<'a> Args<'a> {
         found
     }
 
+    /// Takes the next argument, which must be this word, in any case.
+    pub(crate) fn expect(&mut self, word: &str) -> Result<()> {
+        if self.keyword(word) { Ok(()) } else { Err(SYNTAX) }
+    }
+
     /// Takes the next `count` arguments; a syntax error if there are fewer.
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [&'a [u8]]> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(SYNTAX)?;

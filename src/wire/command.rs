@@ -63,10 +63,14 @@ impl<F: Family> Owned<F> {
 /// Gives an operation its wire form: its name, and the fields in the order of its grammar.
 ///
 /// `command!(GetRange<'a>, "GETRANGE" { key, start, end })` parses and encodes the fields by
-/// their types and replies by the output's type. A second block overrides what differs.
+/// their types and replies by the output's type. A second block overrides what differs. A
+/// subcommand's name stands behind its command's: `"XGROUP" "DESTROY"`.
 macro_rules! command {
-    ($operation:ident $(<$lifetime:lifetime>)?, $name:literal { $($field:ident),* $(,)? }) => {
-        command!($operation $(<$lifetime>)?, $name { $($field),* } {
+    (
+        $operation:ident $(<$lifetime:lifetime>)?, $name:literal $($subcommand:literal)?
+        { $($field:ident),* $(,)? }
+    ) => {
+        command!($operation $(<$lifetime>)?, $name $($subcommand)? { $($field),* } {
             fn reply(
                 &self,
                 output: &Self::Output,
@@ -84,8 +88,8 @@ macro_rules! command {
         });
     };
     (
-        $operation:ident $(<$lifetime:lifetime>)?, $name:literal { $($field:ident),* $(,)? }
-        { $($replies:tt)* }
+        $operation:ident $(<$lifetime:lifetime>)?, $name:literal $($subcommand:literal)?
+        { $($field:ident),* $(,)? } { $($replies:tt)* }
     ) => {
         impl $(<$lifetime>)? crate::wire::command::Command for $operation $(<$lifetime>)? {
             type Family = command!(@family $operation $(<$lifetime>)?);
@@ -93,6 +97,7 @@ macro_rules! command {
 
             #[allow(unused_variables)]
             fn encode(&self, argv: &mut crate::wire::args::Argv) {
+                $(argv.push($subcommand);)?
                 $(argv.arg(&self.$field);)*
             }
 
@@ -107,6 +112,7 @@ macro_rules! command {
             fn parse<'a>(
                 args: &mut crate::wire::args::Args<'a>,
             ) -> crate::error::Result<Self::Of<'a>> {
+                $(args.expect($subcommand)?;)?
                 $(let $field = args.arg()?;)*
                 args.finish()?;
                 Ok($operation { $($field),* })
@@ -154,5 +160,22 @@ impl Context<'_, '_> {
         };
         operation.reply(&output, encoder);
         Ok(())
+    }
+
+    /// Deals with `HELP`, which needs nothing and touches nothing.
+    pub(crate) fn help(&mut self, name: &str, lines: &[&str], encoder: &mut Encoder<'_>) {
+        match self {
+            Self::Run(_) | Self::Within(..) => {
+                encoder.array(lines.len());
+                for line in lines {
+                    encoder.simple(line.as_bytes());
+                }
+            }
+            Self::Demand(..) => {}
+            Self::Canonical(argv) => {
+                argv.push(name);
+                argv.push("HELP");
+            }
+        }
     }
 }

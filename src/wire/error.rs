@@ -36,6 +36,9 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
         Error::StreamExhausted => {
             "ERR The stream has exhausted the last possible ID, unable to add more items"
         }
+        Error::NoSuchStream => {
+            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically."
+        }
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
     };
@@ -48,6 +51,10 @@ fn composed_text(error: &Error, command: &str) -> String {
         Error::InvalidExpire => {
             format!("ERR invalid expire time in '{}' command", command.to_ascii_lowercase())
         }
+        Error::NoKeys => {
+            let name = command.to_ascii_lowercase();
+            format!("ERR at least 1 input key is needed for '{name}' command")
+        }
         Error::Arity(name) => {
             let name = name.to_ascii_lowercase();
             format!("ERR wrong number of arguments for '{name}' command")
@@ -57,6 +64,18 @@ fn composed_text(error: &Error, command: &str) -> String {
             format!("ERR {text}")
         }
         Error::NoGroup { key, group } => no_group(&text(key), &text(group), command),
+        Error::UnknownSubcommand { command, given } => {
+            format!("ERR unknown subcommand '{}'. Try {command} HELP.", text(given))
+        }
+        Error::SubcommandOptions { command, given } => {
+            let given = text(given);
+            format!(
+                "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {command} HELP."
+            )
+        }
+        Error::UnknownOption { command, given } => {
+            format!("ERR Unrecognized {command} option '{}'", text(given))
+        }
         Error::Protocol(text) => format!("ERR Protocol error: {text}"),
         other => format!("ERR {other}"),
     }

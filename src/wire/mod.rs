@@ -16,6 +16,9 @@ mod protocol;
 mod pubsub;
 pub(crate) mod reply;
 mod request;
+mod sorted_set;
+mod stream;
+mod stream_group;
 mod strings;
 pub(crate) mod table;
 

@@ -72,6 +72,16 @@ impl Reply for usize {
     }
 }
 
+impl Reply for u64 {
+    fn write(&self, encoder: &mut Encoder<'_>) {
+        encoder.integer(*self as i64);
+    }
+
+    fn read(frame: Frame) -> Result<Self> {
+        i64::read(frame).map(|value| value as u64)
+    }
+}
+
 impl Reply for Value {
     fn write(&self, encoder: &mut Encoder<'_>) {
         encoder.bulk(self);
@@ -143,6 +153,37 @@ impl<A: Reply, B: Reply> Reply for (A, B) {
             Ok([first, second]) => Ok((A::read(first)?, B::read(second)?)),
             Err(items) => unexpected(&Frame::Array(items)),
         }
+    }
+}
+
+/// A map with names for its values, from which they are taken by name.
+pub(crate) struct Record(Vec<(Frame, Frame)>);
+
+impl Record {
+    /// A map, or names and values in turn as RESP2 has them.
+    pub(crate) fn read(frame: Frame) -> Result<Self> {
+        if let Frame::Map(pairs) = frame {
+            return Ok(Self(pairs));
+        }
+        let mut items = items(frame)?.into_iter();
+        let mut pairs = Vec::with_capacity(items.len() / 2);
+        while let (Some(name), Some(value)) = (items.next(), items.next()) {
+            pairs.push((name, value));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// Takes a value out.
+    pub(crate) fn take(&mut self, name: &str) -> Result<Frame> {
+        let named = |(key, _): &(Frame, Frame)| matches!(key, Frame::Bulk(key) if key == name);
+        let index = self.0.iter().position(named);
+        let index = index.ok_or_else(|| Error::Protocol(format!("no {name:?} in a reply")))?;
+        Ok(self.0.swap_remove(index).1)
+    }
+
+    /// Takes a value out, by its type.
+    pub(crate) fn field<T: Reply>(&mut self, name: &str) -> Result<T> {
+        T::read(self.take(name)?)
     }
 }
 

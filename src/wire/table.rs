@@ -3,9 +3,11 @@
 use super::args::Args;
 use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
+use super::sorted_set as zset_wire;
 use super::{counters as counters_wire, keys as keys_wire, strings as strings_wire};
 use crate::error::{Error, Result};
-use crate::ops::{counters, keys, pubsub, scan, strings};
+use crate::ops::{counters, keys, pubsub, scan, sorted_set as zset, stream, stream_group, strings};
+use crate::value::Value;
 
 /// One command, as Redis names it.
 pub(crate) struct Row {
@@ -15,7 +17,15 @@ pub(crate) struct Row {
     pub(crate) arity: i8,
     pub(crate) flags: u16,
     pub(crate) keys: KeyPositions,
-    execute: fn(&mut Args<'_>, &mut Context<'_, '_>, &mut Encoder<'_>) -> Result<()>,
+    action: Action,
+}
+
+/// What becomes of a command's arguments.
+enum Action {
+    /// They form an operation.
+    Execute(fn(&mut Args<'_>, &mut Context<'_, '_>, &mut Encoder<'_>) -> Result<()>),
+    /// The first of them names one of these subcommands, whose rows are named `COMMAND|NAME`.
+    Choose(&'static [Row]),
 }
 
 /// Where a command's keys stand among its arguments; the name is argument 0.
@@ -53,6 +63,13 @@ const ONE_KEY: KeyPositions = KeyPositions::Range { first: 1, last: 1, step: 1 }
 const TWO_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: 2, step: 1 };
 const ALL_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 1 };
 const COUNTED_PAIRS: KeyPositions = KeyPositions::CountedPairs { count: 1 };
+const KEYS_THEN_TIMEOUT: KeyPositions = KeyPositions::Range { first: 1, last: -2, step: 1 };
+const COUNTED_KEYS: KeyPositions = KeyPositions::Counted { count: 1, destination: None };
+const TIMEOUT_THEN_COUNTED_KEYS: KeyPositions =
+    KeyPositions::Counted { count: 2, destination: None };
+const DESTINATION_THEN_COUNTED_KEYS: KeyPositions =
+    KeyPositions::Counted { count: 2, destination: Some(1) };
+const KEY_OF_SUBCOMMAND: KeyPositions = KeyPositions::Range { first: 2, last: 2, step: 1 };
 const PAIRS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 2 };
 
 /// A row: the operation's own name and grammar, or another name with a grammar of its own.
@@ -66,8 +83,24 @@ macro_rules! row {
             arity: $arity,
             flags: $flags,
             keys: $keys,
-            execute: |args, context, encoder| context.execute(&$parse(args)?, encoder),
+            action: Action::Execute(|args, context, encoder| {
+                context.execute(&$parse(args)?, encoder)
+            }),
         }
+    };
+    // Several operations under one name.
+    ($name:literal by $execute:path, $arity:literal, $flags:expr, $keys:expr) => {
+        Row {
+            name: $name,
+            arity: $arity,
+            flags: $flags,
+            keys: $keys,
+            action: Action::Execute($execute),
+        }
+    };
+    // A command of subcommands.
+    ($name:literal of $subcommands:expr) => {
+        Row { name: $name, arity: -2, flags: 0, keys: NO_KEY, action: Action::Choose($subcommands) }
     };
 }
 
@@ -100,6 +133,7 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(counters::IncrementWith, -2, WRITE | DENYOOM | FAST, ONE_KEY),
     // Publish and subscribe.
     row!(pubsub::Publish, 3, FAST, NO_KEY),
+    row!("PUBSUB" of PUBSUB),
     // Keys.
     row!(keys::DeleteMany, -2, WRITE, ALL_KEYS),
     row!("UNLINK", <keys::DeleteMany as Family>::parse, -2, WRITE | FAST, ALL_KEYS),
@@ -125,6 +159,93 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(scan::Scan, -2, READONLY, NO_KEY),
     row!(scan::Matching, 2, READONLY, NO_KEY),
     row!(scan::RandomKey, 1, READONLY, NO_KEY),
+    // Sorted sets.
+    row!(zset::Add, -4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(zset::Increment, 4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(zset::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(zset::CountByScore, 4, READONLY | FAST, ONE_KEY),
+    row!(zset::CountByMember, 4, READONLY | FAST, ONE_KEY),
+    row!(zset::GetScore, 3, READONLY | FAST, ONE_KEY),
+    row!(zset::GetScores, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::Rank, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::RankDescending, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::GetRange, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGE", zset_wire::parse_range_reversed, -4, READONLY, ONE_KEY),
+    row!("ZRANGEBYSCORE", zset_wire::parse_range_by_score, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGEBYSCORE", zset_wire::parse_range_by_score_reversed, -4, READONLY, ONE_KEY),
+    row!("ZRANGEBYLEX", zset_wire::parse_range_by_member, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGEBYLEX", zset_wire::parse_range_by_member_reversed, -4, READONLY, ONE_KEY),
+    row!(zset::StoreRange, -5, WRITE | DENYOOM, TWO_KEYS),
+    row!(zset::Remove, -3, WRITE | FAST, ONE_KEY),
+    row!(zset::RemoveByRank, 4, WRITE, ONE_KEY),
+    row!(zset::RemoveByScore, 4, WRITE, ONE_KEY),
+    row!(zset::RemoveByMember, 4, WRITE, ONE_KEY),
+    row!(zset::PopMin, -2, WRITE | FAST, ONE_KEY),
+    row!(zset::PopMax, -2, WRITE | FAST, ONE_KEY),
+    row!(zset::BlockingPopMin, -3, WRITE | FAST | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(zset::BlockingPopMax, -3, WRITE | FAST | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(zset::PopMany, -4, WRITE | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::BlockingPopMany, -5, WRITE | BLOCKING | MOVABLE_KEYS, TIMEOUT_THEN_COUNTED_KEYS),
+    row!(zset::Union, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::Intersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::Difference, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::StoreUnion, -4, WRITE | DENYOOM | MOVABLE_KEYS, DESTINATION_THEN_COUNTED_KEYS),
+    row!(
+        zset::StoreIntersection,
+        -4,
+        WRITE | DENYOOM | MOVABLE_KEYS,
+        DESTINATION_THEN_COUNTED_KEYS
+    ),
+    row!(zset::StoreDifference, -4, WRITE | DENYOOM | MOVABLE_KEYS, DESTINATION_THEN_COUNTED_KEYS),
+    row!(zset::CountIntersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::RandomMembers, -2, READONLY, ONE_KEY),
+    row!(zset::ScanMembers, -3, READONLY, ONE_KEY),
+    // Streams.
+    row!(stream::Append, -5, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(stream::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(stream::Range, -4, READONLY, ONE_KEY),
+    row!(stream::RangeReversed, -4, READONLY, ONE_KEY),
+    row!(stream::Read, -4, READONLY | BLOCKING | MOVABLE_KEYS, KeyPositions::Streams),
+    row!(stream::Delete, -3, WRITE | FAST, ONE_KEY),
+    row!(stream::DeleteReferenced, -5, WRITE | FAST, ONE_KEY),
+    row!(stream::TrimTo, -4, WRITE, ONE_KEY),
+    row!(stream::SetIds, -3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("XINFO" of STREAM_INFO),
+    row!("XGROUP" of STREAM_GROUP),
+    row!(stream_group::ReadGroup, -7, WRITE | BLOCKING | MOVABLE_KEYS, KeyPositions::Streams),
+    row!(stream_group::Ack, -4, WRITE | FAST, ONE_KEY),
+    row!(stream_group::AckDelete, -6, WRITE | FAST, ONE_KEY),
+    row!("XPENDING" by super::stream_group::execute_pending, -3, READONLY, ONE_KEY),
+    row!(stream_group::Claim, -6, WRITE | FAST, ONE_KEY),
+    row!(stream_group::Autoclaim, -6, WRITE | FAST, ONE_KEY),
+];
+
+static PUBSUB: &[Row] = &[
+    row!("PUBSUB|CHANNELS", pubsub::ActiveChannels::parse, -2, 0, NO_KEY),
+    row!("PUBSUB|NUMSUB", pubsub::SubscriberCounts::parse, -2, 0, NO_KEY),
+    row!("PUBSUB|NUMPAT", pubsub::PatternCount::parse, 2, 0, NO_KEY),
+];
+
+static STREAM_INFO: &[Row] = &[
+    row!("XINFO|STREAM" by super::stream::execute_info, -3, READONLY, KEY_OF_SUBCOMMAND),
+    row!("XINFO|GROUPS", stream_group::ListGroups::parse, 3, READONLY, KEY_OF_SUBCOMMAND),
+    row!("XINFO|CONSUMERS", stream_group::ListConsumers::parse, 4, READONLY, KEY_OF_SUBCOMMAND),
+    row!("XINFO|HELP" by super::stream::info_help, 2, 0, NO_KEY),
+];
+
+static STREAM_GROUP: &[Row] = &[
+    row!("XGROUP|CREATE", stream_group::CreateGroup::parse, -5, WRITE | DENYOOM, KEY_OF_SUBCOMMAND),
+    row!("XGROUP|SETID", stream_group::SetGroupId::parse, -5, WRITE, KEY_OF_SUBCOMMAND),
+    row!("XGROUP|DESTROY", stream_group::DestroyGroup::parse, 4, WRITE, KEY_OF_SUBCOMMAND),
+    row!(
+        "XGROUP|CREATECONSUMER",
+        stream_group::CreateConsumer::parse,
+        5,
+        WRITE | DENYOOM,
+        KEY_OF_SUBCOMMAND
+    ),
+    row!("XGROUP|DELCONSUMER", stream_group::DeleteConsumer::parse, 5, WRITE, KEY_OF_SUBCOMMAND),
+    row!("XGROUP|HELP" by super::stream_group::group_help, 2, 0, NO_KEY),
 ];
 
 impl Row {
@@ -146,7 +267,26 @@ impl Row {
         if !fits {
             return Err(Error::Arity(self.name));
         }
-        (self.execute)(&mut Args::new(arguments), context, encoder)
+        match self.action {
+            Action::Execute(execute) => execute(&mut Args::new(arguments), context, encoder),
+            Action::Choose(_) => {
+                let given = arguments.first().copied().unwrap_or_default();
+                let subcommand = self.subcommand(given).ok_or_else(|| {
+                    Error::UnknownSubcommand { command: self.name, given: Value::from(given) }
+                })?;
+                subcommand.execute(arguments, context, encoder)
+            }
+        }
+    }
+
+    /// The row of a subcommand, in any case; its arity and key positions count from the command.
+    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Row> {
+        let Action::Choose(rows) = self.action else { return None };
+        let named = |row: &&Row| {
+            let (_, own) = row.name.split_once('|').unwrap_or_default();
+            own.as_bytes().eq_ignore_ascii_case(name)
+        };
+        rows.iter().find(named)
     }
 }
 

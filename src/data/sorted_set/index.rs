@@ -1,91 +1,83 @@
-//! A hash table from member to score that grows one small segment at a time.
+//! A hash table from member to score that grows one bucket at a time.
 //!
-//! Linear hashing over segments: with `n` segments, a member belongs to the one that the low bits
-//! of its hash name, or, where that one does not exist yet, to the one with the highest of those
-//! bits cleared. When the table is too full the next segment in turn is split in two. So no
-//! insertion ever moves more than one segment's entries: growth to any size stalls nobody.
+//! Linear hashing: with `n` buckets, a member belongs to the bucket that the low bits of its hash
+//! name, or, where that bucket does not exist yet, to the one with the highest of those bits
+//! cleared. When the table is too full the next bucket in turn is split in two, so no insertion
+//! ever moves more than one bucket's entries: growth to any size stalls nobody.
 //!
-//! A segment is an array of cache lines with three entries each. The high bits of a hash choose
-//! the line in which an entry is at home; if that is full, the entry goes on to the next with
-//! room, and each full line counts what has passed it. A lookup reads one line in most cases, and
-//! then the bytes of the member whose hash is the same. Hashes are kept, so that nothing but a
-//! lookup ever has to read a member's bytes.
+//! A bucket's head is one cache line: one byte of the hash for each entry, and where the entries
+//! are. A lookup reads that line, one entry, and the bytes of its member.
 //!
 //! # Invariants
 //!
-//! 1. Each entry is in the segment that its hash names; no member is there twice.
-//! 2. All lines from an entry's home up to the one before it have counted it in `passed`, and
-//!    `passed` counts nothing else.
-//! 3. A segment has at most five entries for two lines, so there is always room to place one.
-//! 4. On average a segment has at most `LOAD` entries and, if there are several segments, at
-//!    least half of `LOAD`.
-//! 5. `lines` is the number of lines of all segments.
+//! 1. Each entry is in the bucket that its member's hash names; no member is there twice.
+//! 2. `tags[i]` is the top byte of the hash of `entries[i]`, for as many as there are tags.
+//! 3. On average a bucket has at most `LOAD` entries and, if there are several, at least half of
+//!    `LOAD`.
+//! 4. `slots` is the sum of the capacities of the buckets' entry lists.
 //!
 //! # Sharing
 //!
-//! Segments are shared by clones and copied when one of them changes.
+//! Segments of buckets are shared by clones and copied when one of them changes.
 
 use std::hash::{BuildHasher, Hasher};
-use std::iter;
 use std::mem;
 use std::sync::Arc;
 
 use ahash::RandomState;
+use smallvec::SmallVec;
 
 use super::{Entry, Score};
 
-/// The average number of entries in a segment at which the table grows.
-const LOAD: usize = if cfg!(test) { 4 } else { 64 };
-/// Entries in a line: what fits in 64 bytes with their hashes.
-const SLOTS: usize = 3;
+/// The average number of entries in a bucket at which the table grows.
+const LOAD: usize = if cfg!(test) { 4 } else { 16 };
+/// Makes the head of a bucket 64 bytes. A bucket seldom has more entries; those do without.
+const TAGS: usize = if cfg!(test) { 8 } else { 40 };
+/// Buckets in a segment.
+const SEGMENT: usize = if cfg!(test) { 4 } else { 64 };
+/// Buckets in the first segment of a small table.
+const FIRST_SEGMENT: usize = if cfg!(test) { 1 } else { 8 };
+/// Entry lists grow by this many, so that they waste little.
+const STEP: usize = 4;
 
 #[derive(Clone)]
 pub(super) struct Index {
     /// Seeded at run time, so that nobody can choose members that collide.
     hasher: RandomState,
-    segments: Vec<Segment>,
-    /// The number of segments, rounded up to a power of two, less one.
+    segments: Vec<Arc<[Bucket]>>,
+    buckets: usize,
+    /// `buckets`, rounded up to a power of two, less one.
     mask: usize,
     len: usize,
-    lines: usize,
+    slots: usize,
 }
 
 /// Where an entry is, until the next change of the table.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    segment: usize,
-    line: usize,
-    slot: usize,
+    bucket: usize,
+    at: usize,
 }
 
-#[derive(Clone)]
-struct Segment {
-    lines: Arc<[Line]>,
-    len: usize,
-}
-
-#[derive(Clone, Default)]
 #[repr(align(64))]
-struct Line {
-    entries: [Option<Entry>; SLOTS],
-    /// The hash of each entry; without meaning where there is none.
-    hashes: [u32; SLOTS],
-    passed: u32,
+struct Bucket {
+    tags: [u8; TAGS],
+    entries: Vec<Entry>,
 }
 
 impl Index {
     /// An empty table that takes `len` entries without a split.
     pub(super) fn with_capacity(len: usize) -> Self {
-        let segments = len.div_ceil(LOAD).max(1);
         let mut index = Self {
             hasher: RandomState::new(),
-            segments: Vec::with_capacity(segments),
+            segments: Vec::new(),
+            buckets: 0,
             mask: 0,
             len: 0,
-            lines: 0,
+            slots: 0,
         };
-        for _ in 0..segments {
-            index.push_segment(Segment::with_capacity(len / segments));
+        for _ in 0..len.div_ceil(LOAD).max(1) {
+            index.add_bucket();
         }
         index
     }
@@ -97,83 +89,83 @@ impl Index {
 
     /// The bytes taken from the heap, without the members' own.
     pub(super) fn bytes(&self) -> usize {
-        // The counters of an `Arc` take a line of their own, as lines are aligned.
-        let lines = self.lines + self.segments.len();
+        let buckets: usize = match &self.segments[..] {
+            [first] => first.len(),
+            segments => segments.len() * SEGMENT,
+        };
         size_of::<Self>()
-            + self.segments.capacity() * size_of::<Segment>()
-            + lines * size_of::<Line>()
+            + self.segments.capacity() * size_of::<Arc<[Bucket]>>()
+            + buckets * size_of::<Bucket>()
+            + self.slots * size_of::<Entry>()
     }
 
     #[inline]
-    pub(super) fn hash(&self, member: &[u8]) -> u32 {
-        let mut state = self.hasher.build_hasher();
-        state.write(member);
-        state.finish() as u32
+    pub(super) fn hash(&self, member: &[u8]) -> u64 {
+        hash(&self.hasher, member)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, hash: u64, member: &[u8]) -> Option<Place> {
+        let bucket = self.locate(hash);
+        let at = self.bucket(bucket).find(tag(hash), member)?;
+        Some(Place { bucket, at })
     }
 
     /// The score of a member.
     #[inline]
     pub(super) fn get(&self, member: &[u8]) -> Option<Score> {
-        let place = self.find(self.hash(member), member)?;
-        Some(self.score(place))
+        let hash = self.hash(member);
+        let bucket = self.bucket(self.locate(hash));
+        Some(bucket.entries[bucket.find(tag(hash), member)?].score)
     }
 
-    #[inline]
-    pub(super) fn find(&self, hash: u32, member: &[u8]) -> Option<Place> {
-        let segment = self.locate(hash);
-        let (line, slot) = self.segments[segment].find(hash, member)?;
-        Some(Place { segment, line, slot })
-    }
-
-    /// The score of an entry that has just been found.
     #[inline]
     pub(super) fn score(&self, place: Place) -> Score {
-        let entry = &self.segments[place.segment].lines[place.line].entries[place.slot];
-        entry.as_ref().expect("a place is that of an entry").score
+        self.bucket(place.bucket).entries[place.at].score
     }
 
     pub(super) fn set_score(&mut self, place: Place, score: Score) {
-        let lines = Arc::make_mut(&mut self.segments[place.segment].lines);
-        let entry = lines[place.line].entries[place.slot].as_mut();
-        entry.expect("a place is that of an entry").score = score;
+        bucket_mut(&mut self.segments, place.bucket).entries[place.at].score = score;
     }
 
     /// Adds an entry whose member is not in the table.
-    pub(super) fn insert(&mut self, hash: u32, entry: Entry) {
-        self.edit(self.locate(hash), |segment| segment.insert(hash, entry));
+    pub(super) fn insert(&mut self, hash: u64, entry: Entry) {
+        self.edit(self.locate(hash), |bucket| bucket.push(tag(hash), entry));
         self.len += 1;
-        if self.len > self.segments.len() * LOAD {
-            self.split_segment();
+        if self.len > self.buckets * LOAD {
+            self.split_bucket();
         }
     }
 
-    pub(super) fn remove(&mut self, place: Place) {
-        self.edit(place.segment, |segment| segment.remove(place.line, place.slot));
+    pub(super) fn remove(&mut self, place: Place) -> Entry {
+        let hasher = self.hasher.clone();
+        let entry = self.edit(place.bucket, |bucket| bucket.remove(place.at, &hasher));
         self.len -= 1;
-        if self.segments.len() > 1 && self.len < self.segments.len() * LOAD / 2 {
-            self.join_segment();
+        if self.buckets > 1 && self.len < self.buckets * LOAD / 2 {
+            self.join_bucket();
         }
+        entry
     }
 
-    /// Visits whole segments in the order of the reversed hash, from `cursor` on, until it has
-    /// visited `count` entries; returns the cursor to go on from, or 0 after the last segment.
+    /// Visits whole buckets in the order of the reversed hash, from `cursor` on, until it has
+    /// visited `count` entries; returns the cursor to go on from, or 0 after the last bucket.
     ///
-    /// A segment is a range of reversed hashes. Splitting cuts the range in two and joining undoes
+    /// A bucket is a range of reversed hashes. Splitting cuts the range in two and joining undoes
     /// that, so a cursor parts what has been visited from what has not at any later size too.
     pub(super) fn scan(&self, cursor: u64, count: usize, mut each: impl FnMut(&Entry)) -> u64 {
-        let (mut cursor, mut visited) = (cursor as u32, 0);
+        let (mut cursor, mut visited) = (cursor, 0);
         loop {
-            let at = self.locate(cursor.reverse_bits());
-            let segment = &self.segments[at];
-            segment.lines.iter().flat_map(|line| line.entries.iter().flatten()).for_each(&mut each);
-            visited += segment.len;
-            let width = match self.depth(at) {
+            let bucket = self.locate(cursor.reverse_bits());
+            let entries = &self.bucket(bucket).entries;
+            entries.iter().for_each(&mut each);
+            visited += entries.len();
+            let width = match self.depth(bucket) {
                 0 => return 0,
-                depth => 1 << (u32::BITS - depth),
+                depth => 1 << (u64::BITS - depth),
             };
             cursor = (cursor & !(width - 1)).wrapping_add(width);
             if cursor == 0 || visited >= count {
-                return cursor.into();
+                return cursor;
             }
         }
     }
@@ -181,201 +173,201 @@ impl Index {
     /// Asserts the module's invariants.
     #[cfg(test)]
     pub(super) fn check(&self) {
-        for (at, segment) in self.segments.iter().enumerate() {
-            segment.check();
-            for (hash, entry) in segment.entries() {
-                assert_eq!((hash, self.locate(hash)), (self.hash(&entry.member), at));
+        let (mut len, mut slots) = (0, 0);
+        for at in 0..self.buckets {
+            let bucket = self.bucket(at);
+            for (i, entry) in bucket.entries.iter().enumerate() {
+                let hash = self.hash(&entry.member);
+                assert_eq!(self.locate(hash), at);
+                assert!(i >= TAGS || bucket.tags[i] == tag(hash));
+                assert_eq!(bucket.find(tag(hash), &entry.member), Some(i));
             }
+            len += bucket.entries.len();
+            slots += bucket.entries.capacity();
         }
-        let segments = self.segments.len();
-        assert_eq!(self.len, self.segments.iter().map(|segment| segment.len).sum());
-        assert_eq!(self.lines, self.segments.iter().map(|segment| segment.lines.len()).sum());
-        assert!(self.len <= segments * LOAD && (segments == 1 || self.len >= segments * LOAD / 2));
-        assert_eq!(self.mask, segments.next_power_of_two() - 1);
+        assert_eq!((len, slots), (self.len, self.slots));
+        assert!(self.len <= self.buckets * LOAD);
+        assert!(self.buckets == 1 || self.len >= self.buckets * LOAD / 2);
+        assert_eq!(self.segments.len(), self.buckets.div_ceil(SEGMENT));
     }
 
-    /// The segment of a hash: invariant 1.
+    /// The bucket of a hash: invariant 1.
     #[inline]
-    fn locate(&self, hash: u32) -> usize {
+    fn locate(&self, hash: u64) -> usize {
         let at = hash as usize & self.mask;
-        if at < self.segments.len() { at } else { at & (self.mask / 2) }
+        if at < self.buckets { at } else { at & (self.mask / 2) }
     }
 
-    /// How many low bits of a hash this segment's entries have in common.
-    fn depth(&self, segment: usize) -> u32 {
+    /// How many low bits of a hash this bucket's entries have in common.
+    fn depth(&self, bucket: usize) -> u32 {
         let high_bit = self.mask / 2 + 1;
-        let unsplit = segment < high_bit && segment + high_bit >= self.segments.len();
-        self.mask.count_ones() - u32::from(unsplit && self.mask > 0)
+        let unsplit = bucket < high_bit && bucket + high_bit >= self.buckets;
+        self.mask.count_ones() - u32::from(unsplit && self.buckets > 1)
     }
 
-    /// Adds a segment with what belongs there, all from one other.
-    fn split_segment(&mut self) {
-        let added = self.segments.len();
-        let high_bit = (added + 1).next_power_of_two() / 2;
-        let split = self.edit(added - high_bit, |segment| segment.split(high_bit as u32));
-        self.push_segment(split);
+    fn set_buckets(&mut self, buckets: usize) {
+        self.buckets = buckets;
+        self.mask = buckets.next_power_of_two() - 1;
+    }
+
+    #[inline]
+    fn bucket(&self, at: usize) -> &Bucket {
+        &self.segments[at / SEGMENT][at % SEGMENT]
+    }
+
+    /// Changes a bucket and keeps the account of slots.
+    fn edit<R>(&mut self, at: usize, change: impl FnOnce(&mut Bucket) -> R) -> R {
+        let bucket = bucket_mut(&mut self.segments, at);
+        let before = bucket.entries.capacity();
+        let result = change(bucket);
+        self.slots = self.slots + bucket.entries.capacity() - before;
+        result
+    }
+
+    /// Adds a bucket and moves into it what belongs there, all from one other.
+    fn split_bucket(&mut self) {
+        let added = self.buckets;
+        self.add_bucket();
+        let high_bit = self.mask / 2 + 1;
+        let hasher = self.hasher.clone();
+        let moved = self.edit(added - high_bit, |bucket| bucket.split(&hasher, high_bit as u64));
+        self.edit(added, |bucket| *bucket = moved);
     }
 
     /// Undoes the last split.
-    fn join_segment(&mut self) {
+    fn join_bucket(&mut self) {
+        let last = self.buckets - 1;
         let high_bit = self.mask / 2 + 1;
-        let Some(mut last) = self.segments.pop() else { return };
-        self.lines -= last.lines.len();
-        self.mask = self.segments.len().next_power_of_two() - 1;
-        self.edit(self.segments.len() - high_bit, |segment| {
-            segment.resize(segment.len + last.len);
-            last.drain().for_each(|(hash, entry)| segment.insert(hash, entry));
+        let entries = self.edit(last, |bucket| mem::take(&mut bucket.entries));
+        self.set_buckets(last);
+        if last.is_multiple_of(SEGMENT) {
+            self.segments.pop();
+        }
+        let hasher = self.hasher.clone();
+        self.edit(last - high_bit, |bucket| {
+            for entry in entries {
+                bucket.push(tag(hash(&hasher, &entry.member)), entry);
+            }
         });
     }
 
-    fn push_segment(&mut self, segment: Segment) {
-        self.lines += segment.lines.len();
-        self.segments.push(segment);
-        self.mask = self.segments.len().next_power_of_two() - 1;
-    }
-
-    /// Changes a segment and keeps the account of lines.
-    fn edit<R>(&mut self, at: usize, change: impl FnOnce(&mut Segment) -> R) -> R {
-        let segment = &mut self.segments[at];
-        let before = segment.lines.len();
-        let result = change(segment);
-        self.lines = self.lines + segment.lines.len() - before;
-        result
+    /// Adds an empty bucket. The first segment starts small and doubles; later ones are whole.
+    fn add_bucket(&mut self) {
+        let (segment, at) = (self.buckets / SEGMENT, self.buckets % SEGMENT);
+        if segment == self.segments.len() {
+            let size = if segment == 0 { FIRST_SEGMENT } else { SEGMENT };
+            self.segments.push(vec![Bucket::default(); size].into());
+        } else if at == self.segments[segment].len() {
+            let buckets = Arc::make_mut(&mut self.segments[segment]).iter_mut().map(mem::take);
+            let added = (0..at).map(|_| Bucket::default());
+            self.segments[segment] = buckets.chain(added).collect();
+        }
+        self.set_buckets(self.buckets + 1);
     }
 }
 
-impl Segment {
-    /// An empty segment that takes `len` entries, and a few more, as it is.
-    fn with_capacity(len: usize) -> Self {
-        let lines = len * 4 / 9 + 1;
-        Self { lines: iter::repeat_with(Line::default).take(lines).collect(), len: 0 }
-    }
-
-    #[inline]
-    fn find(&self, hash: u32, member: &[u8]) -> Option<(usize, usize)> {
-        let mut at = self.home(hash);
-        loop {
-            let line = &self.lines[at];
-            if let Some(slot) = line.find(hash, member) {
-                return Some((at, slot));
-            }
-            if line.passed == 0 {
-                return None;
-            }
-            at = self.after(at);
-        }
-    }
-
-    fn insert(&mut self, hash: u32, entry: Entry) {
-        if 2 * (self.len + 1) > 5 * self.lines.len() {
-            self.resize(self.len + 1);
-        }
-        let mut at = self.home(hash);
-        let lines = Arc::make_mut(&mut self.lines);
-        loop {
-            let line = &mut lines[at];
-            if let Some(slot) = line.entries.iter().position(Option::is_none) {
-                (line.entries[slot], line.hashes[slot]) = (Some(entry), hash);
-                break;
-            }
-            line.passed += 1;
-            at = (at + 1) % lines.len();
-        }
-        self.len += 1;
-    }
-
-    fn remove(&mut self, line: usize, slot: usize) {
-        let mut at = self.home(self.lines[line].hashes[slot]);
-        let lines = Arc::make_mut(&mut self.lines);
-        while at != line {
-            lines[at].passed -= 1;
-            at = (at + 1) % lines.len();
-        }
-        lines[line].entries[slot] = None;
-        self.len -= 1;
-        if self.len + 1 < self.lines.len() {
-            self.resize(self.len);
-        }
-    }
-
-    /// Takes out the entries whose hash has this bit set.
-    fn split(&mut self, bit: u32) -> Self {
-        let moving = self.entries().filter(|(hash, _)| hash & bit != 0).count();
-        let mut moved = Self::with_capacity(moving);
-        let mut all = mem::replace(self, Self::with_capacity(self.len - moving));
-        for (hash, entry) in all.drain() {
-            if hash & bit == 0 { self.insert(hash, entry) } else { moved.insert(hash, entry) }
-        }
-        moved
-    }
-
-    /// Makes as many lines as suit this many entries.
-    fn resize(&mut self, len: usize) {
-        let mut all = mem::replace(self, Self::with_capacity(len));
-        all.drain().for_each(|(hash, entry)| self.insert(hash, entry));
-    }
-
-    fn drain(&mut self) -> impl Iterator<Item = (u32, Entry)> {
-        self.len = 0;
-        Arc::make_mut(&mut self.lines).iter_mut().flat_map(|line| {
-            let entries = mem::take(&mut line.entries);
-            iter::zip(line.hashes, entries).filter_map(|(hash, entry)| Some((hash, entry?)))
-        })
-    }
-
-    fn entries(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        self.lines.iter().flat_map(|line| {
-            let entries = iter::zip(line.hashes, &line.entries);
-            entries.filter_map(|(hash, entry)| Some((hash, entry.as_ref()?)))
-        })
-    }
-
-    /// The line in which a hash is at home. The high bits choose: the low ones chose the segment.
-    #[inline]
-    fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.lines.len() as u64) >> u32::BITS) as usize
-    }
-
-    #[inline]
-    fn after(&self, line: usize) -> usize {
-        if line + 1 < self.lines.len() { line + 1 } else { 0 }
-    }
-
-    #[cfg(test)]
-    fn check(&self) {
-        assert_eq!(self.entries().count(), self.len);
-        assert!(2 * self.len <= 5 * self.lines.len());
-        let mut passed = vec![0; self.lines.len()];
-        for (hash, entry) in self.entries() {
-            let (line, slot) = self.find(hash, &entry.member).expect("the entry is found");
-            assert!(std::ptr::eq(entry, self.lines[line].entries[slot].as_ref().unwrap()));
-            let mut at = self.home(hash);
-            while at != line {
-                passed[at] += 1;
-                at = self.after(at);
-            }
-        }
-        assert!(self.lines.iter().map(|line| line.passed).eq(passed));
+/// Keeps the capacity, so that a copied bucket leaves invariant 4 as it is.
+impl Clone for Bucket {
+    fn clone(&self) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.capacity());
+        entries.extend_from_slice(&self.entries);
+        Self { tags: self.tags, entries }
     }
 }
 
-impl Line {
-    /// Compares all hashes before it branches: a branch on which of them is equal could not be
+impl Default for Bucket {
+    fn default() -> Self {
+        Self { tags: [0; TAGS], entries: Vec::new() }
+    }
+}
+
+impl Bucket {
+    /// Looks at all tags before it branches: branches that depend on where a tag is could not be
     /// predicted, and would keep the processor from working ahead while memory is slow.
     #[inline]
-    fn find(&self, hash: u32, member: &[u8]) -> Option<usize> {
+    fn find(&self, tag: u8, member: &[u8]) -> Option<usize> {
+        // Bit `8 * byte + chunk` stands for the tag `8 * chunk + byte`.
         let mut hits = 0;
-        for (slot, other) in self.hashes.iter().enumerate() {
-            hits |= u32::from(*other == hash) << slot;
+        for (chunk, tags) in self.tags.chunks_exact(8).enumerate() {
+            hits |= equal_bytes(tags, tag) >> (7 - chunk);
         }
         while hits != 0 {
-            let slot = hits.trailing_zeros() as usize;
-            let entry = self.entries[slot].as_ref();
-            if entry.is_some_and(|entry| *entry.member == *member) {
-                return Some(slot);
+            let bit = hits.trailing_zeros() as usize;
+            let at = bit % 8 * 8 + bit / 8;
+            if self.entries.get(at).is_some_and(|entry| *entry.member == *member) {
+                return Some(at);
             }
             hits &= hits - 1;
         }
-        None
+        (TAGS..self.entries.len()).find(|&at| *self.entries[at].member == *member)
     }
+
+    fn push(&mut self, tag: u8, entry: Entry) {
+        let at = self.entries.len();
+        if at == self.entries.capacity() {
+            self.entries.reserve_exact(STEP);
+        }
+        self.entries.push(entry);
+        if let Some(slot) = self.tags.get_mut(at) {
+            *slot = tag;
+        }
+    }
+
+    fn remove(&mut self, at: usize, hasher: &RandomState) -> Entry {
+        let entry = self.entries.swap_remove(at);
+        let last = self.entries.len();
+        if last < TAGS {
+            self.tags[at] = self.tags[last];
+        } else if at < TAGS {
+            self.tags[at] = tag(hash(hasher, &self.entries[at].member));
+        }
+        if self.entries.capacity() > last + 3 * STEP {
+            self.entries.shrink_to(last + STEP);
+        }
+        entry
+    }
+
+    /// Takes out the entries whose hash has this bit set.
+    fn split(&mut self, hasher: &RandomState, bit: u64) -> Self {
+        let entries = mem::take(&mut self.entries);
+        // A loop of its own, so that the cache misses on the members overlap.
+        let hashes: SmallVec<[u64; 64]> =
+            entries.iter().map(|entry| hash(hasher, &entry.member)).collect();
+        let moving = hashes.iter().filter(|&hash| hash & bit != 0).count();
+        let mut moved = Self::default();
+        moved.entries.reserve_exact(moving + STEP / 2);
+        self.entries.reserve_exact(entries.len() - moving + STEP / 2);
+        for (entry, hash) in entries.into_iter().zip(hashes) {
+            let bucket = if hash & bit == 0 { &mut *self } else { &mut moved };
+            bucket.push(tag(hash), entry);
+        }
+        moved
+    }
+}
+
+fn bucket_mut(segments: &mut [Arc<[Bucket]>], at: usize) -> &mut Bucket {
+    &mut Arc::make_mut(&mut segments[at / SEGMENT])[at % SEGMENT]
+}
+
+#[inline]
+fn hash(hasher: &RandomState, member: &[u8]) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write(member);
+    state.finish()
+}
+
+/// The byte of a hash that a bucket keeps: from the end that does not choose the bucket.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8
+}
+
+/// Compares eight bytes with `byte` at once: the high bit of each that is equal is set.
+#[inline]
+fn equal_bytes(bytes: &[u8], byte: u8) -> u64 {
+    const LOW_SEVEN: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let bytes: [u8; 8] = bytes.try_into().expect("chunks are of eight bytes");
+    let differences = u64::from_le_bytes(bytes) ^ u64::from_ne_bytes([byte; 8]);
+    // Adding carries into the high bit of every byte with any of its low seven bits set.
+    !(((differences & LOW_SEVEN) + LOW_SEVEN) | differences | LOW_SEVEN)
 }

@@ -256,6 +256,17 @@ impl Block {
         (before - self.live) as usize
     }
 
+    /// Drops the removed entries above an id, below which the next entry may come. No live one is above it.
+    pub(super) fn forget_above(&mut self, id: StreamId) {
+        while self.last > id
+            && let Some(start) = self.starts.pop()
+        {
+            self.data.truncate(self.names_len + usize::from(start));
+            self.last =
+                self.starts.len().checked_sub(1).map_or(self.first, |place| self.head_at(place).id);
+        }
+    }
+
     fn is_live(&self, place: usize) -> bool {
         self.data[self.names_len + usize::from(self.starts[place])] & DELETED == 0
     }

@@ -400,6 +400,9 @@ impl EntryLog {
                 return Err(SetIdError::TooFewAdded);
             }
         }
+        if let Some(tail) = &mut self.tail {
+            tail.forget_above(last_id);
+        }
         self.last_id = last_id;
         self.added = added.unwrap_or(self.added);
         self.max_deleted_id = match max_deleted_id {
@@ -459,6 +462,6 @@ impl EntryLog {
         }
         assert!(self.tail.is_some() || self.sealed.is_empty());
         assert_eq!((len, bytes), (self.len, self.bytes));
-        assert!(self.last_entry().is_none_or(|entry| entry.id() <= self.last_id));
+        assert!(last <= self.last_id, "whatever is added comes after all that was");
     }
 }

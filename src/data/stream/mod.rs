@@ -21,13 +21,13 @@ use std::ops::RangeInclusive;
 
 pub use entries::{Direction, Entries, EntriesIter, Entry, Fields};
 pub use entry_log::{Precision, TrimBound};
-pub use id::{ParseStreamIdError, StreamId};
+pub use id::StreamId;
 
 pub(crate) use block::FieldSlice;
 pub(crate) use entry_log::{AppendError, SetIdError};
 pub(crate) use group::{
     Acknowledge, AutoclaimOptions, ClaimOptions, Claimed, Consumer, DeliveryTime, Group, GroupMut,
-    PendingEntry, PendingQuery, PendingSummary,
+    PendingQuery,
 };
 
 use entry_log::EntryLog;

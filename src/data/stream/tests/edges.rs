@@ -75,8 +75,8 @@ fn ranges_are_inclusive_and_cross_blocks() {
     assert_eq!(forward(&stream, id(99), id(102)), [99, 100, 101, 102]);
     assert_eq!(forward(&stream, StreamId::new(99, 1), StreamId::new(101, u64::MAX)), [100, 101]);
     assert_eq!(forward(&stream, id(1000), StreamId::MAX), [1000]);
-    assert_eq!(forward(&stream, id(7), id(6)), []);
-    assert_eq!(forward(&stream, StreamId::new(1000, 1), StreamId::MAX), []);
+    assert_eq!(forward(&stream, id(7), id(6)), [0_u64; 0]);
+    assert_eq!(forward(&stream, StreamId::new(1000, 1), StreamId::MAX), [0_u64; 0]);
     let backward = stream.range(StreamId::MIN..=id(201), Some(3), Direction::Backward);
     assert_eq!(times(&backward), [201, 200, 199]);
 }
@@ -230,6 +230,20 @@ fn the_last_id_cannot_be_set_below_an_entry() {
     assert_eq!(stream.set_ids(id(9), None, Some(StreamId::MIN)), Ok(()));
     assert_eq!(stream.max_deleted_id(), id(3), "0-0 leaves it as it is");
     assert_eq!(stream.append(id(9), FIELD), Err(AppendError::NotAboveLast));
+}
+
+#[test]
+fn a_last_id_set_back_over_deleted_entries_lets_new_ones_take_their_ids() {
+    let mut stream = numbered(5);
+    for ms in [2, 4, 5] {
+        stream.remove(id(ms));
+    }
+    stream.set_ids(id(3), None, None).unwrap();
+    stream.append(StreamId::new(3, 1), FIELD).unwrap();
+    stream.append(id(4), FIELD).unwrap();
+    stream.check();
+    assert_eq!(forward(&stream, StreamId::MIN, StreamId::MAX), [1, 3, 3, 4]);
+    assert!(stream.remove(id(4)) && stream.get(StreamId::new(3, 1)).is_some());
 }
 
 #[test]

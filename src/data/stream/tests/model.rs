@@ -189,7 +189,8 @@ fn apply(stream: &mut Stream, model: &mut Model, op: Op, now: u64) {
             trimmed(model, removed, exact, precision);
         }
         Op::SetIds { ahead } => {
-            let last = StreamId::new(model.last_id.ms.saturating_add(ahead), model.last_id.seq);
+            let top = model.entries.keys().last().copied().unwrap_or_default();
+            let last = StreamId::new(top.ms.saturating_add(ahead), top.seq);
             stream.set_ids(last, None, None).unwrap();
             model.last_id = last;
         }
