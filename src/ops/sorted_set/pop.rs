@@ -106,6 +106,12 @@ impl Operation for PopMany<'_> {
 /// As [`PopMany`], waiting until there is something.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BlockingPopMany<'a> {
+    pub(crate) of: AwaitFrom<'a>,
+}
+
+/// Where to pop from, and how long to wait for something.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AwaitFrom<'a> {
     pub(crate) timeout: Timeout,
     pub(crate) from: PopFrom<'a>,
 }
@@ -115,11 +121,11 @@ impl Operation for BlockingPopMany<'_> {
     type Access = WriteMany;
 
     fn target(&self) -> Extent<'_> {
-        Extent::keys(self.from.keys.iter().copied())
+        Extent::keys(self.of.from.keys.iter().copied())
     }
 
     fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        self.from.pop(writers)
+        self.of.from.pop(writers)
     }
 }
 
