@@ -860,3 +860,6 @@ impl Reply for MemberPage {
         Ok(Self { cursor, members: read_scored(members)? })
     }
 }
+
+#[cfg(test)]
+mod tests;
