@@ -168,7 +168,7 @@ fn attempt<F: BlockingFamily>(
         let space = Space { databases, database };
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
-            WriteMany::enter(space, operation.target(), after, |writers| operation.retry(writers))
+            WriteMany::enter(space, operation.target(), after, |writers| operation.run(writers))
         });
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
         let ended = match outcome {
