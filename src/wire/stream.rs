@@ -274,11 +274,7 @@ impl TrimParser {
             self.bound = Some(TrimBound::MaxLen(length));
         } else if args.keyword("MINID") {
             self.begin(args)?;
-            let id = match args.next()? {
-                b"-" => StreamId::MIN,
-                b"+" => StreamId::MAX,
-                text => parse_id(text, 0)?,
-            };
+            let id = parse_id(args.next()?, 0)?;
             self.bound = Some(TrimBound::MinId(id));
         } else if args.keyword("LIMIT") {
             let negative = Error::OutOfRange("The LIMIT argument must be >= 0.");
