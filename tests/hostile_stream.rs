@@ -113,10 +113,11 @@ fn a_millisecond_without_ids_left_goes_on_in_the_next() {
 
 #[test]
 fn ranges_at_the_ends_of_all_ids_hold_what_they_say() {
-    use std::ops::Bound::{Excluded, Unbounded};
+    use std::ops::Bound::{self, Excluded, Unbounded};
     let (store, _clock) = with_entries(3);
     let stream = store.stream("s");
-    let count = |range| stream.range::<(_, _)>(range).get().unwrap().len();
+    type Bounds = (Bound<StreamId>, Bound<StreamId>);
+    let count = |bounds: Bounds| stream.range(bounds).get().unwrap().len();
     assert_eq!(count((Excluded(StreamId::MAX), Unbounded)), 0);
     assert_eq!(count((Unbounded, Excluded(StreamId::MIN))), 0);
     assert_eq!(count((Excluded(id(1, 0)), Excluded(id(3, 0)))), 1);
@@ -275,7 +276,7 @@ fn deletion_keeps_to_what_groups_still_need() {
     let (store, _clock) = with_entries(3);
     let (stream, group) = (store.stream("s"), store.stream("s").group("g"));
     group.consumer("c").read(2).unwrap();
-    let ids = [id(1, 0), id(3, 0), id(9, 0)];
+    let ids = [id(1, 0), id(3, 0), id(0, 9)];
     let careful = stream.delete_with(&ids, References::Acknowledged).unwrap();
     use Deletion::{Deleted, NotFound, StillReferenced};
     assert_eq!(careful, [StillReferenced, StillReferenced, NotFound]);

@@ -407,8 +407,12 @@ impl EntryLog {
     }
 
     /// Whether an entry between this id and the end was ever removed singly, so that counting by position would err.
+    /// What was removed before the first entry that is left does not count.
     pub(super) fn has_gap_from(&self, start: StreamId) -> bool {
-        self.len > 0 && self.max_deleted_id != StreamId::MIN && start <= self.max_deleted_id
+        let first = self.first_entry().map(|entry| entry.id());
+        self.max_deleted_id != StreamId::MIN
+            && start <= self.max_deleted_id
+            && first.is_some_and(|first| first <= self.max_deleted_id)
     }
 
     /// How many entries had been added once the one of this id was; `None` if that cannot be told.
