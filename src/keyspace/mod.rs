@@ -152,14 +152,15 @@ struct Slot(RwLock<Shard>);
 
 /// One database.
 struct Keyspace {
-    shards: Box<[OnceLock<Box<Slot>>]>,
+    shards: Box<[OnceLock<Box<Slot>>; SHARDS]>,
     /// Held while a shard comes into being, and by whoever needs that none does.
     births: Mutex<()>,
 }
 
 impl Keyspace {
     fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        let shards: Box<[OnceLock<Box<Slot>>]> = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        let Ok(shards) = shards.try_into() else { unreachable!("there are as many as asked for") };
         Self { shards, births: Mutex::new(()) }
     }
 
