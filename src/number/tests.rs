@@ -187,7 +187,8 @@ fn a_double_is_the_text_a_client_would_send() {
 
 #[test]
 fn extended_numbers_are_ordered_by_value() {
-    let ascending = ["-inf", "-1e4000", "-2", "-1.5", "-1e-4000", "0", "1e-4000", "1", "1.5", "inf"];
+    let ascending =
+        ["-inf", "-1e4000", "-2", "-1.5", "-1e-4000", "0", "1e-4000", "1", "1.5", "inf"];
     let numbers = ascending.map(|text| Extended::parse(text.as_bytes()).unwrap());
     for (at, number) in numbers.iter().enumerate() {
         for (other_at, other) in numbers.iter().enumerate() {
