@@ -278,7 +278,7 @@ impl After {
     /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
     /// removed. No lock of a shard may be held.
     #[inline]
-    pub(crate) fn settle(mut self, databases: &Databases) {
+    pub(crate) fn settle(&mut self, databases: &Databases) {
         if self.rest.is_some() {
             self.settle_rest(databases);
         }
