@@ -1,5 +1,8 @@
 //! The wire form of the operations on streams, but for those on groups.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
@@ -427,12 +430,12 @@ impl<'a> Arg<'a> for ReadOptions {
 }
 
 /// What may stand as the id of a stream that is read.
-pub(super) trait Position: Copy {
+pub(super) trait ReadPosition: Copy {
     fn parse(text: &[u8]) -> Result<Self>;
     fn encode(&self, argv: &mut Argv);
 }
 
-impl Position for After {
+impl ReadPosition for After {
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b"$" => Ok(Self::Last),
@@ -464,7 +467,7 @@ pub(super) fn check_balance(args: &Args<'_>) -> Result<()> {
 }
 
 /// Keys, and then as many positions.
-impl<'a, T: Position> Arg<'a> for Streams<'a, T> {
+impl<'a, T: ReadPosition> Arg<'a> for Streams<'a, T> {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         check_balance(args)?;
         let all = args.take_rest();
