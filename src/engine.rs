@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::keyspace::access::{Access, Extent, WriteMany, Writers};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
+use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::{Blocking, Operation};
 use crate::sync::{Arc, Mutex};
 use crate::value::Value;
@@ -54,15 +55,16 @@ pub(crate) fn start<F: BlockingFamily>(
     let mut after = After::default();
     let keys = keys_of(operation.target());
     let mut blocked = None;
-    let outcome = WriteMany::enter(space, operation.target(), &mut after, |mut writers| {
-        let found = operation.run(writers.reborrow())?;
-        if found.is_none() {
-            let waiting = F::waiting(operation, &writers)?;
-            let call = blocked.insert(Blocked::new(databases, database, &keys, waiting));
-            writers.wait(&keys, &call.waiter)?;
-        }
-        Ok(found)
-    });
+    let outcome =
+        WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
+            let found = operation.run(writers.reborrow())?;
+            if found.is_none() {
+                let waiting = F::waiting(operation, &writers)?;
+                let call = blocked.insert(Blocked::new(databases, database, &keys, waiting));
+                writers.wait(&keys, &call.waiter)?;
+            }
+            Ok(found)
+        });
     after.settle(databases);
     match (outcome, blocked) {
         (Ok(None), Some(blocked)) => Started::Blocked(blocked),
@@ -146,15 +148,13 @@ impl<F: BlockingFamily> Drop for Blocked<F> {
         self.waiter.leave(&self.databases);
         let Some(Ok(found)) = self.take() else { return };
         let space = Space { databases: &self.databases, database: self.database };
-        let mut after = After::default();
         // A key that has become something else in between cannot take the element back.
         let _ = self.operation.with(|operation| {
             let operation = F::blocking(operation);
-            WriteMany::enter(space, operation.target(), &mut after, |writers| {
+            WriteMany::enter(space, operation.target(), |writers| {
                 operation.give_back(found, writers)
             })
         });
-        after.settle(&self.databases);
     }
 }
 
@@ -168,7 +168,9 @@ fn attempt<F: BlockingFamily>(
         let space = Space { databases, database };
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
-            WriteMany::enter(space, operation.target(), after, |writers| operation.run(writers))
+            WriteMany::enter_unsettled(space, operation.target(), after, |writers| {
+                operation.run(writers)
+            })
         });
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
         let ended = match outcome {
@@ -189,3 +191,19 @@ fn keys_of(extent: Extent<'_>) -> Vec<Value> {
         Extent::Database | Extent::Everything => Vec::new(),
     }
 }
+
+/// Families of which every operation can block.
+macro_rules! blocking_families {
+    ($($operation:ident),*) => {$(
+        impl BlockingFamily for $operation<'static> {
+            type Found = <Self as Blocking>::Found;
+            type BlockingOf<'a> = $operation<'a>;
+
+            fn blocking<'s, 'a>(operation: &'s Self::Of<'a>) -> &'s Self::BlockingOf<'a> {
+                operation
+            }
+        }
+    )*};
+}
+
+blocking_families!(BlockingPopMin, BlockingPopMax, BlockingPopMany);

@@ -54,6 +54,12 @@ pub enum Error {
     /// Options that contradict each other, or arguments that do not form a command.
     #[error("{0}")]
     Syntax(&'static str),
+    /// An option that the command does not know.
+    #[error("unsupported option {0:?}")]
+    UnsupportedOption(crate::value::Value),
+    /// An operation on several keys got none.
+    #[error("at least one key is needed")]
+    NoKeys,
     /// The operation needs a key that does not exist.
     #[error("no such key")]
     NoSuchKey,
@@ -95,6 +101,9 @@ pub enum Error {
     /// A transaction was used on a key that it did not name.
     #[error("the key {0:?} is not one of the transaction's")]
     KeyNotInTransaction(crate::value::Value),
+    /// An operation on all keys was used in a transaction, which holds only those that it named.
+    #[error("a transaction does not hold the whole database")]
+    DatabaseNotInTransaction,
     /// The answer was asked for before the batch was executed, or the batch was dropped.
     #[error("the batch has not been executed")]
     NotExecuted,

@@ -7,13 +7,15 @@ mod block;
 mod clock;
 mod error;
 mod number;
+mod random;
 mod sync;
 mod value;
 
 mod data;
 
-mod keyspace;
 mod pubsub;
+
+mod keyspace;
 
 mod ops;
 
@@ -26,22 +28,32 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::sorted_set::Score;
 pub use data::stream::{
-    Deletion, Entries, EntriesIter, Entry, Fields, ParseStreamIdError, References, StreamId,
+    Deletion, Direction, Entries, EntriesIter, Entry, Fields, Precision, References, StreamId,
+    TrimBound,
 };
 pub use error::{Error, Result};
+pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
+pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{
-    Autoclaimed, Batch, Consumer, ConsumerGroup, Keys, Kv, Pending, Stream, StreamRange, Target,
-    Transaction, Watch,
+    Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
+};
+pub use handles::{
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
+    ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use keyspace::{Event, EventKind, Kind};
+pub use ops::sorted_set::{AddRule, Aggregate};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
 pub use ops::stream_group::{
     ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,
     PendingEntry, PendingSummary,
 };
-pub use pubsub::{Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions};
-pub use store::{Builder, Store, Upkeep};
+pub use pubsub::{
+    Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
+};
+pub use store::{Builder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};

@@ -79,6 +79,21 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     (!lost).then_some(value)
 }
 
+/// Reads a double as Redis reads the bounds of a range of scores: all that C's `strtod` makes of a C string, so leading
+/// space, nothing at all (zero) and magnitudes lost to overflow or underflow too. NaN is refused.
+pub(crate) fn parse_float_leniently(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'))?;
+    let text = &text[start..];
+    parse_float(text).or_else(|| {
+        let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        (!value.is_nan()).then_some(value)
+    })
+}
+
 /// Most scores are short integers, which need no float parser: below 10^15 the conversion is exact.
 #[inline]
 fn parse_short_integer(text: &[u8]) -> Option<f64> {

@@ -4,10 +4,16 @@ use std::fmt;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::handles::{Batch, Keys, Kv, Stream, Submit, Target, Transaction, Watch};
-use crate::keyspace::{Databases, Maintenance, Space};
+use crate::handles::{
+    Batch, Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target, Transaction, Watch,
+};
+use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
+use crate::ops::keys::{ClearAll, ClearMode};
+use crate::ops::pubsub::ActiveChannels;
+use crate::pubsub::{Listener, Subscription, SubscriptionOptions};
 use crate::sync::{Arc, Weak};
+use crate::value::Value;
 use crate::wire::command::Command;
 
 /// Redis's data structures, in memory, in this process.
@@ -53,10 +59,173 @@ impl Store {
         Keys::new(self)
     }
 
+    /// The sorted set under a key: members with scores, in order.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let board = store.sorted_set("board");
+    /// board.add("ada", 1.0)?;
+    /// assert_eq!(board.rank("ada")?, Some(0));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn sorted_set<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> SortedSet<'t> {
+        SortedSet::new(self, key.as_ref())
+    }
+
+    /// Several sorted sets: unions, intersections, differences, and pops from whichever has
+    /// something.
+    #[inline]
+    pub fn sorted_sets(&self) -> SortedSets<'_> {
+        SortedSets::new(self)
+    }
+
     /// The stream under a key.
     #[inline]
     pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t> {
         Stream::new(self, key)
+    }
+
+    /// Sends a message to all who subscribe to a channel now; answers how many received it. Nothing
+    /// is kept for those who come later.
+    ///
+    /// `O(subscribers)`, plus the patterns subscribed to. The payload is shared, not copied.
+    /// Blocks only for a full subscriber that asked for
+    /// [`Overflow::Block`](crate::Overflow::Block).
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let news = store.subscribe(&["news"])?;
+    /// assert_eq!(store.publish("news", "rain")?, 1);
+    /// assert_eq!(news.recv()?.payload, "rain");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "PUBLISH")]
+    pub fn publish(&self, channel: impl AsRef<[u8]>, payload: impl Into<Value>) -> Result<usize> {
+        Ok(self.databases.hub.publish(channel.as_ref(), payload.into()))
+    }
+
+    /// Publishes as [`publish`](Self::publish) does, to everybody but `sender`: a node that
+    /// listens to the channel it speaks on does not hear itself.
+    ///
+    /// Redis has no such thing; over Redis a node puts its name into the payload and ignores
+    /// what carries it.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let (mine, theirs) = (store.subscribe(&["cache"])?, store.subscribe(&["cache"])?);
+    /// assert_eq!(store.publish_from(&mine, "cache", "key:1")?, 1);
+    /// assert!(mine.try_recv().is_err());
+    /// assert_eq!(theirs.recv()?.payload, "key:1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "PUBLISH")]
+    pub fn publish_from(
+        &self,
+        sender: &Subscription,
+        channel: impl AsRef<[u8]>,
+        payload: impl Into<Value>,
+    ) -> Result<usize> {
+        Ok(self.databases.hub.publish_from(sender.id(), channel.as_ref(), payload.into()))
+    }
+
+    /// Subscribes to channels, with a queue of 1,024 messages that drops the oldest when full.
+    ///
+    /// Channels belong to the whole store, whatever its databases. Dropping the subscription
+    /// unsubscribes.
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    #[doc(alias = "SUBSCRIBE")]
+    pub fn subscribe<C: AsRef<[u8]>>(&self, channels: &[C]) -> Result<Subscription> {
+        let subscription = self.subscription(SubscriptionOptions::new());
+        for channel in channels {
+            subscription.subscribe(channel);
+        }
+        Ok(subscription)
+    }
+
+    /// A subscription to nothing yet, with a queue of one's own choosing.
+    ///
+    /// ```
+    /// use larder::{Overflow, SubscriptionOptions};
+    /// # let store = larder::Store::new();
+    ///
+    /// let options = SubscriptionOptions::new().capacity(10).overflow(Overflow::DropNewest);
+    /// let weather = store.subscription(options);
+    /// weather.psubscribe("weather.*");
+    /// store.publish("weather.paris", "sun")?;
+    /// assert_eq!(weather.recv()?.channel, "weather.paris");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "PSUBSCRIBE")]
+    pub fn subscription(&self, options: SubscriptionOptions) -> Subscription {
+        self.databases.hub.subscribe(options)
+    }
+
+    /// The channels that have subscribers by name: all, or those that `pattern` matches.
+    ///
+    /// `O(channels)`.
+    ///
+    /// # Errors
+    ///
+    /// None today.
+    #[doc(alias = "PUBSUB CHANNELS")]
+    pub fn channels(&self, pattern: Option<&[u8]>) -> Result<Vec<Value>> {
+        ops::run(self.space(), &ActiveChannels { pattern })
+    }
+
+    /// How many subscribe to a channel by name.
+    ///
+    /// # Errors
+    ///
+    /// None today.
+    #[doc(alias = "PUBSUB NUMSUB")]
+    pub fn subscribers(&self, channel: impl AsRef<[u8]>) -> Result<usize> {
+        Ok(self.databases.hub.subscribers(channel.as_ref()))
+    }
+
+    /// Listens to what happens to keys, in every database of the store, from now on.
+    ///
+    /// The events of one key come in the order of its changes. Events are made only while
+    /// somebody listens. The queue is bounded as that of a [`Subscription`]; with
+    /// [`Overflow::Block`](crate::Overflow::Block) a full one holds up everybody who changes
+    /// keys, so its reader must not write to the store.
+    ///
+    /// ```
+    /// use larder::{EventKind, SubscriptionOptions};
+    /// # let store = larder::Store::new();
+    ///
+    /// let events = store.events(SubscriptionOptions::new());
+    /// store.kv().set("a", 1)?;
+    /// let event = events.recv()?;
+    /// assert_eq!((event.kind, &*event.key), (EventKind::Set, &b"a"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "notify-keyspace-events")]
+    pub fn events(&self, options: SubscriptionOptions) -> Listener<Event> {
+        self.databases.events.listen(options, |_| true)
+    }
+
+    /// Listens as [`events`](Self::events) does, to those events only that `wanted` accepts.
+    ///
+    /// `wanted` runs for every event, within the call that caused it, and perhaps more than
+    /// once: it must be quick, depend on the event alone, and leave the store alone.
+    pub fn events_where(
+        &self,
+        options: SubscriptionOptions,
+        wanted: impl Fn(&Event) -> bool + Send + Sync + 'static,
+    ) -> Listener<Event> {
+        self.databases.events.listen(options, wanted)
     }
 
     /// Another database of the same store; a store starts in database 0.
@@ -128,6 +297,50 @@ impl Store {
         body(&Transaction::new(self, keys))
     }
 
+    /// Removes all keys of all databases, at one instant.
+    ///
+    /// `O(n)` to give the memory back, in this thread and outside the locks. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.database(1)?.kv().set("a", 1)?;
+    /// store.clear_all()?;
+    /// assert_eq!(store.stats().keys, 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "FLUSHALL")]
+    pub fn clear_all(&self) -> Result<()> {
+        ops::run(self.space(), &ClearAll { mode: ClearMode::Default })
+    }
+
+    /// How much the store holds, in all databases.
+    ///
+    /// Looks at every shard that is in use, one after the other, and at no key.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set("a", "one")?;
+    /// let stats = store.stats();
+    /// assert_eq!((stats.keys, stats.with_deadline), (1, 0));
+    /// assert!(stats.bytes >= 4);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "INFO")]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for (_, shard) in self.databases.shards() {
+            let shard = shard.read();
+            stats.keys += shard.len();
+            stats.with_deadline += shard.with_deadline();
+            stats.bytes += shard.bytes();
+        }
+        stats
+    }
+
     /// Removes what has expired and ends blocking calls that have timed out, now, in this
     /// thread: for stores built with [`Upkeep::Manual`].
     pub fn maintain(&self) {
@@ -173,6 +386,19 @@ impl Submit for Store {
     fn refuse<R: Send + 'static>(&self, error: Error) -> Result<R> {
         Err(error)
     }
+}
+
+/// How much a [`Store`] holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Keys; those that have expired count until they are removed.
+    pub keys: usize,
+    /// Keys that have a deadline.
+    pub with_deadline: usize,
+    /// Bytes that keys and values take on the heap, with their bookkeeping and without what the
+    /// allocator adds.
+    pub bytes: usize,
 }
 
 /// Who removes what has expired without being asked for.
@@ -231,7 +457,7 @@ impl Builder {
     /// Makes the store. Takes microseconds: shards are allocated when they are first used.
     pub fn build(self) -> Store {
         let threaded = self.upkeep == Upkeep::Thread && !self.clock.is_manual();
-        let maintenance = Arc::new(Maintenance::new(threaded));
+        let maintenance = Maintenance::new(threaded);
         let databases = Arc::new(Databases::new(self.databases, self.clock, maintenance));
         databases.maintenance.attach(&databases);
         let listener: Weak<Databases> = Arc::downgrade(&databases);

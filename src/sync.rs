@@ -23,3 +23,21 @@ pub(crate) use parking_lot::{
 pub(crate) use shuttle::sync::atomic;
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::atomic;
+
+/// Waits a few microseconds at most for what another thread is about to do, before the caller goes to sleep for it.
+pub(crate) fn spin_until(ready: impl Fn() -> bool) {
+    // A model checker explores sleeping; to spin would only multiply its schedules.
+    if cfg!(shuttle) {
+        return;
+    }
+    for round in 0..10 {
+        if ready() {
+            return;
+        }
+        if round < 7 {
+            (0..1 << round).for_each(|_| std::hint::spin_loop());
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}

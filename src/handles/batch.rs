@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 
-use super::{Keys, Kv, Stream, Submit, Target};
+use super::{Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Demand, Locked};
 use crate::keyspace::{After, Space, Watched};
 use crate::ops;
+use crate::ops::pubsub::Publish;
 use crate::store::Store;
 use crate::sync::{Arc, Mutex};
+use crate::value::ToValue;
 use crate::wire::command::{Command, Family, Owned};
 
 /// Operations that run as one, all or none seen by anybody else: `MULTI` and `EXEC`.
@@ -60,10 +62,42 @@ impl Batch {
         Keys::new(self)
     }
 
+    /// The sorted set under a key.
+    pub fn sorted_set<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> SortedSet<'t, Self> {
+        SortedSet::new(self, key.as_ref())
+    }
+
+    /// Several sorted sets.
+    pub fn sorted_sets(&self) -> SortedSets<'_, Self> {
+        SortedSets::new(self)
+    }
+
     /// The stream under a key.
     #[inline]
     pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t, Self> {
         Stream::new(self, key)
+    }
+
+    /// Publishes a message once the batch has run and its locks are released; the answer is how
+    /// many were to receive it.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let changes = store.subscribe(&["changes"])?;
+    /// let batch = store.batch();
+    /// batch.kv().set("page:1", "new");
+    /// batch.publish("changes", "page:1");
+    /// batch.exec()?;
+    /// assert_eq!(changes.recv()?.payload, "page:1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "PUBLISH")]
+    pub fn publish(&self, channel: impl AsRef<[u8]>, payload: impl ToValue) -> Pending<usize> {
+        let message = match payload.to_value() {
+            Ok(message) => message,
+            Err(error) => return self.refuse(error),
+        };
+        self.submit(&Publish { channel: channel.as_ref(), message: &message }, Ok)
     }
 
     /// Runs the queued operations in order, atomically. Dropping a batch instead discards it.

@@ -8,13 +8,22 @@
 mod batch;
 mod keys;
 mod kv;
+mod options;
+mod sorted_set;
 mod stream;
 mod stream_group;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
-pub use keys::Keys;
+pub use keys::{Keys, Scan};
 pub use kv::Kv;
+pub use options::{
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
+    ScanOptions, ScanPage, SetOptions, TimeToLive,
+};
+pub use sorted_set::{
+    Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
+};
 pub use stream::{Stream, StreamRange};
 pub use stream_group::{Autoclaimed, Consumer, ConsumerGroup};
 pub use transaction::Transaction;

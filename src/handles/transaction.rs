@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Keys, Kv, Stream, Submit, Target};
+use super::{Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::{After, Databases};
@@ -44,6 +44,16 @@ impl<'e> Transaction<'e> {
     /// Keys of any type.
     pub fn keys(&self) -> Keys<'_, Self> {
         Keys::new(self)
+    }
+
+    /// The sorted set under a key.
+    pub fn sorted_set<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> SortedSet<'t, Self> {
+        SortedSet::new(self, key.as_ref())
+    }
+
+    /// Several sorted sets.
+    pub fn sorted_sets(&self) -> SortedSets<'_, Self> {
+        SortedSets::new(self)
     }
 
     /// The stream under a key.

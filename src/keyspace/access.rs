@@ -3,7 +3,7 @@
 //! An operation names one of the accesses below. [`Read`] and [`Write`] are the fast paths: one
 //! key, one lock, everything on the stack. [`ReadMany`] and [`WriteMany`] lock what their
 //! [`Extent`] names, all before they see anything, so they are atomic. [`Walk`] visits shard
-//! after shard and is not.
+//! after shard and is not. [`Channels`] touches no key at all.
 //!
 //! The same operation also runs *within* shards that a batch or a transaction has [`Locked`].
 
@@ -15,6 +15,7 @@ use super::waiters::Waiter;
 use super::writer::Writer;
 use super::{After, Databases, Moment, SHARDS, Space, shard_index};
 use crate::error::{Error, Result};
+use crate::pubsub::Hub;
 use crate::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 use crate::value::Value;
 
@@ -25,11 +26,10 @@ pub(crate) trait Access {
     /// What it sees when it runs.
     type Scope<'s>;
 
-    /// Locks, runs, and unlocks. What is left to do comes in `after`.
+    /// Locks, runs, unlocks, and does what follows from it.
     fn enter<R>(
         space: Space<'_>,
         target: Self::Target<'_>,
-        after: &mut After,
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R>;
 
@@ -55,6 +55,9 @@ pub(crate) struct ReadMany;
 pub(crate) struct WriteMany;
 /// Reads shard after shard; each at an instant of its own.
 pub(crate) struct Walk;
+
+/// Publishes and looks at channels; no key, no lock.
+pub(crate) struct Channels;
 
 /// What an operation on several keys needs to lock.
 pub(crate) enum Extent<'a> {
@@ -87,7 +90,6 @@ impl Access for Read {
     fn enter<R>(
         space: Space<'_>,
         key: &[u8],
-        after: &mut After,
         run: impl FnOnce(View<'_>) -> Result<R>,
     ) -> Result<R> {
         let hash = space.databases.hash(key);
@@ -95,9 +97,11 @@ impl Access for Read {
         let Some(shard) = space.databases.slot(space.database, hash) else {
             return run(View::absent(&moment));
         };
-        let answer = run(View::find(&shard.read(), hash, key, &moment));
+        let shard = shard.read();
+        let answer = run(View::find(&shard, hash, key, &moment));
+        drop(shard);
         if moment.saw_expired.get() {
-            purge(space, key, after);
+            purge(space, key);
         }
         answer
     }
@@ -118,8 +122,8 @@ impl Access for Read {
 
 /// Removes an entry that a reader found expired.
 #[cold]
-fn purge(space: Space<'_>, key: &[u8], after: &mut After) {
-    let purged = Write::enter(space, key, after, |mut writer| {
+fn purge(space: Space<'_>, key: &[u8]) {
+    let purged = Write::enter(space, key, |mut writer| {
         writer.purge();
         Ok(())
     });
@@ -134,14 +138,24 @@ impl Access for Write {
     fn enter<R>(
         space: Space<'_>,
         key: &[u8],
-        after: &mut After,
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
         let Space { databases, database } = space;
         let hash = databases.hash(key);
         let moment = Moment::new(databases);
+        let mut after = After::default();
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
-        run(Writer { shard: &mut shard, database, hash, key, moment: &moment, after })
+        let answer = run(Writer {
+            shard: &mut shard,
+            database,
+            hash,
+            key,
+            moment: &moment,
+            after: &mut after,
+        });
+        drop(shard);
+        after.settle(databases);
+        answer
     }
 
     fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
@@ -167,14 +181,11 @@ macro_rules! access_many {
             fn enter<R>(
                 space: Space<'_>,
                 extent: Extent<'_>,
-                after: &mut After,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
-                let mut demand = Demand::default();
-                Self::demand(space, extent, &mut demand);
-                let mut locked = demand.lock(space.databases);
-                let answer = run($scope { locked: &mut locked, database: space.database });
-                locked.release(after);
+                let mut after = After::default();
+                let answer = Self::enter_unsettled(space, extent, &mut after, run);
+                after.settle(space.databases);
                 answer
             }
 
@@ -185,10 +196,28 @@ macro_rules! access_many {
             fn within<R>(
                 locked: &mut Locked<'_>,
                 database: u16,
-                _extent: Extent<'_>,
+                extent: Extent<'_>,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
+                locked.covers(database, &extent)?;
                 run($scope { locked: &mut *locked, database })
+            }
+        }
+
+        impl $access {
+            /// Locks, runs and unlocks; what follows from it joins `after`.
+            pub(crate) fn enter_unsettled<R>(
+                space: Space<'_>,
+                extent: Extent<'_>,
+                after: &mut After,
+                run: impl FnOnce($scope<'_>) -> Result<R>,
+            ) -> Result<R> {
+                let mut demand = Demand::default();
+                Self::demand(space, extent, &mut demand);
+                let mut locked = demand.lock(space.databases);
+                let answer = run($scope { locked: &mut locked, database: space.database });
+                locked.release(after);
+                answer
             }
         }
     };
@@ -201,12 +230,7 @@ impl Access for Walk {
     type Target<'a> = ();
     type Scope<'s> = Shards<'s>;
 
-    fn enter<R>(
-        space: Space<'_>,
-        (): (),
-        _after: &mut After,
-        run: impl FnOnce(Shards<'_>) -> Result<R>,
-    ) -> Result<R> {
+    fn enter<R>(space: Space<'_>, (): (), run: impl FnOnce(Shards<'_>) -> Result<R>) -> Result<R> {
         run(Shards { space, moment: &Moment::new(space.databases), locked: None })
     }
 
@@ -220,8 +244,55 @@ impl Access for Walk {
         (): (),
         run: impl FnOnce(Shards<'_>) -> Result<R>,
     ) -> Result<R> {
+        locked.covers(database, &Extent::Database)?;
         let space = Space { databases: locked.moment.databases, database };
         run(Shards { space, moment: &locked.moment, locked: Some(locked) })
+    }
+}
+
+impl Access for Channels {
+    type Target<'a> = ();
+    type Scope<'s> = Broadcast<'s>;
+
+    fn enter<R>(
+        space: Space<'_>,
+        (): (),
+        run: impl FnOnce(Broadcast<'_>) -> Result<R>,
+    ) -> Result<R> {
+        run(Broadcast { hub: &space.databases.hub, held_back: None })
+    }
+
+    fn demand(_space: Space<'_>, (): (), _demand: &mut Demand) {}
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        _database: u16,
+        (): (),
+        run: impl FnOnce(Broadcast<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let hub = &locked.moment.databases.hub;
+        run(Broadcast { hub, held_back: Some(&mut locked.after.rest().messages) })
+    }
+}
+
+/// The channels; within locks, messages are held back until the locks are released.
+pub(crate) struct Broadcast<'s> {
+    hub: &'s Hub,
+    held_back: Option<&'s mut Vec<(Value, Value)>>,
+}
+
+impl Broadcast<'_> {
+    pub(crate) fn hub(&self) -> &Hub {
+        self.hub
+    }
+
+    /// Publishes a message; answers how many get it.
+    pub(crate) fn publish(&mut self, channel: &[u8], payload: Value) -> usize {
+        let Some(held_back) = &mut self.held_back else {
+            return self.hub.publish(channel, payload);
+        };
+        held_back.push((Value::from(channel), payload));
+        self.hub.receivers(channel)
     }
 }
 
@@ -340,8 +411,11 @@ impl Demand {
         match extent {
             Extent::Keys(places) => {
                 for Place { database, key } in places {
-                    let space = space.in_database(database.unwrap_or(space.database));
-                    self.key(space, key, writes);
+                    let database = database.unwrap_or(space.database);
+                    // The operation itself refuses a database that does not exist.
+                    if database < space.databases.count() {
+                        self.key(space.in_database(database), key, writes);
+                    }
                 }
             }
             Extent::Database => self.whole.push((space.database, writes)),
@@ -440,6 +514,18 @@ impl Locked<'_> {
         after.join(own);
     }
 
+    /// An error if whole databases are needed that are not locked. Keys are looked for when
+    /// they are used.
+    fn covers(&self, database: u16, extent: &Extent<'_>) -> Result<()> {
+        let needed = match extent {
+            Extent::Keys(_) => 0..0,
+            Extent::Database => database..database + 1,
+            Extent::Everything => 0..self.moment.databases.count(),
+        };
+        let is_whole = |database: u16| self.whole.contains(&database);
+        if needed.into_iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+    }
+
     fn shard(&self, place: u32) -> Option<&Shard> {
         let index = self.guards.binary_search_by_key(&place, |(place, _)| *place).ok()?;
         Some(self.guards[index].1.shard())
@@ -482,20 +568,19 @@ impl LockSet for Locked<'_> {
     }
 
     fn clear(&mut self, database: u16) {
-        let mut cleared = Vec::new();
-        let mut ready = Vec::new();
+        let mut after = After::default();
+        let hasher = self.moment.databases.hasher();
         for (_, shard) in self.shards_of_mut(database) {
             let interested = shard.interests.keys();
             for key in interested {
-                let existed = shard.iter().any(|block| block.key() == &*key);
+                let existed = shard.find(hasher.hash_one(&*key), &key).is_some();
                 if existed && shard.interests.changed(&key) {
-                    ready.push((database, key));
+                    after.note_ready(database, &key);
                 }
             }
-            cleared.push(shard.clear());
+            after.rest().cleared.push(shard.clear());
         }
-        self.after.cleared.extend(cleared);
-        self.after.ready.extend(ready);
+        self.after.join(after);
     }
 }
 

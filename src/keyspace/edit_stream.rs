@@ -18,21 +18,21 @@ impl Edit<'_, Stream> {
         fields: FieldSlice<'_>,
     ) -> Result<(), AppendError> {
         self.data.append(id, fields)?;
-        self.changed = true;
+        self.outcome.changed = true;
         Ok(())
     }
 
     /// Removes the oldest entries down to a bound; answers how many they were.
     pub(crate) fn trim(&mut self, bound: TrimBound, precision: Precision) -> usize {
         let removed = self.data.trim(bound, precision);
-        self.changed |= removed > 0;
+        self.outcome.changed |= removed > 0;
         removed
     }
 
     /// Deletes an entry as the groups' references to it allow.
     pub(crate) fn delete(&mut self, id: StreamId, references: References) -> Deletion {
         let deletion = self.data.delete(id, references);
-        self.changed |= deletion == Deletion::Deleted || references == References::Delete;
+        self.outcome.changed |= deletion == Deletion::Deleted || references == References::Delete;
         deletion
     }
 
@@ -44,7 +44,7 @@ impl Edit<'_, Stream> {
         max_deleted_id: Option<StreamId>,
     ) -> Result<(), SetIdError> {
         self.data.set_ids(last_id, entries_added, max_deleted_id)?;
-        self.changed = true;
+        self.outcome.changed = true;
         Ok(())
     }
 
@@ -56,13 +56,13 @@ impl Edit<'_, Stream> {
         entries_read: Option<u64>,
     ) -> bool {
         let created = self.data.create_group(group, last_delivered, entries_read);
-        self.changed |= created;
+        self.outcome.changed |= created;
         created
     }
 
     pub(crate) fn destroy_group(&mut self, group: &[u8]) -> bool {
         let destroyed = self.data.destroy_group(group);
-        self.changed |= destroyed;
+        self.outcome.changed |= destroyed;
         destroyed
     }
 
@@ -143,7 +143,7 @@ impl Edit<'_, Stream> {
         references: References,
     ) -> Deletion {
         let deletion = self.data.ack_and_delete(group, id, references);
-        self.changed |= deletion != Deletion::NotFound;
+        self.outcome.changed |= deletion != Deletion::NotFound;
         deletion
     }
 
@@ -188,7 +188,7 @@ impl Edit<'_, Stream> {
         let Some(mut group) = self.data.group_mut(group) else { return R::default() };
         let (answer, changed) = change(&mut group);
         drop(group);
-        self.changed |= changed;
+        self.outcome.changed |= changed;
         answer
     }
 }

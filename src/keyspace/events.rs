@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::sync::{AtomicBool, Mutex, OnceLock, Ordering};
+use crate::pubsub::{Feed, Listener, SubscriptionOptions};
+use crate::sync::Mutex;
 use crate::value::Value;
 
 /// What happened to a key.
@@ -144,35 +145,32 @@ pub struct Event {
     pub value: Option<Value>,
 }
 
-/// Where the keyspace puts events; whoever publishes them attaches itself here.
+/// Where the keyspace puts events, on their way to whoever listens.
 ///
 /// An event is queued under the lock of the key's shard and published once the lock is
-/// released, so the events of a key come in the order of its changes and no subscriber can hold
+/// released, so the events of a key come in the order of its changes and no listener can hold
 /// up a shard.
 #[derive(Default)]
 pub(crate) struct EventSink {
-    listening: AtomicBool,
-    publish: OnceLock<Box<dyn Fn(Event) + Send + Sync>>,
+    feed: Feed<Event>,
     queue: Mutex<VecDeque<Event>>,
     /// Held while publishing, so that two publishers keep the queue's order.
-    draining: Mutex<()>,
+    publishing: Mutex<()>,
 }
 
 impl EventSink {
-    /// Gives every event from now on to `publish`, while [`EventSink::listen`] is on. The first
-    /// to attach stays.
-    pub(crate) fn attach(&self, publish: Box<dyn Fn(Event) + Send + Sync>) {
-        let _ = self.publish.set(publish);
-    }
-
-    /// Turns the making of events on or off.
-    pub(crate) fn listen(&self, listening: bool) {
-        self.listening.store(listening, Ordering::Release);
+    /// Listens to the events from now on that pass the filter.
+    pub(crate) fn listen(
+        &self,
+        options: SubscriptionOptions,
+        filter: impl Fn(&Event) -> bool + Send + Sync + 'static,
+    ) -> Listener<Event> {
+        self.feed.subscribe(options, filter)
     }
 
     #[inline]
-    pub(super) fn is_listening(&self) -> bool {
-        self.listening.load(Ordering::Relaxed)
+    pub(super) fn has_listeners(&self) -> bool {
+        self.feed.has_listeners()
     }
 
     pub(super) fn push(&self, event: Event) {
@@ -180,13 +178,11 @@ impl EventSink {
     }
 
     /// Publishes what is queued. No lock of a shard may be held.
-    pub(super) fn drain(&self) {
-        let _order = self.draining.lock();
+    pub(super) fn publish(&self) {
+        let _order = self.publishing.lock();
         let next = || self.queue.lock().pop_front();
         while let Some(event) = next() {
-            if let Some(publish) = self.publish.get() {
-                publish(event);
-            }
+            self.feed.publish(&event);
         }
     }
 }

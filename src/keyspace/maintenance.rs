@@ -6,15 +6,18 @@
 //!
 //! # Threading
 //!
-//! The thread holds the databases weakly, so a store that is dropped takes its thread with it.
+//! The thread holds the databases weakly and sleeps on a channel whose other end they own, so a
+//! store that is dropped takes its thread with it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::shard::Removed;
 use super::waiters::Waiter;
 use super::{After, Databases, events::Event, events::EventKind};
 use crate::clock::TimeListener;
-use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, Weak};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
 use crate::value::Value;
 
 /// Entries removed under one hold of a shard's lock.
@@ -29,14 +32,13 @@ pub(crate) struct Maintenance {
     /// woken, as the caller sweeps.
     next: AtomicU64,
     state: Mutex<State>,
-    woken: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     databases: Option<Weak<Databases>>,
-    running: bool,
-    stopped: bool,
+    /// Wakes the thread, once there is one. Dropped with the store, which ends the thread.
+    alarm: Option<Sender<()>>,
     /// Blocked calls to end at a deadline.
     timers: Vec<(u64, Weak<Waiter>)>,
 }
@@ -45,7 +47,7 @@ impl Maintenance {
     /// Maintenance by a thread of its own, if `threaded`, or by calls of [`Databases::sweep`].
     pub(crate) fn new(threaded: bool) -> Self {
         let next = AtomicU64::new(if threaded { NEVER } else { 0 });
-        Self { next, state: Mutex::default(), woken: Condvar::new() }
+        Self { next, state: Mutex::default() }
     }
 
     /// Tells which databases to sweep.
@@ -61,24 +63,21 @@ impl Maintenance {
 
     /// Has a sweep made at `deadline`, starting the thread if there is none.
     #[cold]
-    pub(super) fn wake_at(self: &Arc<Self>, deadline: u64) {
+    pub(super) fn wake_at(&self, deadline: u64) {
         let mut state = self.state.lock();
         if deadline >= self.next.load(Ordering::Relaxed) {
             return;
         }
         self.next.store(deadline, Ordering::Relaxed);
-        if state.running {
-            self.woken.notify_one();
-        } else if let Some(databases) = state.databases.clone() {
-            let own = Arc::clone(self);
-            let name = String::from("larder-maintenance");
-            let thread = std::thread::Builder::new().name(name);
-            state.running = thread.spawn(move || own.run(&databases)).is_ok();
+        match &state.alarm {
+            // A full channel means that the thread is about to look anyway.
+            Some(alarm) => drop(alarm.try_send(())),
+            None => state.alarm = state.databases.clone().and_then(start),
         }
     }
 
     /// Ends a blocked call at `deadline`, if it is still blocked then.
-    pub(crate) fn end_at(self: &Arc<Self>, deadline: u64, waiter: &Arc<Waiter>) {
+    pub(crate) fn end_at(&self, deadline: u64, waiter: &Arc<Waiter>) {
         let mut state = self.state.lock();
         state.timers.retain(|(_, waiter)| waiter.strong_count() > 0);
         state.timers.push((deadline, Arc::downgrade(waiter)));
@@ -86,36 +85,12 @@ impl Maintenance {
         self.wake_at(deadline);
     }
 
-    /// Ends the thread.
-    pub(super) fn stop(&self) {
-        self.state.lock().stopped = true;
-        self.woken.notify_one();
-    }
-
-    fn run(&self, databases: &Weak<Databases>) {
-        loop {
-            let Some(strong) = databases.upgrade() else { return };
-            // From here on a new deadline must wake the thread again.
-            self.next.store(NEVER, Ordering::Relaxed);
-            let due = strong.sweep();
-            let clock = strong.clock.clone();
-            drop(strong);
-            let mut state = self.state.lock();
-            let next = due.unwrap_or(NEVER).min(self.next.load(Ordering::Relaxed));
-            self.next.store(next, Ordering::Relaxed);
-            if state.stopped {
-                return;
-            }
-            let rest = std::time::Instant::now() + REST;
-            let wake = if next == NEVER { None } else { clock.instant(next) };
-            match wake {
-                Some(wake) => drop(self.woken.wait_until(&mut state, wake.max(rest))),
-                None => self.woken.wait(&mut state),
-            }
-            if state.stopped {
-                return;
-            }
-        }
+    /// Settles when the next sweep is due, given what the last one found.
+    fn sleep_until(&self, due: Option<u64>) -> u64 {
+        let _state = self.state.lock();
+        let next = due.unwrap_or(NEVER).min(self.next.load(Ordering::Relaxed));
+        self.next.store(next, Ordering::Relaxed);
+        next
     }
 
     /// Ends the blocked calls that are due; answers when the next is.
@@ -132,6 +107,32 @@ impl Maintenance {
             }
         }
         next
+    }
+}
+
+/// Starts the thread; `None` if the system refuses, and then the next deadline tries again.
+fn start(databases: Weak<Databases>) -> Option<Sender<()>> {
+    let (alarm, alarms) = bounded(1);
+    let thread = std::thread::Builder::new().name(String::from("larder-maintenance"));
+    thread.spawn(move || run(&databases, &alarms)).ok().map(|_| alarm)
+}
+
+/// Sweeps whenever something is due, for as long as the databases live.
+fn run(databases: &Weak<Databases>, alarms: &Receiver<()>) {
+    while let Some(current) = databases.upgrade() {
+        // From here on a new deadline must raise the alarm again.
+        current.maintenance.next.store(NEVER, Ordering::Relaxed);
+        let due = current.sweep();
+        let next = current.maintenance.sleep_until(due);
+        let wake = if next == NEVER { None } else { current.clock.instant(next) };
+        drop(current);
+        let woken = match wake {
+            Some(wake) => alarms.recv_deadline(wake.max(Instant::now() + REST)),
+            None => alarms.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        if woken == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
     }
 }
 
@@ -154,7 +155,7 @@ impl Databases {
                     for removed in &removed {
                         self.note_expired(database, removed, &mut after);
                         if shard.interests.changed(removed.key()) {
-                            after.ready.push((database, Value::from(removed.key())));
+                            after.note_ready(database, removed.key());
                         }
                     }
                     after.removed.extend(removed);
@@ -167,11 +168,11 @@ impl Databases {
     }
 
     fn note_expired(&self, database: u16, removed: &Removed, after: &mut After) {
-        if self.events.is_listening() {
-            after.has_events = true;
+        if self.events.has_listeners() {
             let key = Value::from(removed.key());
             let value = removed.value();
-            self.events.push(Event { database, key, kind: EventKind::Expired, value });
+            let event = Event { database, key, kind: EventKind::Expired, value };
+            after.note_event(self, event);
         }
     }
 }
@@ -179,11 +180,5 @@ impl Databases {
 impl TimeListener for Databases {
     fn time_moved(&self) {
         self.sweep();
-    }
-}
-
-impl Drop for Databases {
-    fn drop(&mut self) {
-        self.maintenance.stop();
     }
 }

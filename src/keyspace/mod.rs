@@ -17,6 +17,7 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_sorted_set;
 mod edit_stream;
 mod events;
 mod interest;
@@ -28,6 +29,7 @@ pub(crate) mod waiters;
 mod watch;
 mod writer;
 
+use std::any::Any;
 use std::cell::Cell;
 
 use ahash::RandomState;
@@ -46,6 +48,7 @@ pub use object::Kind;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::pubsub::Hub;
 use crate::sync::{Arc, AtomicBool, AtomicI64, Mutex, OnceLock, Ordering, RwLock};
 use crate::value::Value;
 
@@ -62,20 +65,22 @@ pub(crate) struct Databases {
     pub(crate) clock: Clock,
     hasher: RandomState,
     spaces: Box<[OnceLock<Keyspace>]>,
-    pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) maintenance: Maintenance,
     pub(crate) events: EventSink,
+    pub(crate) hub: Arc<Hub>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
 }
 
 impl Databases {
-    pub(crate) fn new(count: u16, clock: Clock, maintenance: Arc<Maintenance>) -> Self {
+    pub(crate) fn new(count: u16, clock: Clock, maintenance: Maintenance) -> Self {
         Self {
             clock,
             hasher: RandomState::new(),
             spaces: (0..count).map(|_| OnceLock::new()).collect(),
             maintenance,
             events: EventSink::default(),
+            hub: Hub::new(),
             wall_offset: AtomicI64::new(0),
         }
     }
@@ -108,14 +113,14 @@ impl Databases {
     /// The shard with this index, if it has been used.
     #[inline]
     fn shard(&self, database: u16, index: usize) -> Option<&RwLock<Shard>> {
-        self.spaces[usize::from(database)].get()?.shards[index].get().map(|shard| &**shard)
+        self.spaces[usize::from(database)].get()?.shards[index].get().map(|slot| &slot.0)
     }
 
     /// All shards that have been used, database by database.
     pub(crate) fn shards(&self) -> impl Iterator<Item = (u16, &RwLock<Shard>)> {
         let used = self.spaces.iter().zip(0..).filter_map(|(space, n)| Some((space.get()?, n)));
         used.flat_map(|(space, n)| {
-            space.shards.iter().filter_map(move |shard| Some((n, &**shard.get()?)))
+            space.shards.iter().filter_map(move |shard| Some((n, &shard.get()?.0)))
         })
     }
 
@@ -140,9 +145,14 @@ pub(crate) fn shard_index(hash: u64) -> usize {
     (hash >> SHARD_SHIFT) as usize & (SHARDS - 1)
 }
 
+/// A shard and its lock, on cache lines of their own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Slot(RwLock<Shard>);
+
 /// One database.
 struct Keyspace {
-    shards: Box<[OnceLock<Box<RwLock<Shard>>>]>,
+    shards: Box<[OnceLock<Box<Slot>>]>,
     /// Held while a shard comes into being, and by whoever needs that none does.
     births: Mutex<()>,
 }
@@ -156,7 +166,7 @@ impl Keyspace {
     #[inline]
     fn shard(&self, index: usize) -> &RwLock<Shard> {
         match self.shards[index].get() {
-            Some(shard) => shard,
+            Some(slot) => &slot.0,
             None => self.give_birth(index),
         }
     }
@@ -164,7 +174,7 @@ impl Keyspace {
     #[cold]
     fn give_birth(&self, index: usize) -> &RwLock<Shard> {
         let _births = self.births.lock();
-        self.shards[index].get_or_init(Box::default)
+        &self.shards[index].get_or_init(Box::default).0
     }
 }
 
@@ -218,14 +228,13 @@ impl<'e> Moment<'e> {
     pub(crate) fn deadline_in(&self, millis: i64) -> Result<u64> {
         // Redis keeps deadlines as signed milliseconds of Unix time.
         let deadline = (self.unix() as i64).checked_add(millis).ok_or(Error::InvalidExpire)?;
-        self.deadline_at(deadline)
+        Ok(self.deadline_at(deadline))
     }
 
     /// The deadline at a Unix time in milliseconds; a time before the store's beginning is as
     /// good as any other in the past.
-    pub(crate) fn deadline_at(&self, unix_millis: i64) -> Result<u64> {
-        let deadline = unix_millis.checked_sub(self.databases.wall_offset());
-        deadline.map(|deadline| deadline.max(1) as u64).ok_or(Error::InvalidExpire)
+    pub(crate) fn deadline_at(&self, unix_millis: i64) -> u64 {
+        unix_millis.saturating_sub(self.databases.wall_offset()).max(1) as u64
     }
 
     /// The Unix time in milliseconds of a deadline.
@@ -233,8 +242,9 @@ impl<'e> Moment<'e> {
         (deadline as i64).saturating_add(self.databases.wall_offset())
     }
 
+    /// Whether a deadline is due.
     #[inline]
-    fn has_passed(&self, deadline: u64) -> bool {
+    pub(crate) fn has_passed(&self, deadline: u64) -> bool {
         deadline <= self.now()
     }
 }
@@ -244,52 +254,83 @@ impl<'e> Moment<'e> {
 pub(crate) struct After {
     /// What left the keyspace: dropped here, since dropping may take long.
     removed: SmallVec<[Removed; 1]>,
+    /// The rest, which most operations have none of.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
     /// What emptied shards held: dropped here too.
     cleared: Vec<Shard>,
+    /// Parts that structures lost: dropped here too.
+    discarded: Vec<Box<dyn Any + Send>>,
     /// Changed keys that somebody waits for.
     ready: Vec<(u16, Value)>,
+    /// What a batch publishes, as (channel, payload).
+    messages: Vec<(Value, Value)>,
     /// The earliest deadline that maintenance may not know of.
     wake_at: Option<u64>,
     has_events: bool,
 }
 
 impl After {
-    /// Serves waiters, publishes events, wakes maintenance and drops what was removed. No lock
-    /// of a shard may be held.
+    /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
+    /// removed. No lock of a shard may be held.
     #[inline]
     pub(crate) fn settle(mut self, databases: &Databases) {
-        if !self.ready.is_empty() {
-            self.serve_waiters(databases);
-        }
-        if self.has_events {
-            databases.events.drain();
-        }
-        if let Some(deadline) = self.wake_at {
-            databases.maintenance.wake_at(deadline);
+        if self.rest.is_some() {
+            self.settle_rest(databases);
         }
     }
 
     #[cold]
-    fn serve_waiters(&mut self, databases: &Databases) {
-        while !self.ready.is_empty() {
-            for (database, key) in std::mem::take(&mut self.ready) {
+    fn settle_rest(&mut self, databases: &Databases) {
+        while let Some(rest) = self.rest.take() {
+            for (database, key) in rest.ready {
                 waiters::serve(databases, database, &key, self);
+            }
+            if rest.has_events {
+                databases.events.publish();
+            }
+            for (channel, payload) in rest.messages {
+                databases.hub.publish(&channel, payload);
+            }
+            if let Some(deadline) = rest.wake_at {
+                databases.maintenance.wake_at(deadline);
             }
         }
     }
 
-    fn join(&mut self, other: After) {
-        self.removed.extend(other.removed);
-        self.cleared.extend(other.cleared);
-        self.ready.extend(other.ready);
-        self.has_events |= other.has_events;
-        self.wake_at = [self.wake_at, other.wake_at].into_iter().flatten().min();
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    fn note_ready(&mut self, database: u16, key: &[u8]) {
+        self.rest().ready.push((database, Value::from(key)));
+    }
+
+    fn note_event(&mut self, databases: &Databases, event: Event) {
+        self.rest().has_events = true;
+        databases.events.push(event);
     }
 
     #[inline]
     fn note_deadline(&mut self, databases: &Databases, deadline: u64) {
         if databases.maintenance.sleeps_beyond(deadline) {
-            self.wake_at = Some(self.wake_at.map_or(deadline, |at| at.min(deadline)));
+            let wake_at = &mut self.rest().wake_at;
+            *wake_at = Some(wake_at.map_or(deadline, |at| at.min(deadline)));
         }
+    }
+
+    fn join(&mut self, other: After) {
+        self.removed.extend(other.removed);
+        let Some(other) = other.rest else { return };
+        let rest = self.rest();
+        rest.cleared.extend(other.cleared);
+        rest.discarded.extend(other.discarded);
+        rest.ready.extend(other.ready);
+        rest.messages.extend(other.messages);
+        rest.has_events |= other.has_events;
+        rest.wake_at = [rest.wake_at, other.wake_at].into_iter().flatten().min();
     }
 }

@@ -13,16 +13,21 @@
 //!
 //! # Threading
 //!
-//! None of its own: a shard lives in a lock. It knows no clock; callers pass `now`.
+//! None of its own: a shard lives in a lock. It knows no clock; callers pass the time.
+
+use std::ops::RangeInclusive;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use super::Moment;
 use super::deadlines::Deadlines;
 use super::interest::Interests;
 use super::object::{Data, Kind, Object};
 use crate::block::{Block, Parts};
+use crate::error::{Error, Result};
+use crate::number::NumberText;
 
 /// What a table slot takes beside the block: pointer and control byte.
 const SLOT_BYTES: usize = size_of::<Block>() + 1;
@@ -31,6 +36,7 @@ const SLOT_BYTES: usize = size_of::<Block>() + 1;
 const MAX_SPARE: usize = 1 << 20;
 
 #[derive(Default)]
+#[repr(C)] // The table first: a read then meets one cache line of the shard, its lock's.
 pub(crate) struct Shard {
     table: HashTable<Block>,
     objects: Slab<Object>,
@@ -50,6 +56,25 @@ pub(crate) enum Removed {
 pub(crate) enum Held<'s> {
     String(&'s Block),
     Object(&'s Object),
+}
+
+/// What a string is replaced by; a number becomes text only where it is stored, as moving fresh
+/// digits costs more than making them.
+pub(crate) trait Text {
+    fn with<R>(&self, store: impl FnOnce(&[u8]) -> R) -> R;
+}
+
+impl Text for i64 {
+    #[inline]
+    fn with<R>(&self, store: impl FnOnce(&[u8]) -> R) -> R {
+        store(itoa::Buffer::new().format(*self).as_bytes())
+    }
+}
+
+impl Text for NumberText {
+    fn with<R>(&self, store: impl FnOnce(&[u8]) -> R) -> R {
+        store(self)
+    }
 }
 
 impl Shard {
@@ -89,8 +114,13 @@ impl Shard {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Block> {
-        self.table.iter()
+    /// All keys with their kinds, in no order; without those that have expired.
+    pub(crate) fn keys<'s>(
+        &'s self,
+        moment: &'s Moment<'_>,
+    ) -> impl Iterator<Item = (&'s [u8], Kind)> {
+        let lives = |block: &&Block| !block.deadline().is_some_and(|at| moment.has_passed(at));
+        self.table.iter().filter(lives).map(|block| (block.key(), self.kind(block)))
     }
 
     /// Sets a string's value, in place if that can be; answers whether the key is new, and the
@@ -122,6 +152,38 @@ impl Shard {
         self.bytes = self.bytes + new_size - old_size;
         self.deadlines.changed(hash, before, parts.deadline);
         displaced.map(|block| self.separate(block))
+    }
+
+    /// Replaces a string by what `change` makes of it, in one look-up; the deadline stays. `None`
+    /// if the key is absent or due; else its answer and the block displaced, if any.
+    #[inline]
+    pub(super) fn update_string<T: Text, R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        is_due: impl FnOnce(u64) -> bool,
+        change: impl FnOnce(&[u8]) -> Result<(T, R)>,
+    ) -> Result<Option<(R, Option<Block>)>> {
+        let found = self.table.find_mut(hash, |block| block.key() == key);
+        let Some(block) = found.filter(|block| !block.deadline().is_some_and(is_due)) else {
+            return Ok(None);
+        };
+        if block.tag() {
+            return Err(Error::WrongType);
+        }
+        let (text, answer) = change(block.value())?;
+        let displaced = text.with(|value| {
+            if block.overwrite(value) {
+                return None;
+            }
+            let deadline = block.deadline();
+            let new = Block::new(Parts { key, value, deadline, ..Parts::default() });
+            Some(std::mem::replace(block, new))
+        });
+        if let Some(displaced) = &displaced {
+            self.bytes = self.bytes + block.heap_size() - displaced.heap_size();
+        }
+        Ok(Some((answer, displaced)))
     }
 
     /// Inserts a key that is absent.
@@ -186,22 +248,30 @@ impl Shard {
         displaced
     }
 
-    /// Changes or removes the deadline of an entry that exists.
-    pub(super) fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<u64>) {
-        let Some(block) = self.find_mut(hash, key) else { return };
+    /// Changes or removes the deadline of an entry that exists; answers the block displaced.
+    pub(super) fn set_deadline(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Option<u64>,
+    ) -> Option<Block> {
+        let block = self.find_mut(hash, key)?;
         let before = block.deadline();
         if before == deadline {
-            return;
+            return None;
         }
         let old_size = block.heap_size();
+        let mut displaced = None;
         if !deadline.is_some_and(|deadline| block.move_deadline(deadline)) {
             let parts =
                 Parts { key, value: block.value(), deadline, tag: block.tag(), ..Parts::default() };
-            *block = Block::new(parts);
+            let new = Block::new(parts);
+            displaced = Some(std::mem::replace(block, new));
         }
         let new_size = block.heap_size();
         self.bytes = self.bytes + new_size - old_size;
         self.deadlines.changed(hash, before, deadline);
+        displaced
     }
 
     /// Runs `edit` on a key's object and keeps the account; `None` if the key is absent or of
@@ -222,18 +292,17 @@ impl Shard {
         Some(answer)
     }
 
-    /// The keys, with their entries, whose hashes lie in `from..=to` as [`position`] orders
-    /// them; linear in the shard.
-    pub(crate) fn scan(
-        &self,
-        hasher: &RandomState,
-        from: u64,
-        to: u64,
-    ) -> impl Iterator<Item = &Block> {
-        self.table.iter().filter(move |block| {
-            let position = position(hasher.hash_one(block.key()));
-            (from..=to).contains(&position)
-        })
+    /// The keys of which [`position`] lies within `window`, as [`keys`](Self::keys); linear in
+    /// the shard.
+    pub(crate) fn scan<'s>(
+        &'s self,
+        moment: &'s Moment<'_>,
+        window: RangeInclusive<u64>,
+    ) -> impl Iterator<Item = (&'s [u8], Kind)> {
+        let hasher = moment.databases.hasher();
+        let whole = window == (0..=LAST_POSITION);
+        self.keys(moment)
+            .filter(move |(key, _)| whole || window.contains(&position(hasher.hash_one(key))))
     }
 
     /// Removes up to `limit` entries that are due at `now`; answers whether more may be due.
@@ -305,16 +374,17 @@ impl Shard {
     }
 }
 
-/// Where a hash stands in the order of a scan: the table's own bits first, so that a range of
-/// positions is a random sample of the shard.
+/// Where a hash stands in the order of a scan. It depends on the hash alone, so it stays while
+/// the table grows, and a window of positions is a random sample of the shard.
 #[inline]
-pub(crate) fn position(hash: u64) -> u64 {
-    hash & POSITION_MASK
+fn position(hash: u64) -> u64 {
+    hash & LAST_POSITION
 }
 
 /// The bits of a hash that choose no shard and order a scan.
 pub(crate) const POSITION_BITS: u32 = 38;
-const POSITION_MASK: u64 = (1 << POSITION_BITS) - 1;
+/// The last position in a scan of one shard.
+pub(crate) const LAST_POSITION: u64 = (1 << POSITION_BITS) - 1;
 
 #[inline]
 fn index_of(block: &Block) -> usize {

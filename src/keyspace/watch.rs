@@ -1,7 +1,7 @@
 //! Optimistic watches: has a key changed since I looked?
 
 use super::access::{Access, Demand, LockSet, Locked, Read, Write};
-use super::{After, Databases, Space};
+use super::{Databases, Space};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::value::Value;
 
@@ -24,7 +24,7 @@ impl Watched {
             return;
         }
         let space = Space { databases: &self.databases, database };
-        let watching = Write::enter(space, key, &mut After::default(), |writer| {
+        let watching = Write::enter(space, key, |writer| {
             writer.shard.interests.watch(key, &self.broken);
             Ok(writer.view().exists())
         });

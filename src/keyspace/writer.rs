@@ -4,11 +4,12 @@
 //! those who wait, and leaves what it displaced for after the lock: an operation cannot forget
 //! any of it.
 
+use std::any::Any;
 use std::ops::Deref;
 
 use super::events::{Event, EventKind};
 use super::object::{Data, Object};
-use super::shard::{Held, Removed, Shard};
+use super::shard::{Held, Removed, Shard, Text};
 use super::view::View;
 use super::{After, Moment};
 use crate::block::{Block, Parts};
@@ -60,12 +61,36 @@ impl<'s> Writer<'s> {
     #[inline]
     fn set_parts(&mut self, parts: Parts<'_>) {
         let hasher = self.moment.databases.hasher();
-        let displaced = self.shard.set_string(hasher, self.hash, parts);
-        self.after.removed.extend(displaced);
+        if let Some(displaced) = self.shard.set_string(hasher, self.hash, parts) {
+            self.after.removed.push(displaced);
+        }
         if let Some(deadline) = parts.deadline {
             self.note_deadline(deadline);
         }
         self.changed();
+    }
+
+    /// Replaces the string by what `change` makes of it (`None`: the key does not exist), in one
+    /// look-up if it exists; the deadline stays.
+    #[inline]
+    pub(crate) fn update_string<T: Text, R>(
+        &mut self,
+        mut change: impl FnMut(Option<&[u8]>) -> Result<(T, R)>,
+    ) -> Result<R> {
+        let moment = self.moment;
+        let is_due = |deadline| moment.has_passed(deadline);
+        let (hash, key) = (self.hash, self.key);
+        let updated = self.shard.update_string(hash, key, is_due, |old| change(Some(old)))?;
+        if let Some((answer, displaced)) = updated {
+            if let Some(displaced) = displaced {
+                self.after.removed.push(Removed::String(displaced));
+            }
+            self.changed();
+            return Ok(answer);
+        }
+        let (text, answer) = change(None)?;
+        text.with(|value| self.set_string(value, None));
+        Ok(answer)
     }
 
     /// Appends to the string, or creates it; answers its new length. The deadline stays.
@@ -101,7 +126,8 @@ impl<'s> Writer<'s> {
 
     /// Sets or removes the deadline of a key that exists.
     pub(crate) fn set_deadline(&mut self, deadline: Option<u64>) {
-        self.shard.set_deadline(self.hash, self.key, deadline);
+        let displaced = self.shard.set_deadline(self.hash, self.key, deadline);
+        self.after.removed.extend(displaced.map(Removed::String));
         if let Some(deadline) = deadline {
             self.note_deadline(deadline);
         }
@@ -173,17 +199,19 @@ impl<'s> Writer<'s> {
             self.purge();
         }
         let outcome = self.shard.edit(self.hash, self.key, |data: &mut D| {
-            let mut changes = Edit { data, changed: false };
+            let mut changes = Edit::new(data);
             let answer = edit(&mut changes);
-            (answer, changes.changed, !D::LIVES_EMPTY && changes.is_empty())
+            let emptied = !D::LIVES_EMPTY && changes.is_empty();
+            (answer, changes.outcome, emptied)
         });
-        let Some((answer, changed, emptied)) = outcome else {
+        let Some((answer, outcome, emptied)) = outcome else {
             let exists = self.shard.find(self.hash, self.key).is_some();
             return if exists { Err(Error::WrongType) } else { Ok(None) };
         };
-        if changed {
+        if outcome.changed {
             self.changed();
         }
+        self.report(outcome);
         if emptied {
             self.remove();
             self.notify(EventKind::Deleted);
@@ -203,11 +231,24 @@ impl<'s> Writer<'s> {
             return Ok(answer);
         }
         let mut data = D::default();
-        let answer = once(&mut Edit { data: &mut data, changed: false })?;
+        let mut changes = Edit::new(&mut data);
+        let answer = once(&mut changes)?;
+        let outcome = changes.outcome;
         if D::LIVES_EMPTY || !data.is_empty() {
             self.put_object(data.into_object(), None);
         }
+        self.report(outcome);
         Ok(answer)
+    }
+
+    /// Publishes what an edit wants told, and keeps what it discarded for after the lock.
+    fn report(&mut self, outcome: Outcome) {
+        if let Some(kind) = outcome.event {
+            self.notify(kind);
+        }
+        if outcome.discarded.is_some() {
+            self.after.rest().discarded.extend(outcome.discarded);
+        }
     }
 
     /// A copy of what `view` shows, to be put elsewhere.
@@ -222,17 +263,16 @@ impl<'s> Writer<'s> {
     /// Tells subscribers of events what happened to the key.
     #[inline]
     pub(crate) fn notify(&mut self, kind: EventKind) {
-        if self.moment.databases.events.is_listening() {
+        if self.moment.databases.events.has_listeners() {
             self.push_event(kind, None);
         }
     }
 
     #[cold]
     fn push_event(&mut self, kind: EventKind, value: Option<Value>) {
-        self.after.has_events = true;
         let key = Value::from(self.key);
         let event = Event { database: self.database, key, kind, value };
-        self.moment.databases.events.push(event);
+        self.after.note_event(self.moment.databases, event);
     }
 
     /// Removes the entry if its deadline has passed; answers whether the key exists then.
@@ -249,7 +289,7 @@ impl<'s> Writer<'s> {
     #[cold]
     fn expire(&mut self) {
         if let Some(removed) = self.shard.remove(self.hash, self.key) {
-            if self.moment.databases.events.is_listening() {
+            if self.moment.databases.events.has_listeners() {
                 self.push_event(EventKind::Expired, removed.value());
             }
             self.after.removed.push(removed);
@@ -267,7 +307,7 @@ impl<'s> Writer<'s> {
     #[inline]
     fn changed(&mut self) {
         if !self.shard.interests.is_empty() && self.shard.interests.changed(self.key) {
-            self.after.ready.push((self.database, Value::from(self.key)));
+            self.after.note_ready(self.database, self.key);
         }
     }
 }
@@ -292,7 +332,15 @@ impl Removed {
 /// change, are the only way to change it.
 pub(crate) struct Edit<'d, D> {
     pub(super) data: &'d mut D,
+    pub(super) outcome: Outcome,
+}
+
+/// What follows from an edit.
+#[derive(Default)]
+pub(super) struct Outcome {
     pub(super) changed: bool,
+    event: Option<EventKind>,
+    discarded: Option<Box<dyn Any + Send>>,
 }
 
 impl<D> Deref for Edit<'_, D> {
@@ -304,11 +352,27 @@ impl<D> Deref for Edit<'_, D> {
     }
 }
 
-impl<D> Edit<'_, D> {
+impl<'d, D> Edit<'d, D> {
+    fn new(data: &'d mut D) -> Self {
+        Self { data, outcome: Outcome::default() }
+    }
+
     /// The structure, to be changed.
     #[inline]
     pub(super) fn change(&mut self) -> &mut D {
-        self.changed = true;
+        self.outcome.changed = true;
         self.data
+    }
+
+    /// Tells subscribers of events what happened: once, and before they hear that the key is
+    /// gone, should it end empty.
+    #[inline]
+    pub(crate) fn notify(&mut self, kind: EventKind) {
+        self.outcome.event = Some(kind);
+    }
+
+    /// Keeps what was taken out of the structure, to be dropped once the lock is released.
+    pub(crate) fn discard(&mut self, parts: impl Send + 'static) {
+        self.outcome.discarded = Some(Box::new(parts));
     }
 }

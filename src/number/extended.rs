@@ -42,6 +42,18 @@ enum Magnitude {
 const ZERO: Magnitude = Magnitude::Finite { mantissa: 0, exponent: 0 };
 
 impl Extended {
+    pub(crate) const ZERO: Self = Self { negative: false, magnitude: ZERO };
+    /// The largest finite number.
+    pub(crate) const MAX: Self = Self {
+        negative: false,
+        magnitude: Magnitude::Finite {
+            mantissa: u64::MAX,
+            exponent: X87.overflow - u64::BITS as i32,
+        },
+    };
+    /// The lowest finite number.
+    pub(crate) const MIN: Self = Self { negative: true, ..Self::MAX };
+
     /// Reads what `strtold` reads, with nothing around it. NaN, overflow and underflow to zero are refused; an infinity
     /// that is spelled out is not.
     pub(crate) fn parse(text: &[u8]) -> Option<Extended> {
@@ -122,12 +134,54 @@ impl Extended {
         }
     }
 
-    /// Orders finite numbers by magnitude.
+    pub(crate) fn is_infinite(self) -> bool {
+        matches!(self.magnitude, Magnitude::Infinite)
+    }
+
+    /// Orders numbers by magnitude.
     fn order(self) -> (i32, u128) {
+        if self.is_infinite() {
+            return (i32::MAX, 0);
+        }
         let (mantissa, exponent) = self.widened();
         (exponent, mantissa)
     }
 }
+
+impl std::ops::Neg for Extended {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self { negative: !self.negative, ..self }
+    }
+}
+
+/// By value: the two zeros are equal.
+impl Ord for Extended {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let zero = Self::ZERO.order();
+        let is_below_zero = |number: &Self| number.negative && number.order() != zero;
+        match (is_below_zero(self), is_below_zero(other)) {
+            (false, false) => self.order().cmp(&other.order()),
+            (true, true) => other.order().cmp(&self.order()),
+            (self_below, other_below) => other_below.cmp(&self_below),
+        }
+    }
+}
+
+impl PartialOrd for Extended {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Extended {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Extended {}
 
 /// Rounds m · 2^e, whose lowest bit may be sticky, to the nearest number of the format, ties to even.
 /// `None` if that is infinite, or zero though m is not.

@@ -7,14 +7,20 @@
 //!
 //! An operation that answers `Err` has changed nothing.
 
+pub(crate) mod counters;
 pub(crate) mod keys;
+pub(crate) mod pubsub;
+pub(crate) mod scan;
+pub(crate) mod sorted_set;
 pub(crate) mod stream;
 pub(crate) mod stream_group;
 pub(crate) mod strings;
 
+use std::time::Duration;
+
 use crate::error::Result;
+use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Demand, Locked, WriteMany, Writers};
-use crate::keyspace::{After, Space};
 
 /// One operation of Redis, with its arguments.
 pub(crate) trait Operation {
@@ -31,11 +37,7 @@ pub(crate) trait Operation {
 /// Runs one operation, and everything that follows from it.
 #[inline]
 pub(crate) fn run<O: Operation>(space: Space<'_>, operation: &O) -> Result<O::Output> {
-    let mut after = After::default();
-    let target = operation.target();
-    let answer = O::Access::enter(space, target, &mut after, |scope| operation.run(scope));
-    after.settle(space.databases);
-    answer
+    O::Access::enter(space, operation.target(), |scope| operation.run(scope))
 }
 
 /// Runs one operation on shards that are locked already.
@@ -64,3 +66,9 @@ pub(crate) trait Blocking:
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
 }
+
+#[cfg(test)]
+mod tests;
+/// How long a blocking operation waits; for ever, unless given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Option<Duration>);

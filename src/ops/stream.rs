@@ -546,9 +546,6 @@ impl From<SetIdError> for Error {
             SetIdError::BelowGivenDeleted => {
                 "The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
             }
-            SetIdError::BelowDeleted => {
-                "The ID specified in XSETID is smaller than current max_deleted_entry_id"
-            }
             SetIdError::TooFewAdded => {
                 "The entries_added specified in XSETID is smaller than the target stream length"
             }

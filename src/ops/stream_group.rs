@@ -543,7 +543,7 @@ impl ClaimOptions {
         let delivered = match self.delivered {
             DeliveryTime::At(unix_ms) => {
                 let at = moment.deadline_at(i64::try_from(unix_ms).unwrap_or(i64::MAX));
-                at.map_or(DeliveryTime::Now, DeliveryTime::At)
+                DeliveryTime::At(at)
             }
             other => other,
         };

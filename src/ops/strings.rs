@@ -1,11 +1,11 @@
-//! Strings: bytes, text and numbers under a key.
+//! Strings: bytes, text and numbers under a key. Increments are in [`counters`](super::counters).
 
 use std::borrow::Cow;
 
 use super::Operation;
-use crate::error::Result;
-use crate::keyspace::access::{Extent, Read, ReadMany, Views, Write};
-use crate::keyspace::{EventKind, View, Writer};
+use crate::error::{Error, Result};
+use crate::keyspace::access::{Access, Extent, Read, ReadMany, Views, Write, WriteMany, Writers};
+use crate::keyspace::{EventKind, Space, View, Writer};
 use crate::value::Value;
 
 /// The longest string.
@@ -32,6 +32,16 @@ impl Operation for Get<'_> {
     }
 }
 
+/// Shows a string to `read` under the shared lock of its shard.
+#[inline]
+pub(crate) fn read_with<R>(
+    space: Space<'_>,
+    key: &[u8],
+    read: impl FnOnce(&[u8]) -> R,
+) -> Result<Option<R>> {
+    Read::enter(space, key, |view| Ok(view.bytes()?.map(read)))
+}
+
 /// Reads several strings at one instant; a key of another type reads as absent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GetMany<'a> {
@@ -49,6 +59,55 @@ impl Operation for GetMany<'_> {
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
         let read = |key: &&[u8]| Ok(views.view(key)?.value().unwrap_or(None));
         self.keys.iter().map(read).collect()
+    }
+}
+
+/// The length of a string; zero if the key does not exist.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Length<'a> {
+    pub(crate) key: &'a [u8],
+}
+
+impl Operation for Length<'_> {
+    type Output = usize;
+    type Access = Read;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, view: View<'_>) -> Result<Self::Output> {
+        Ok(view.bytes()?.map_or(0, <[u8]>::len))
+    }
+}
+
+/// Reads part of a string, both ends included; negative positions count from the end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GetRange<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+}
+
+impl Operation for GetRange<'_> {
+    type Output = Value;
+    type Access = Read;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, view: View<'_>) -> Result<Self::Output> {
+        let bytes = view.bytes()?.unwrap_or_default();
+        let length = bytes.len() as i64;
+        let from_front = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
+        let start = from_front(self.start).max(0);
+        let end = from_front(self.end).max(0).min(length - 1);
+        let backwards = self.start < 0 && self.end < 0 && self.start > self.end;
+        if backwards || start > end {
+            return Ok(Value::default());
+        }
+        Ok(Value::from(&bytes[start as usize..=end as usize]))
     }
 }
 
@@ -71,10 +130,32 @@ pub(crate) enum Expiry {
     #[default]
     Never,
     Keep,
-    /// In so many milliseconds.
+    /// In so many milliseconds, which must be positive.
     In(i64),
-    /// At a Unix time in milliseconds.
+    /// At a Unix time in milliseconds, which must be positive.
     At(i64),
+}
+
+impl Expiry {
+    /// The deadline of a key that has `current` now.
+    #[inline]
+    pub(super) fn deadline(
+        self,
+        writer: &Writer<'_>,
+        current: impl FnOnce() -> Option<u64>,
+    ) -> Result<Option<u64>> {
+        match self {
+            Self::Never => Ok(None),
+            Self::Keep => Ok(current()),
+            Self::In(millis @ 1..) => writer.moment.deadline_in(millis).map(Some),
+            Self::At(unix_millis @ 1..) => Ok(Some(writer.moment.deadline_at(unix_millis))),
+            Self::In(_) | Self::At(_) => Err(Error::InvalidExpire),
+        }
+    }
+
+    fn is_new_deadline(self) -> bool {
+        matches!(self, Self::In(_) | Self::At(_))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,18 +194,37 @@ impl Operation for Set<'_> {
     #[inline]
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
         let options = &self.options;
+        check_length(self.value.len())?;
+        let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
         let previous = if options.get { writer.view().value()? } else { None };
         let met = options.condition.is_met(&writer)?;
         if met {
-            let deadline = options.expiry.deadline(&writer)?;
-            writer.set_string(self.value, deadline);
-            writer.notify(EventKind::Set);
-            if matches!(options.expiry, Expiry::In(_) | Expiry::At(_)) {
-                writer.notify(EventKind::Expire);
-            }
+            put(&mut writer, self.value, deadline, options.expiry);
         }
         Ok(if options.get { SetOutcome::Previous(previous) } else { SetOutcome::Done(met) })
     }
+}
+
+/// Sets a string with a deadline that came from `expiry`. If that has passed the key is gone.
+#[inline]
+fn put(writer: &mut Writer<'_>, value: &[u8], deadline: Option<u64>, expiry: Expiry) {
+    if expiry.is_new_deadline() && deadline.is_some_and(|at| writer.moment.has_passed(at)) {
+        if writer.remove() {
+            writer.notify(EventKind::Deleted);
+        }
+        return;
+    }
+    writer.set_string(value, deadline);
+    writer.notify(EventKind::Set);
+    if expiry.is_new_deadline() {
+        writer.notify(EventKind::Expire);
+    }
+}
+
+/// [`Error::TooLarge`] for a string that is too long to be stored.
+#[inline]
+fn check_length(length: usize) -> Result<()> {
+    if length > MAX_STRING { Err(Error::TooLarge) } else { Ok(()) }
 }
 
 impl Condition<'_> {
@@ -140,14 +240,286 @@ impl Condition<'_> {
     }
 }
 
-impl Expiry {
-    #[inline]
-    fn deadline(self, writer: &Writer<'_>) -> Result<Option<u64>> {
-        match self {
-            Self::Never => Ok(None),
-            Self::Keep => Ok(writer.view().deadline()),
-            Self::In(millis) => writer.moment.deadline_in(millis).map(Some),
-            Self::At(unix_millis) => writer.moment.deadline_at(unix_millis).map(Some),
+/// Sets a string if the key does not exist: [`Set`] with another reply.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SetIfAbsent<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+}
+
+impl Operation for SetIfAbsent<'_> {
+    type Output = bool;
+    type Access = Write;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, writer: Writer<'_>) -> Result<Self::Output> {
+        let options = SetOptions { condition: Condition::IfAbsent, ..SetOptions::default() };
+        let set = Set { key: self.key, value: self.value, options };
+        Ok(set.run(writer)? == SetOutcome::Done(true))
+    }
+}
+
+/// Sets several strings at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SetMany<'a> {
+    pub(crate) pairs: Cow<'a, [(&'a [u8], &'a [u8])]>,
+}
+
+/// Sets several strings at one instant, if none of the keys exists.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SetManyIfAbsent<'a> {
+    pub(crate) pairs: Cow<'a, [(&'a [u8], &'a [u8])]>,
+}
+
+/// Sets several strings at one instant, with one condition on all keys and one deadline.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SetManyWith<'a> {
+    pub(crate) pairs: Cow<'a, [(&'a [u8], &'a [u8])]>,
+    pub(crate) options: SetManyOptions,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SetManyOptions {
+    pub(crate) condition: Existence,
+    pub(crate) expiry: Expiry,
+}
+
+/// What keys must be for a write to several of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Existence {
+    #[default]
+    Any,
+    AllAbsent,
+    AllPresent,
+}
+
+macro_rules! set_many {
+    ($operation:ident, $output:ty, $operate:expr) => {
+        impl Operation for $operation<'_> {
+            type Output = $output;
+            type Access = WriteMany;
+
+            fn target(&self) -> Extent<'_> {
+                Extent::keys(self.pairs.iter().map(|(key, _)| *key))
+            }
+
+            fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
+                let operate: fn(&Self, Writers<'_>) -> Result<$output> = $operate;
+                operate(self, writers)
+            }
         }
+    };
+}
+
+set_many!(SetMany, (), |operation, writers| {
+    set_all(&operation.pairs, &SetManyOptions::default(), writers).map(|_| ())
+});
+set_many!(SetManyIfAbsent, bool, |operation, writers| {
+    let condition = Existence::AllAbsent;
+    set_all(&operation.pairs, &SetManyOptions { condition, expiry: Expiry::Never }, writers)
+});
+set_many!(SetManyWith, bool, |operation, writers| {
+    set_all(&operation.pairs, &operation.options, writers)
+});
+
+fn set_all(
+    pairs: &[(&[u8], &[u8])],
+    options: &SetManyOptions,
+    mut writers: Writers<'_>,
+) -> Result<bool> {
+    pairs.iter().try_for_each(|(_, value)| check_length(value.len()))?;
+    for (key, _) in pairs {
+        let writer = writers.writer(key)?;
+        options.expiry.deadline(&writer, || None)?;
+        let met = match options.condition {
+            Existence::Any => true,
+            Existence::AllAbsent => !writer.view().exists(),
+            Existence::AllPresent => writer.view().exists(),
+        };
+        if !met {
+            return Ok(false);
+        }
+    }
+    for (key, value) in pairs {
+        let mut writer = writers.writer(key)?;
+        let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
+        put(&mut writer, value, deadline, options.expiry);
+    }
+    Ok(true)
+}
+
+/// Reads a string and removes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GetAndDelete<'a> {
+    pub(crate) key: &'a [u8],
+}
+
+impl Operation for GetAndDelete<'_> {
+    type Output = Option<Value>;
+    type Access = Write;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        let value = writer.view().value()?;
+        if writer.remove() {
+            writer.notify(EventKind::Deleted);
+        }
+        Ok(value)
+    }
+}
+
+/// What becomes of the deadline of a key that stays: it is kept unless told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Renewal(pub(crate) Expiry);
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Self(Expiry::Keep)
+    }
+}
+
+impl Renewal {
+    /// Gives an existing key its `deadline`, which came from this renewal. If it has passed the
+    /// key is gone.
+    pub(super) fn apply(self, writer: &mut Writer<'_>, deadline: Option<u64>) {
+        match self.0 {
+            Expiry::Keep => {}
+            Expiry::Never => {
+                if writer.view().deadline().is_some() {
+                    writer.set_deadline(None);
+                    writer.notify(EventKind::Persisted);
+                }
+            }
+            Expiry::In(_) | Expiry::At(_) => {
+                if deadline.is_some_and(|at| writer.moment.has_passed(at)) {
+                    writer.remove();
+                    writer.notify(EventKind::Deleted);
+                } else {
+                    writer.set_deadline(deadline);
+                    writer.notify(EventKind::Expire);
+                }
+            }
+        }
+    }
+}
+
+/// Reads a string and changes its deadline.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GetAndExpire<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) renewal: Renewal,
+}
+
+impl Operation for GetAndExpire<'_> {
+    type Output = Option<Value>;
+    type Access = Write;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        let Some(value) = writer.view().value()? else { return Ok(None) };
+        let deadline = self.renewal.0.deadline(&writer, || None)?;
+        self.renewal.apply(&mut writer, deadline);
+        Ok(Some(value))
+    }
+}
+
+/// Removes a key if it holds a string that meets a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DeleteIf<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) condition: DeleteCondition<'a>,
+}
+
+/// When a key is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DeleteCondition<'a> {
+    #[default]
+    Always,
+    IfEqual(&'a [u8]),
+    IfNotEqual(&'a [u8]),
+}
+
+impl Operation for DeleteIf<'_> {
+    type Output = bool;
+    type Access = Write;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        let met = match self.condition {
+            DeleteCondition::Always => true,
+            DeleteCondition::IfEqual(expected) => writer.view().bytes()? == Some(expected),
+            DeleteCondition::IfNotEqual(unwanted) => writer.view().bytes()? != Some(unwanted),
+        };
+        let removed = met && writer.remove();
+        if removed {
+            writer.notify(EventKind::Deleted);
+        }
+        Ok(removed)
+    }
+}
+
+/// Appends to a string, creating it if the key does not exist; answers its length.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Append<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) tail: &'a [u8],
+}
+
+impl Operation for Append<'_> {
+    type Output = usize;
+    type Access = Write;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        let length = writer.view().bytes()?.map_or(0, <[u8]>::len);
+        check_length(length.saturating_add(self.tail.len()))?;
+        let length = writer.append(self.tail)?;
+        writer.notify(EventKind::Appended);
+        Ok(length)
+    }
+}
+
+/// Overwrites part of a string, filling a gap before it with zeros; answers its length.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SetRange<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) offset: i64,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl Operation for SetRange<'_> {
+    type Output = usize;
+    type Access = Write;
+
+    fn target(&self) -> &[u8] {
+        self.key
+    }
+
+    fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        let offset = usize::try_from(self.offset).map_err(|_| Error::OffsetOutOfRange)?;
+        let length = writer.view().bytes()?.map_or(0, <[u8]>::len);
+        if self.bytes.is_empty() {
+            return Ok(length);
+        }
+        let end = offset.saturating_add(self.bytes.len());
+        check_length(end)?;
+        writer.write_at(offset, self.bytes)?;
+        writer.notify(EventKind::RangeSet);
+        Ok(length.max(end))
     }
 }

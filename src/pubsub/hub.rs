@@ -47,6 +47,7 @@ pub(crate) struct Hub {
     pattern_routes: AtomicUsize,
     /// Subscribers that make their publishers wait.
     blocking: AtomicUsize,
+    /// Numbers subscribers and registrations, from 1.
     last_id: AtomicU64,
     hasher: RandomState,
     shards: [Mutex<HashTable<Channel>>; SHARDS],
@@ -54,10 +55,11 @@ pub(crate) struct Hub {
     members: Mutex<BTreeMap<u64, Arc<Subscriber>>>,
 }
 
-/// A subscriber as its publishers see it.
+/// A subscriber as its publishers see it; laid out as its queue is.
+#[repr(C)]
 pub(crate) struct Subscriber {
-    pub(super) queue: Queue<Message>,
     pub(super) id: u64,
+    pub(super) queue: Queue<Message>,
     pub(super) routes: Mutex<Routes>,
 }
 
@@ -71,12 +73,18 @@ pub(super) struct Routes {
 }
 
 struct Channel {
-    name: Value,
+    /// For lookup only: readers count references to `shared` all the time, and publishers should not share a cache
+    /// line with that.
+    name: Box<[u8]>,
+    /// The name as messages carry it.
+    shared: Value,
+    id: u64,
     subscribers: Subscribers,
 }
 
 struct Pattern {
     glob: Glob,
+    id: u64,
     subscribers: Subscribers,
 }
 
@@ -98,7 +106,7 @@ impl Hub {
     pub(crate) fn subscribe(self: &Arc<Self>, options: SubscriptionOptions) -> Subscription {
         let subscriber = Arc::new(Subscriber {
             queue: Queue::new(options.capacity, options.overflow),
-            id: self.last_id.fetch_add(1, Relaxed) + 1,
+            id: self.next_id(),
             routes: Mutex::default(),
         });
         if options.overflow == Overflow::Block {
@@ -136,7 +144,7 @@ impl Hub {
             let matching = shard
                 .iter()
                 .filter(|channel| pattern.is_none_or(|glob| glob.matches(&channel.name)));
-            names.extend(matching.map(|channel| channel.name.clone()));
+            names.extend(matching.map(|channel| channel.shared.clone()));
         }
         names
     }
@@ -146,6 +154,14 @@ impl Hub {
         let hash = self.hasher.hash_one(channel);
         let shard = self.shard(hash).lock();
         find(&shard, hash, channel).map_or(0, |channel| channel.subscribers.len())
+    }
+
+    /// In how many queues a message to `channel` would be put now.
+    pub(crate) fn receivers(&self, channel: &[u8]) -> usize {
+        let hash = self.hasher.hash_one(channel);
+        let shard = self.shard(hash).lock();
+        let patterns = self.patterns.read();
+        targets(channel, find(&shard, hash, channel), Some(&patterns)).count()
     }
 
     /// How many different patterns are subscribed to.
@@ -175,6 +191,10 @@ impl Hub {
             drop(shard);
             full.queue.wait_for_room();
         }
+    }
+
+    fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Relaxed) + 1
     }
 
     fn shard(&self, hash: u64) -> &Mutex<HashTable<Channel>> {
@@ -231,17 +251,16 @@ impl FanOut {
         patterns: Option<&Patterns>,
         payload: Value,
     ) {
-        let name = registered.map(|channel| &channel.name);
         let by_name = registered.map_or(&[][..], |channel| &channel.subscribers);
-        let address = Address { channel, name, pattern: None };
+        let address = Address::by_name(channel, registered);
         if let Some(patterns) = patterns {
             for subscriber in by_name {
                 self.deliver(subscriber, &address, payload.clone());
             }
-            for (pattern, Pattern { glob, subscribers }) in patterns {
-                if glob.matches(channel) {
-                    let address = Address { channel, name, pattern: Some(pattern) };
-                    for subscriber in subscribers {
+            for (name, pattern) in patterns {
+                if pattern.glob.matches(channel) {
+                    let address = address.by_pattern(name, pattern);
+                    for subscriber in &pattern.subscribers {
                         self.deliver(subscriber, &address, payload.clone());
                     }
                 }
@@ -277,36 +296,50 @@ impl FanOut {
     }
 }
 
-/// A label that borrows: the channel's name as registered, if it is, and as published.
+/// A label that borrows.
+#[derive(Clone, Copy)]
 struct Address<'a> {
     channel: &'a [u8],
-    name: Option<&'a Value>,
+    /// The channel's name to share, unless it is known through patterns alone.
+    shared: Option<&'a Value>,
     pattern: Option<&'a Value>,
+    /// Registrations of channel and pattern; zero if there is none.
+    ids: (u64, u64),
+}
+
+impl<'a> Address<'a> {
+    fn by_name(channel: &'a [u8], registered: Option<&'a Channel>) -> Self {
+        let id = registered.map_or(0, |channel| channel.id);
+        Self {
+            channel,
+            shared: registered.map(|channel| &channel.shared),
+            pattern: None,
+            ids: (id, 0),
+        }
+    }
+
+    fn by_pattern(self, name: &'a Value, pattern: &Pattern) -> Self {
+        Self { pattern: Some(name), ids: (self.ids.0, pattern.id), ..self }
+    }
 }
 
 impl LabelRef<Label> for Address<'_> {
+    #[inline]
     fn is(&self, label: &Label) -> bool {
-        let same_pattern = match (self.pattern, &label.pattern) {
-            (None, None) => true,
-            (Some(one), Some(other)) => same_bytes(one, other),
-            _ => false,
-        };
-        same_pattern && same_bytes(self.name.map_or(self.channel, Value::as_bytes), &label.channel)
+        self.ids == label.ids && (self.ids.0 != 0 || self.channel == label.channel.as_bytes())
     }
 
     fn to_label(&self) -> Label {
-        let channel = self.name.cloned().unwrap_or_else(|| Value::from(self.channel));
-        Label { channel, pattern: self.pattern.cloned() }
+        Label {
+            channel: self.shared.cloned().unwrap_or_else(|| Value::from(self.channel)),
+            pattern: self.pattern.cloned(),
+            ids: self.ids,
+        }
     }
 }
 
-/// Equality that does not read the bytes if they are the same block's.
-fn same_bytes(one: &[u8], other: &[u8]) -> bool {
-    std::ptr::eq(one, other) || one == other
-}
-
 fn find<'a>(shard: &'a HashTable<Channel>, hash: u64, name: &[u8]) -> Option<&'a Channel> {
-    shard.find(hash, |channel| *channel.name == *name)
+    shard.find(hash, |channel| &*channel.name == name)
 }
 
 /// Registration. `Subscription` calls these, under no lock.
@@ -320,15 +353,21 @@ impl Hub {
         let hash = self.hasher.hash_one(name);
         let mut shard = self.shard(hash).lock();
         let mut entry =
-            match shard.entry(hash, |channel| *channel.name == *name, |channel| self.hash(channel))
+            match shard.entry(hash, |channel| &*channel.name == name, |channel| self.hash(channel))
             {
                 Entry::Occupied(entry) => entry,
                 Entry::Vacant(vacant) => {
-                    vacant.insert(Channel { name: Value::from(name), subscribers: SmallVec::new() })
+                    let (shared, id) = (Value::from(name), self.next_id());
+                    vacant.insert(Channel {
+                        name: name.into(),
+                        shared,
+                        id,
+                        subscribers: SmallVec::new(),
+                    })
                 }
             };
         entry.get_mut().subscribers.push(Arc::clone(subscriber));
-        routes.channels.insert(entry.get().name.clone());
+        routes.channels.insert(entry.get().shared.clone());
         self.routes.fetch_add(1, Release);
         true
     }
@@ -349,10 +388,11 @@ impl Hub {
             return false;
         }
         let name = Value::from(pattern);
+        // Compiled before the lock is taken, since a pattern may be long.
+        let new =
+            Pattern { glob: Glob::new(pattern), id: self.next_id(), subscribers: SmallVec::new() };
         let mut patterns = self.patterns.write();
-        let entry = patterns.entry(name.clone());
-        let new = || Pattern { glob: Glob::new(pattern), subscribers: SmallVec::new() };
-        entry.or_insert_with(new).subscribers.push(Arc::clone(subscriber));
+        patterns.entry(name.clone()).or_insert(new).subscribers.push(Arc::clone(subscriber));
         routes.patterns.insert(name);
         self.pattern_routes.fetch_add(1, Release);
         self.routes.fetch_add(1, Release);
@@ -388,13 +428,13 @@ impl Hub {
     }
 
     fn hash(&self, channel: &Channel) -> u64 {
-        self.hasher.hash_one(channel.name.as_bytes())
+        self.hasher.hash_one(&*channel.name)
     }
 
     fn unlink_channel(&self, subscriber: &Subscriber, name: &[u8]) {
         let hash = self.hasher.hash_one(name);
         let mut shard = self.shard(hash).lock();
-        if let Ok(mut entry) = shard.find_entry(hash, |channel| *channel.name == *name) {
+        if let Ok(mut entry) = shard.find_entry(hash, |channel| &*channel.name == name) {
             remove_from(&mut entry.get_mut().subscribers, subscriber);
             if entry.get().subscribers.is_empty() {
                 entry.remove();
@@ -457,7 +497,7 @@ impl Hub {
                 assert!(!channel.subscribers.is_empty(), "an empty channel");
                 total += channel.subscribers.len();
                 listed.extend(
-                    channel.subscribers.iter().map(|each| (each.id, false, channel.name.clone())),
+                    channel.subscribers.iter().map(|each| (each.id, false, channel.shared.clone())),
                 );
             }
         }

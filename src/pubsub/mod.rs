@@ -1,8 +1,9 @@
 //! Publish and subscribe within the process.
 //!
 //! [`queue`] is the bounded queue of one subscriber, whatever its messages are; [`hub`] is the registry that fans a
-//! message out to the queues; [`subscription`] is what a reader holds.
+//! message out to the queues; [`subscription`] is what a reader holds; [`feed`] is one channel of typed messages.
 
+mod feed;
 mod hub;
 mod queue;
 #[cfg(feature = "async")]
@@ -14,6 +15,8 @@ mod models;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 
+pub(crate) use feed::Feed;
+pub use feed::Listener;
 pub(crate) use hub::Hub;
-pub use queue::{Overflow, RecvError};
-pub use subscription::{Message, Messages, Subscription, SubscriptionOptions};
+pub use queue::{Messages, Overflow, RecvError};
+pub use subscription::{Message, Subscription, SubscriptionOptions};

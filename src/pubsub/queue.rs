@@ -12,15 +12,23 @@
 //!
 //! **Complexity.** Every operation is O(1), and allocates only while the queue grows to its highest length so far.
 //!
+//! **Layout.** A message to a thousand subscribers costs the cache lines that it touches. So what a push reads and
+//! writes comes first, together, in `Queue`, `Backlog` and `Batch` (hence `repr(C)`).
+//!
 //! **Threads.** Any number of publishers and readers. Locks nest inbox, then backlog. A reader sleeps only when both
-//! are empty; whoever fills either wakes it. Wakers run arbitrary code, so they are handed to the caller ([`Wakers`])
+//! are empty, and every push wakes one more sleeper: so nobody sleeps while a message lies in the inbox, unless all who
+//! were woken for it are still on their way. Wakers run arbitrary code, so they are handed to the caller ([`Wakers`])
 //! to be woken outside every lock.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{Condvar, Mutex, MutexGuard, spin_until};
 
 /// What a subscriber's queue does with a message when it is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,8 +72,10 @@ pub enum RecvError {
 pub(crate) trait Item {
     type Label: Clone;
     type Body;
+    /// What a reader gets.
+    type Read;
 
-    fn join(label: Self::Label, body: Self::Body) -> Self;
+    fn join(label: Self::Label, body: Self::Body) -> Self::Read;
 }
 
 /// A borrowed label: compared with the last one queued, and made into a label of its own only if they differ.
@@ -82,10 +92,10 @@ pub(crate) struct Wakers {
 }
 
 impl Wakers {
-    fn add(&mut self, waker: Waker) {
+    fn extend(&mut self, waker: Option<Waker>) {
         match &self.first {
-            None => self.first = Some(waker),
-            Some(_) => self.more.push(waker),
+            None => self.first = waker,
+            Some(_) => self.more.extend(waker),
         }
     }
 
@@ -120,16 +130,24 @@ pub(crate) enum Admission {
     Ended,
 }
 
+#[repr(C)]
 pub(crate) struct Queue<M: Item> {
-    backlog: Mutex<Backlog<M>>,
     capacity: usize,
     overflow: Overflow,
+    /// Whether the backlog has something: a hint for readers that have not gone to sleep yet.
+    arrived: AtomicBool,
+    backlog: Mutex<Backlog<M>>,
     arrival: Condvar,
     room: Condvar,
     inbox: Mutex<Batch<M>>,
 }
 
+#[repr(C)]
 struct Backlog<M: Item> {
+    /// A push that finds so many messages must ask the policy: the capacity, or zero if every push must ask.
+    limit: usize,
+    /// Whether anybody may be asleep.
+    watched: bool,
     batch: Batch<M>,
     /// Pushes promised by [`Queue::reserve`] and still to come.
     reserved: usize,
@@ -138,9 +156,13 @@ struct Backlog<M: Item> {
     ended: Option<RecvError>,
 }
 
+#[repr(C)]
 struct Batch<M: Item> {
-    runs: VecDeque<Run<M::Label>>,
+    /// Apart from the others, so that a publisher that adds to it has one cache line less to fetch.
+    last: Option<Run<M::Label>>,
     bodies: VecDeque<M::Body>,
+    /// All runs but the last.
+    runs: VecDeque<Run<M::Label>>,
 }
 
 enum Run<L> {
@@ -151,12 +173,21 @@ enum Run<L> {
 impl<M: Item> Queue<M> {
     /// A queue for `capacity` messages, at least one. It allocates as it fills.
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
-        let backlog =
-            Backlog { batch: Batch::new(), reserved: 0, sleepers: 0, waker: None, ended: None };
+        let capacity = capacity.max(1);
+        let backlog = Backlog {
+            batch: Batch::new(),
+            limit: if overflow == Overflow::Block { 0 } else { capacity },
+            watched: false,
+            reserved: 0,
+            sleepers: 0,
+            waker: None,
+            ended: None,
+        };
         Self {
             backlog: Mutex::new(backlog),
-            capacity: capacity.max(1),
+            capacity,
             overflow,
+            arrived: AtomicBool::new(false),
             arrival: Condvar::new(),
             room: Condvar::new(),
             inbox: Mutex::new(Batch::new()),
@@ -180,32 +211,45 @@ impl<M: Item> Queue<M> {
         // Declared before the guard, so that it is dropped after the lock is released.
         let _displaced;
         let mut backlog = self.backlog.lock();
-        if backlog.ended.is_some() {
-            return Pushed::Ended;
-        }
-        if backlog.batch.bodies.len() >= self.capacity || self.overflow == Overflow::Block {
-            match self.overflow {
-                Overflow::DropOldest => _displaced = backlog.batch.drop_oldest(),
-                Overflow::DropNewest => {
-                    backlog.batch.note_gap();
-                    return Pushed::Dropped;
-                }
-                Overflow::Block => {
-                    debug_assert!(
-                        backlog.reserved > 0,
-                        "a blocking queue is pushed to by reservation"
-                    );
-                    backlog.reserved = backlog.reserved.saturating_sub(1);
-                }
-                Overflow::Disconnect => {
-                    self.end_locked(backlog, RecvError::Disconnected, wakers);
-                    return Pushed::Disconnected;
-                }
+        if backlog.batch.bodies.len() >= backlog.limit {
+            match self.make_room(&mut backlog, wakers) {
+                Ok(displaced) => _displaced = displaced,
+                Err(refused) => return refused,
             }
         }
         backlog.batch.push(label, body);
-        self.announce(backlog, wakers);
+        self.arrived.store(true, Relaxed);
+        if backlog.watched {
+            self.announce(backlog, wakers);
+        }
         Pushed::Queued
+    }
+
+    /// Does what the policy says about a push that is over the limit: it may go on, with what it displaces, or not.
+    fn make_room(
+        &self,
+        backlog: &mut Backlog<M>,
+        wakers: &mut Wakers,
+    ) -> Result<Option<M::Body>, Pushed> {
+        if backlog.ended.is_some() {
+            return Err(Pushed::Ended);
+        }
+        match self.overflow {
+            Overflow::DropOldest => Ok(backlog.batch.drop_oldest()),
+            Overflow::DropNewest => {
+                backlog.batch.note_gap();
+                Err(Pushed::Dropped)
+            }
+            Overflow::Block => {
+                debug_assert!(backlog.reserved > 0, "a blocking queue is pushed to by reservation");
+                backlog.reserved = backlog.reserved.saturating_sub(1);
+                Ok(None)
+            }
+            Overflow::Disconnect => {
+                self.end_locked(backlog, RecvError::Disconnected, wakers);
+                Err(Pushed::Disconnected)
+            }
+        }
     }
 
     /// Promises one push to a publisher. `again` says that the same publish holds a promise already: its further
@@ -240,44 +284,32 @@ impl<M: Item> Queue<M> {
 
     /// Ends the queue, unless it has ended before: readers get what is queued, then `reason`; publishers are released.
     pub(crate) fn end(&self, reason: RecvError, wakers: &mut Wakers) {
-        let backlog = self.backlog.lock();
+        let mut backlog = self.backlog.lock();
         if backlog.ended.is_none() {
-            self.end_locked(backlog, reason, wakers);
+            self.end_locked(&mut backlog, reason, wakers);
         }
     }
 
-    fn end_locked(
-        &self,
-        mut backlog: MutexGuard<'_, Backlog<M>>,
-        reason: RecvError,
-        wakers: &mut Wakers,
-    ) {
+    fn end_locked(&self, backlog: &mut Backlog<M>, reason: RecvError, wakers: &mut Wakers) {
         backlog.ended = Some(reason);
-        if let Some(waker) = backlog.waker.take() {
-            wakers.add(waker);
-        }
-        drop(backlog);
+        backlog.limit = 0;
+        wakers.extend(backlog.waker.take());
         self.arrival.notify_all();
         self.room.notify_all();
     }
 
-    #[inline]
+    #[cold]
     fn announce(&self, mut backlog: MutexGuard<'_, Backlog<M>>, wakers: &mut Wakers) {
-        let sleepers = backlog.sleepers;
-        let waker = backlog.waker.take();
+        wakers.extend(backlog.waker.take());
+        backlog.watched = backlog.sleepers > 0;
         drop(backlog);
-        if let Some(waker) = waker {
-            wakers.add(waker);
-        }
-        if sleepers > 0 {
-            self.arrival.notify_one();
-        }
+        self.arrival.notify_one();
     }
 }
 
 impl<M: Item> Queue<M> {
     /// Takes the next message, without waiting.
-    pub(crate) fn try_recv(&self) -> Result<M, RecvError> {
+    pub(crate) fn try_recv(&self) -> Result<M::Read, RecvError> {
         match self.take() {
             Ok(read) => read,
             Err(backlog) => Err(backlog.ended.unwrap_or(RecvError::Empty)),
@@ -285,7 +317,11 @@ impl<M: Item> Queue<M> {
     }
 
     /// Waits for the next message, until `deadline` if there is one.
-    pub(crate) fn recv(&self, deadline: Option<Instant>) -> Result<M, RecvError> {
+    pub(crate) fn recv(&self, deadline: Option<Instant>) -> Result<M::Read, RecvError> {
+        if let Ok(read) = self.take() {
+            return read;
+        }
+        spin_until(|| self.arrived.load(Relaxed));
         let mut expired = false;
         loop {
             let mut backlog = match self.take() {
@@ -299,6 +335,7 @@ impl<M: Item> Queue<M> {
                 return Err(RecvError::Timeout);
             }
             backlog.sleepers += 1;
+            backlog.watched = true;
             match deadline {
                 None => self.arrival.wait(&mut backlog),
                 Some(deadline) => {
@@ -310,11 +347,7 @@ impl<M: Item> Queue<M> {
     }
 
     /// Takes the next message, or has the task woken when there is one. One task waits at a time: the last to ask.
-    #[cfg_attr(
-        not(any(test, feature = "async")),
-        allow(dead_code, reason = "read by the feature `async`")
-    )]
-    pub(crate) fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<M, RecvError>> {
+    pub(crate) fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<M::Read, RecvError>> {
         let mut backlog = match self.take() {
             Ok(read) => return Poll::Ready(read),
             Err(backlog) => backlog,
@@ -326,6 +359,7 @@ impl<M: Item> Queue<M> {
             Some(waker) if waker.will_wake(context.waker()) => None,
             _ => backlog.waker.replace(context.waker().clone()),
         };
+        backlog.watched = true;
         drop(backlog);
         drop(displaced);
         Poll::Pending
@@ -338,27 +372,17 @@ impl<M: Item> Queue<M> {
     }
 
     /// The next message or gap; or, if there is none, the locked backlog to wait on: nothing can arrive in between.
-    fn take(&self) -> Result<Result<M, RecvError>, MutexGuard<'_, Backlog<M>>> {
+    fn take(&self) -> Result<Result<M::Read, RecvError>, MutexGuard<'_, Backlog<M>>> {
         let mut inbox = self.inbox.lock();
         if let Some(read) = inbox.pop() {
             return Ok(read);
         }
         let mut backlog = self.backlog.lock();
         std::mem::swap(&mut *inbox, &mut backlog.batch);
+        self.arrived.store(false, Relaxed);
         let Some(read) = inbox.pop() else { return Err(backlog) };
-        // The rest of the batch is out of the publishers' sight, so the other readers must be told of it here.
-        let (rest, waker) = match inbox.runs.is_empty() {
-            true => (false, None),
-            false => (backlog.sleepers > 0, backlog.waker.take()),
-        };
         drop((inbox, backlog));
         self.room.notify_all();
-        if rest {
-            self.arrival.notify_all();
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
         Ok(read)
     }
 }
@@ -371,26 +395,30 @@ impl<M: Item> Backlog<M> {
 
 impl<M: Item> Batch<M> {
     fn new() -> Self {
-        Self { runs: VecDeque::new(), bodies: VecDeque::new() }
+        Self { runs: VecDeque::new(), last: None, bodies: VecDeque::new() }
     }
 
     #[inline]
     fn push(&mut self, label: &impl LabelRef<M::Label>, body: M::Body) {
         self.bodies.push_back(body);
-        match self.runs.back_mut() {
+        match &mut self.last {
             Some(Run::Messages { label: last, len }) if label.is(last) => *len += 1,
-            _ => self.runs.push_back(Run::Messages { label: label.to_label(), len: 1 }),
+            _ => self.append(Run::Messages { label: label.to_label(), len: 1 }),
         }
     }
 
+    fn append(&mut self, run: Run<M::Label>) {
+        self.runs.extend(self.last.replace(run));
+    }
+
     #[inline]
-    fn pop(&mut self) -> Option<Result<M, RecvError>> {
-        let label = match self.runs.front_mut()? {
+    fn pop(&mut self) -> Option<Result<M::Read, RecvError>> {
+        let label = match self.runs.front_mut().or(self.last.as_mut())? {
             Run::Messages { label, len } if *len > 1 => {
                 *len -= 1;
                 label.clone()
             }
-            _ => match self.runs.pop_front()? {
+            _ => match self.pop_run()? {
                 Run::Messages { label, .. } => label,
                 Run::Gap(missed) => return Some(Err(RecvError::Lagged(missed))),
             },
@@ -398,42 +426,103 @@ impl<M: Item> Batch<M> {
         Some(Ok(M::join(label, self.bodies.pop_front()?)))
     }
 
+    fn pop_run(&mut self) -> Option<Run<M::Label>> {
+        self.runs.pop_front().or_else(|| self.last.take())
+    }
+
     /// Turns the first message into a gap before the rest.
     fn drop_oldest(&mut self) -> Option<M::Body> {
-        let missed = match self.runs.front() {
-            Some(Run::Gap(missed)) => *missed,
-            _ => 0,
-        };
-        if missed > 0 {
+        let mut missed = 1;
+        if let Some(Run::Gap(earlier)) = self.runs.front() {
+            missed += earlier;
             self.runs.pop_front();
         }
-        if let Some(Run::Messages { len, .. }) = self.runs.front_mut() {
+        if let Some(Run::Messages { len, .. }) = self.runs.front_mut().or(self.last.as_mut()) {
             *len -= 1;
             if *len == 0 {
-                self.runs.pop_front();
+                self.pop_run();
             }
         }
-        self.runs.push_front(Run::Gap(missed + 1));
+        self.runs.push_front(Run::Gap(missed));
         self.bodies.pop_front()
     }
 
     /// Counts a message that was never stored.
     fn note_gap(&mut self) {
-        match self.runs.back_mut() {
+        match &mut self.last {
             Some(Run::Gap(missed)) => *missed += 1,
-            _ => self.runs.push_back(Run::Gap(1)),
+            _ => self.append(Run::Gap(1)),
         }
+    }
+}
+
+/// What [`Messages`] reads from, whatever a queue stores.
+pub(super) trait Source<T> {
+    fn next(&self) -> Result<T, RecvError>;
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Result<T, RecvError>>;
+}
+
+impl<M: Item> Source<M::Read> for Queue<M> {
+    fn next(&self) -> Result<M::Read, RecvError> {
+        self.recv(None)
+    }
+
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Result<M::Read, RecvError>> {
+        self.poll_recv(context)
+    }
+}
+
+/// A reader's messages, one after the other. A lag is an item of its own; after [`RecvError::Disconnected`], or without
+/// an item when the store is gone, there are no more.
+pub struct Messages<'a, T> {
+    pub(super) source: &'a (dyn Source<T> + Sync),
+    pub(super) ended: bool,
+}
+
+impl<'a, T> Messages<'a, T> {
+    pub(super) fn new(source: &'a (dyn Source<T> + Sync)) -> Self {
+        Self { source, ended: false }
+    }
+
+    /// What a read is as an item: the end has one only if it is news.
+    pub(super) fn item(&mut self, read: Result<T, RecvError>) -> Option<Result<T, RecvError>> {
+        self.ended = matches!(read, Err(RecvError::Disconnected | RecvError::Closed));
+        (!matches!(read, Err(RecvError::Closed))).then_some(read)
+    }
+}
+
+impl<T> Iterator for Messages<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let read = self.source.next();
+        self.item(read)
+    }
+}
+
+impl<T> FusedIterator for Messages<'_, T> {}
+
+impl<T> fmt::Debug for Messages<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 impl<M: Item> Queue<M> {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.backlog.lock().ended.is_some()
+    }
+
     /// Asserts the invariant of the file's head.
     pub(crate) fn check(&self) {
         let inbox = self.inbox.lock();
         let backlog = self.backlog.lock();
         for batch in [&*inbox, &backlog.batch] {
-            let lengths = batch.runs.iter().map(|run| match run {
+            let lengths = batch.runs.iter().chain(&batch.last).map(|run| match run {
                 Run::Messages { len, .. } => *len,
                 Run::Gap(missed) => {
                     assert!(*missed > 0, "a gap of nothing");
@@ -442,7 +531,11 @@ impl<M: Item> Queue<M> {
             });
             assert_eq!(lengths.sum::<usize>(), batch.bodies.len(), "runs cover the bodies");
             assert!(
-                !batch.runs.iter().any(|run| matches!(run, Run::Messages { len: 0, .. })),
+                !batch
+                    .runs
+                    .iter()
+                    .chain(&batch.last)
+                    .any(|run| matches!(run, Run::Messages { len: 0, .. })),
                 "an empty run"
             );
             assert!(

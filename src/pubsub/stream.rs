@@ -1,4 +1,4 @@
-//! Feature `async`: a subscription as a stream. Publishers wake the task; there is no runtime here.
+//! Feature `async`: subscriptions as streams. Publishers wake the task; there is no runtime here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,30 +6,40 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use super::queue::RecvError;
-use super::subscription::{Message, Messages, Subscription};
+use super::feed::Listener;
+use super::queue::{Messages, RecvError};
+use super::subscription::{Message, Subscription};
 
 impl Subscription {
-    /// The messages as a stream, with the items of [`iter`](Subscription::iter). Any executor will do. Dropping the
-    /// stream or a pending `next` loses no message. One task at a time may wait on a subscription.
+    /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do. Dropping the stream or
+    /// a pending `next` loses no message. One task at a time may wait on a subscription.
     #[must_use]
-    pub fn stream(&self) -> Messages<'_> {
+    pub fn stream(&self) -> Messages<'_, Message> {
         self.iter()
     }
 }
 
-impl Stream for Messages<'_> {
-    type Item = Result<Message, RecvError>;
+impl<T: Send> Listener<T> {
+    /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do. Dropping the stream or
+    /// a pending `next` loses no message. One task at a time may wait on a listener.
+    #[must_use]
+    pub fn stream(&self) -> Messages<'_, T> {
+        self.iter()
+    }
+}
+
+impl<T> Stream for Messages<'_, T> {
+    type Item = Result<T, RecvError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
             return Poll::Ready(None);
         }
-        self.subscription.subscriber.queue.poll_recv(context).map(|read| self.item(read))
+        self.source.poll_next(context).map(|read| self.item(read))
     }
 }
 
-impl FusedStream for Messages<'_> {
+impl<T> FusedStream for Messages<'_, T> {
     fn is_terminated(&self) -> bool {
         self.ended
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::hub::{Hub, Subscriber};
-use super::queue::{Item, Overflow, RecvError, Wakers};
+use super::queue::{Item, Messages, Overflow, RecvError, Wakers};
 use crate::sync::{Arc, Weak};
 use crate::value::Value;
 
@@ -26,11 +26,14 @@ pub struct Message {
 pub(crate) struct Label {
     pub(super) channel: Value,
     pub(super) pattern: Option<Value>,
+    /// The registrations of both: labels of the same registrations need no comparison of bytes.
+    pub(super) ids: (u64, u64),
 }
 
 impl Item for Message {
     type Label = Label;
     type Body = Value;
+    type Read = Self;
 
     fn join(label: Label, payload: Value) -> Self {
         Self { channel: label.channel, pattern: label.pattern, payload }
@@ -166,8 +169,8 @@ impl Subscription {
     /// The messages as they come, waiting for each. A lag is an item of its own; after [`RecvError::Disconnected`],
     /// or without an item when the store is gone, the iterator ends.
     #[must_use]
-    pub fn iter(&self) -> Messages<'_> {
-        Messages { subscription: self, ended: false }
+    pub fn iter(&self) -> Messages<'_, Message> {
+        Messages::new(&self.subscriber.queue)
     }
 
     /// Names this subscription as the origin of messages that it should not get back itself.
@@ -184,6 +187,7 @@ impl Drop for Subscription {
         // Releases a publisher that waits for room.
         let mut wakers = Wakers::default();
         self.subscriber.queue.end(RecvError::Closed, &mut wakers);
+        wakers.wake();
     }
 }
 
@@ -199,41 +203,9 @@ impl fmt::Debug for Subscription {
 
 impl<'a> IntoIterator for &'a Subscription {
     type Item = Result<Message, RecvError>;
-    type IntoIter = Messages<'a>;
+    type IntoIter = Messages<'a, Message>;
 
-    fn into_iter(self) -> Messages<'a> {
+    fn into_iter(self) -> Messages<'a, Message> {
         self.iter()
     }
 }
-
-/// A subscription's messages, one after the other: [`Subscription::iter`].
-#[derive(Debug)]
-pub struct Messages<'a> {
-    pub(super) subscription: &'a Subscription,
-    pub(super) ended: bool,
-}
-
-impl Messages<'_> {
-    /// What a read is as an item: the end has one only if it is news.
-    pub(super) fn item(
-        &mut self,
-        read: Result<Message, RecvError>,
-    ) -> Option<Result<Message, RecvError>> {
-        self.ended = matches!(read, Err(RecvError::Disconnected | RecvError::Closed));
-        (read != Err(RecvError::Closed)).then_some(read)
-    }
-}
-
-impl Iterator for Messages<'_> {
-    type Item = Result<Message, RecvError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let read = self.subscription.recv();
-        self.item(read)
-    }
-}
-
-impl std::iter::FusedIterator for Messages<'_> {}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::hub::Hub;
-use super::{Message, Overflow, RecvError, Subscription, SubscriptionOptions};
+use super::{Feed, Listener, Message, Overflow, RecvError, Subscription, SubscriptionOptions};
 use crate::data::glob::Glob;
 use crate::value::Value;
 
@@ -382,7 +382,7 @@ fn block_waits_for_room() {
         assert_eq!(hub.subscribers(b"n"), 1, "the registry is free meanwhile");
         (1..=3).for_each(|n| assert_eq!(number(&slow.recv().unwrap()), n));
     });
-    assert_eq!(drain(&slow), []);
+    assert_eq!(drain(&slow), [0_i64; 0]);
 }
 
 #[test]
@@ -548,6 +548,57 @@ fn hostile_30_capacity_is_not_allocated_ahead() {
     none.subscribe("n");
     publish(&hub, "n", 2);
     assert_eq!((drain(&vast), drain(&none)), (vec![1, 2], vec![2]));
+}
+
+// ---- Typed messages ----
+
+fn listen(feed: &Feed<u64>, capacity: usize, overflow: Overflow) -> Listener<u64> {
+    feed.subscribe(SubscriptionOptions::new().capacity(capacity).overflow(overflow), |_| true)
+}
+
+#[test]
+fn a_feed_filters_and_follows_each_listeners_policy() {
+    let feed = Feed::default();
+    assert!(!feed.has_listeners());
+    let even = feed.subscribe(SubscriptionOptions::new(), |number: &u64| number.is_multiple_of(2));
+    let oldest = listen(&feed, 2, Overflow::DropOldest);
+    let newest = listen(&feed, 2, Overflow::DropNewest);
+    let short = listen(&feed, 2, Overflow::Disconnect);
+    assert_eq!([1, 2, 3, 4].map(|number| feed.publish(&number)), [3, 4, 1, 2]);
+    feed.check();
+    let read = |listener: &Listener<u64>| [(); 4].map(|()| listener.try_recv());
+    assert_eq!(read(&even)[..3], [Ok(2), Ok(4), Err(RecvError::Empty)]);
+    assert_eq!(read(&oldest), [Err(RecvError::Lagged(2)), Ok(3), Ok(4), Err(RecvError::Empty)]);
+    assert_eq!(read(&newest), [Ok(1), Ok(2), Err(RecvError::Lagged(2)), Err(RecvError::Empty)]);
+    assert_eq!(short.iter().collect::<Vec<_>>(), [Ok(1), Ok(2), Err(RecvError::Disconnected)]);
+    drop((even, oldest));
+    feed.check();
+    drop(newest);
+    assert!(!feed.has_listeners(), "the disconnected one has left too");
+}
+
+#[test]
+fn a_feed_blocks_until_its_listener_reads_or_leaves() {
+    let feed = Feed::default();
+    let listener = listen(&feed, 1, Overflow::Block);
+    thread::scope(|scope| {
+        let publisher = scope.spawn(|| [1, 2, 3].map(|number| feed.publish(&number)));
+        assert_eq!(listener.recv(), Ok(1));
+        assert_eq!(listener.recv_timeout(Duration::from_secs(10)), Ok(2));
+        drop(listener);
+        assert_eq!(publisher.join().unwrap()[..2], [1, 1]);
+    });
+    assert_eq!(feed.publish(&4), 0);
+}
+
+#[test]
+fn dropping_a_feed_ends_its_listeners() {
+    let feed = Feed::default();
+    let listener = listen(&feed, 4, Overflow::DropOldest);
+    feed.publish(&1);
+    drop(feed);
+    assert_eq!((listener.pending(), listener.iter().collect::<Vec<_>>()), (1, vec![Ok(1)]));
+    assert_eq!(listener.recv(), Err(RecvError::Closed));
 }
 
 #[cfg(feature = "async")]

@@ -69,12 +69,12 @@ impl Condvar {
         Self::default()
     }
 
-    pub(crate) fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let held = guard.0.take().expect("only a waiting guard is empty");
         guard.0 = Some(self.0.wait(held).expect(POISONED));
     }
 
-    pub(crate) fn wait_for<T: ?Sized>(
+    pub(crate) fn wait_for<T>(
         &self,
         guard: &mut MutexGuard<'_, T>,
         timeout: Duration,
@@ -85,7 +85,7 @@ impl Condvar {
         WaitTimeoutResult(result.timed_out())
     }
 
-    pub(crate) fn wait_until<T: ?Sized>(
+    pub(crate) fn wait_until<T>(
         &self,
         guard: &mut MutexGuard<'_, T>,
         deadline: Instant,

@@ -79,6 +79,14 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// A float given in decimal, with more digits than a double has.
+    pub(crate) fn double_text(&mut self, text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.string(b'$', text),
+            Protocol::Resp3 => self.line(b',', text),
+        }
+    }
+
     pub(crate) fn boolean(&mut self, value: bool) {
         self.out.extend_from_slice(match (self.protocol, value) {
             (Protocol::Resp2, true) => b":1\r\n",

@@ -51,10 +51,15 @@ fn composed_text(error: &Error, command: &str) -> String {
         Error::InvalidExpire => {
             format!("ERR invalid expire time in '{}' command", command.to_ascii_lowercase())
         }
+        Error::NoKeys => {
+            let name = command.to_ascii_lowercase();
+            format!("ERR at least 1 input key is needed for '{name}' command")
+        }
         Error::Arity(name) => {
             let name = name.to_ascii_lowercase();
             format!("ERR wrong number of arguments for '{name}' command")
         }
+        Error::UnsupportedOption(option) => format!("ERR Unsupported option {}", text(option)),
         Error::Syntax(text) | Error::OutOfRange(text) | Error::StreamMetadata(text) => {
             format!("ERR {text}")
         }

@@ -1,6 +1,303 @@
 //! The wire form of the operations on keys.
 
+use super::args::{Arg, Args, Argv, SYNTAX};
 use super::command::command;
+use super::encoder::Encoder;
+use super::frame::Frame;
+use super::reply::{Reply, unexpected};
+use crate::error::{Error, Result};
+use crate::keyspace::Kind;
 use crate::ops::keys::*;
+use crate::ops::scan::*;
+use crate::value::Value;
 
-command!(Delete<'a>, "DEL" { keys });
+command!(Delete<'a>, "DEL" { key });
+command!(DeleteMany<'a>, "DEL" { keys });
+command!(Exists<'a>, "EXISTS" { key });
+command!(ExistMany<'a>, "EXISTS" { keys });
+command!(Touch<'a>, "TOUCH" { keys });
+command!(ExpireIn<'a>, "PEXPIRE" { key, millis, condition });
+command!(ExpireAt<'a>, "PEXPIREAT" { key, unix_millis, condition });
+command!(TimeLeft<'a>, "PTTL" { key });
+command!(Deadline<'a>, "PEXPIRETIME" { key });
+command!(Persist<'a>, "PERSIST" { key });
+command!(Rename<'a>, "RENAME" { from, to });
+command!(RenameIfAbsent<'a>, "RENAMENX" { from, to });
+command!(Copy<'a>, "COPY" { source, destination, options });
+command!(Move<'a>, "MOVE" { key, database });
+command!(Count, "DBSIZE" {});
+command!(Clear, "FLUSHDB" { mode });
+command!(ClearAll, "FLUSHALL" { mode });
+command!(Scan<'a>, "SCAN" { cursor, options });
+command!(Matching<'a>, "KEYS" { pattern });
+command!(RandomKey, "RANDOMKEY" {});
+
+command!(TypeOf<'a>, "TYPE" { key } {
+    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
+        encoder.simple(output.map_or("none", Kind::name).as_bytes());
+    }
+
+    fn decode(&self, frame: Frame) -> Result<Self::Output> {
+        match &frame {
+            Frame::Simple(name) if *name == "none" => Ok(None),
+            Frame::Simple(name) => match Kind::from_name(name) {
+                Some(kind) => Ok(Some(kind)),
+                None => unexpected(&frame),
+            },
+            _ => unexpected(&frame),
+        }
+    }
+});
+
+command!(SecondsLeft<'a>, "TTL" { key } {
+    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
+        in_seconds(*output).write(encoder);
+    }
+
+    fn decode(&self, frame: Frame) -> Result<Self::Output> {
+        from_seconds(frame)
+    }
+});
+
+command!(DeadlineSeconds<'a>, "EXPIRETIME" { key } {
+    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
+        in_seconds(*output).write(encoder);
+    }
+
+    fn decode(&self, frame: Frame) -> Result<Self::Output> {
+        from_seconds(frame)
+    }
+});
+
+/// `EXPIRE key seconds [condition]`.
+pub(super) fn parse_expire_seconds<'a>(args: &mut Args<'a>) -> Result<ExpireIn<'a>> {
+    let (key, millis, condition) = parse_expire(args, 1000)?;
+    Ok(ExpireIn { key, millis, condition })
+}
+
+/// `PEXPIRE key milliseconds [condition]`.
+pub(super) fn parse_expire_millis<'a>(args: &mut Args<'a>) -> Result<ExpireIn<'a>> {
+    let (key, millis, condition) = parse_expire(args, 1)?;
+    Ok(ExpireIn { key, millis, condition })
+}
+
+/// `EXPIREAT key unix-time-seconds [condition]`.
+pub(super) fn parse_expire_at_seconds<'a>(args: &mut Args<'a>) -> Result<ExpireAt<'a>> {
+    let (key, unix_millis, condition) = parse_expire(args, 1000)?;
+    Ok(ExpireAt { key, unix_millis, condition })
+}
+
+/// `PEXPIREAT key unix-time-milliseconds [condition]`.
+pub(super) fn parse_expire_at_millis<'a>(args: &mut Args<'a>) -> Result<ExpireAt<'a>> {
+    let (key, unix_millis, condition) = parse_expire(args, 1)?;
+    Ok(ExpireAt { key, unix_millis, condition })
+}
+
+/// Redis minds the condition before the number.
+fn parse_expire<'a>(args: &mut Args<'a>, unit: i64) -> Result<(&'a [u8], i64, ExpireCondition)> {
+    let (key, number): (_, &[u8]) = args.arg()?;
+    let condition = args.arg()?;
+    args.finish()?;
+    let number = crate::number::parse_integer(number).ok_or(Error::NotAnInteger)?;
+    Ok((key, number.checked_mul(unit).ok_or(Error::InvalidExpire)?, condition))
+}
+
+/// The flags of `EXPIRE` and its kin, in any order.
+impl<'a> Arg<'a> for ExpireCondition {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let [mut nx, mut xx, mut gt, mut lt] = [false; 4];
+        while !args.is_empty() {
+            match () {
+                () if args.keyword("NX") => nx = true,
+                () if args.keyword("XX") => xx = true,
+                () if args.keyword("GT") => gt = true,
+                () if args.keyword("LT") => lt = true,
+                () => return Err(Error::UnsupportedOption(Value::from(args.next()?))),
+            }
+        }
+        match (nx, xx, gt, lt) {
+            (true, xx, gt, lt) if xx || gt || lt => Err(Error::Syntax(
+                "NX and XX, GT or LT options at the same time are not compatible",
+            )),
+            (_, _, true, true) => {
+                Err(Error::Syntax("GT and LT options at the same time are not compatible"))
+            }
+            (true, ..) => Ok(Self::IfNone),
+            (_, true, false, false) => Ok(Self::IfAny),
+            // What is later than a deadline has one to be later than.
+            (_, _, true, _) => Ok(Self::IfLater),
+            (_, false, _, true) => Ok(Self::IfEarlier),
+            (_, true, _, true) => Ok(Self::IfAnyAndEarlier),
+            (false, false, false, false) => Ok(Self::Always),
+        }
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        match self {
+            Self::Always => {}
+            Self::IfNone => argv.push("NX"),
+            Self::IfAny => argv.push("XX"),
+            Self::IfLater => argv.push("GT"),
+            Self::IfEarlier => argv.push("LT"),
+            Self::IfAnyAndEarlier => {
+                argv.push("XX");
+                argv.push("LT");
+            }
+        }
+    }
+}
+
+const NO_KEY: i64 = -2;
+const FOREVER: i64 = -1;
+
+impl Reply for Lifetime {
+    fn write(&self, encoder: &mut Encoder<'_>) {
+        encoder.integer(match *self {
+            Self::NoKey => NO_KEY,
+            Self::Forever => FOREVER,
+            Self::Millis(millis) => millis,
+        });
+    }
+
+    fn read(frame: Frame) -> Result<Self> {
+        Ok(match i64::read(frame)? {
+            NO_KEY => Self::NoKey,
+            FOREVER => Self::Forever,
+            millis => Self::Millis(millis),
+        })
+    }
+}
+
+/// The same in seconds, to the nearest.
+fn in_seconds(lifetime: Lifetime) -> Lifetime {
+    match lifetime {
+        Lifetime::Millis(millis) => Lifetime::Millis(millis.saturating_add(500) / 1000),
+        other => other,
+    }
+}
+
+fn from_seconds(frame: Frame) -> Result<Lifetime> {
+    Ok(match Lifetime::read(frame)? {
+        Lifetime::Millis(seconds) => Lifetime::Millis(seconds.saturating_mul(1000)),
+        other => other,
+    })
+}
+
+/// The options of `COPY`, in any order.
+impl<'a> Arg<'a> for CopyOptions {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let mut options = Self::default();
+        while !args.is_empty() {
+            match () {
+                () if args.keyword("REPLACE") => options.replace = true,
+                () if args.len() > 1 && args.keyword("DB") => options.database = Some(args.arg()?),
+                () => return Err(SYNTAX),
+            }
+        }
+        Ok(options)
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        if let Some(database) = &self.database {
+            argv.push("DB");
+            argv.arg(database);
+        }
+        if self.replace {
+            argv.push("REPLACE");
+        }
+    }
+}
+
+/// The number of a database.
+impl<'a> Arg<'a> for u16 {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        Self::try_from(args.integer()?).map_err(|_| Error::NoSuchDatabase)
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        argv.integer(*self);
+    }
+}
+
+impl<'a> Arg<'a> for ClearMode {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        match () {
+            () if args.keyword("ASYNC") => Ok(Self::Async),
+            () if args.keyword("SYNC") => Ok(Self::Sync),
+            () => Ok(Self::Default),
+        }
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        match self {
+            Self::Default => {}
+            Self::Async => argv.push("ASYNC"),
+            Self::Sync => argv.push("SYNC"),
+        }
+    }
+}
+
+/// A cursor.
+impl<'a> Arg<'a> for u64 {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        parse_cursor(args.next()?).ok_or(Error::Syntax("invalid cursor"))
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        argv.integer(*self);
+    }
+}
+
+fn parse_cursor(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The options of `SCAN`, in any order.
+impl<'a> Arg<'a> for ScanOptions<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let mut options = Self::default();
+        while !args.is_empty() {
+            match () {
+                () if args.len() < 2 => return Err(SYNTAX),
+                () if args.keyword("MATCH") => options.pattern = Some(args.next()?),
+                () if args.keyword("TYPE") => options.kind = Some(args.next()?),
+                () if args.keyword("COUNT") => {
+                    let count = u64::try_from(args.integer()?).ok();
+                    options.count = count.filter(|count| *count > 0).ok_or(SYNTAX)?;
+                }
+                () => return Err(SYNTAX),
+            }
+        }
+        Ok(options)
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        if let Some(pattern) = &self.pattern {
+            argv.push("MATCH");
+            argv.arg(pattern);
+        }
+        argv.push("COUNT");
+        argv.integer(self.count);
+        if let Some(kind) = &self.kind {
+            argv.push("TYPE");
+            argv.arg(kind);
+        }
+    }
+}
+
+/// The cursor as text, then the keys.
+impl Reply for Page {
+    fn write(&self, encoder: &mut Encoder<'_>) {
+        encoder.array(2);
+        encoder.bulk(itoa::Buffer::new().format(self.cursor).as_bytes());
+        self.keys.write(encoder);
+    }
+
+    fn read(frame: Frame) -> Result<Self> {
+        let (cursor, keys) = <(Value, Vec<Value>)>::read(frame)?;
+        match parse_cursor(&cursor) {
+            Some(cursor) => Ok(Self { cursor, keys }),
+            None => unexpected(&Frame::Bulk(cursor)),
+        }
+    }
+}

@@ -6,14 +6,17 @@
 
 pub(crate) mod args;
 pub(crate) mod command;
+mod counters;
 mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod error;
 pub(crate) mod frame;
 mod keys;
 mod protocol;
+mod pubsub;
 pub(crate) mod reply;
 mod request;
+mod sorted_set;
 mod stream;
 mod stream_group;
 mod strings;
@@ -24,3 +27,6 @@ pub(crate) use encoder::{Encoder, Protocol};
 pub(crate) use frame::Frame;
 pub(crate) use protocol::ProtocolError;
 pub(crate) use request::{Request, RequestLimits, RequestParser};
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,10 @@
 use super::args::Args;
 use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
+use super::sorted_set as zset_wire;
+use super::{counters as counters_wire, keys as keys_wire, strings as strings_wire};
 use crate::error::{Error, Result};
-use crate::ops::{keys, stream, stream_group, strings};
+use crate::ops::{counters, keys, pubsub, scan, sorted_set as zset, stream, stream_group, strings};
 use crate::value::Value;
 
 /// One command, as Redis names it.
@@ -41,6 +43,10 @@ pub(crate) enum KeyPositions {
         count: u8,
         destination: Option<u8>,
     },
+    /// A count at this position, then as many keys, each with a value.
+    CountedPairs {
+        count: u8,
+    },
     /// The first half of what follows the word `STREAMS`.
     Streams,
 }
@@ -56,6 +62,13 @@ const NO_KEY: KeyPositions = KeyPositions::None;
 const ONE_KEY: KeyPositions = KeyPositions::Range { first: 1, last: 1, step: 1 };
 const TWO_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: 2, step: 1 };
 const ALL_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 1 };
+const COUNTED_PAIRS: KeyPositions = KeyPositions::CountedPairs { count: 1 };
+const KEYS_THEN_TIMEOUT: KeyPositions = KeyPositions::Range { first: 1, last: -2, step: 1 };
+const COUNTED_KEYS: KeyPositions = KeyPositions::Counted { count: 1, destination: None };
+const TIMEOUT_THEN_COUNTED_KEYS: KeyPositions =
+    KeyPositions::Counted { count: 2, destination: None };
+const DESTINATION_THEN_COUNTED_KEYS: KeyPositions =
+    KeyPositions::Counted { count: 2, destination: Some(1) };
 const KEY_OF_SUBCOMMAND: KeyPositions = KeyPositions::Range { first: 2, last: 2, step: 1 };
 const PAIRS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 2 };
 
@@ -95,11 +108,98 @@ macro_rules! row {
 pub(crate) static COMMANDS: &[Row] = &[
     // Strings.
     row!(strings::Get, 2, READONLY | FAST, ONE_KEY),
-    row!(strings::Set, -3, WRITE | DENYOOM, ONE_KEY),
-    row!("SETEX", super::strings::parse_set_seconds, 4, WRITE | DENYOOM, ONE_KEY),
     row!(strings::GetMany, -2, READONLY | FAST, ALL_KEYS),
+    row!(strings::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(strings::GetRange, 4, READONLY, ONE_KEY),
+    row!("SUBSTR", <strings::GetRange as Family>::parse, 4, READONLY, ONE_KEY),
+    row!(strings::Set, -3, WRITE | DENYOOM, ONE_KEY),
+    row!(strings::SetIfAbsent, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("SETEX", strings_wire::parse_set_seconds, 4, WRITE | DENYOOM, ONE_KEY),
+    row!("PSETEX", strings_wire::parse_set_millis, 4, WRITE | DENYOOM, ONE_KEY),
+    row!("GETSET", strings_wire::parse_get_set, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(strings::GetAndDelete, 2, WRITE | FAST, ONE_KEY),
+    row!(strings::GetAndExpire, -2, WRITE | FAST, ONE_KEY),
+    row!("MSET", strings_wire::parse_set_many, -3, WRITE | DENYOOM, PAIRS),
+    row!("MSETNX", strings_wire::parse_set_many_if_absent, -3, WRITE | DENYOOM, PAIRS),
+    row!(strings::SetManyWith, -4, WRITE | DENYOOM | MOVABLE_KEYS, COUNTED_PAIRS),
+    row!(strings::Append, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(strings::SetRange, 4, WRITE | DENYOOM, ONE_KEY),
+    row!(strings::DeleteIf, -2, WRITE | FAST, ONE_KEY),
+    row!("INCR", counters_wire::parse_increment, 2, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("DECR", counters_wire::parse_decrement, 2, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(counters::Increment, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("DECRBY", counters_wire::parse_decrement_by, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(counters::IncrementFloat, 3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(counters::IncrementWith, -2, WRITE | DENYOOM | FAST, ONE_KEY),
+    // Publish and subscribe.
+    row!(pubsub::Publish, 3, FAST, NO_KEY),
+    row!("PUBSUB" of PUBSUB),
     // Keys.
-    row!(keys::Delete, -2, WRITE, ALL_KEYS),
+    row!(keys::DeleteMany, -2, WRITE, ALL_KEYS),
+    row!("UNLINK", <keys::DeleteMany as Family>::parse, -2, WRITE | FAST, ALL_KEYS),
+    row!(keys::ExistMany, -2, READONLY | FAST, ALL_KEYS),
+    row!(keys::Touch, -2, READONLY | FAST, ALL_KEYS),
+    row!(keys::TypeOf, 2, READONLY | FAST, ONE_KEY),
+    row!("EXPIRE", keys_wire::parse_expire_seconds, -3, WRITE | FAST, ONE_KEY),
+    row!("PEXPIRE", keys_wire::parse_expire_millis, -3, WRITE | FAST, ONE_KEY),
+    row!("EXPIREAT", keys_wire::parse_expire_at_seconds, -3, WRITE | FAST, ONE_KEY),
+    row!("PEXPIREAT", keys_wire::parse_expire_at_millis, -3, WRITE | FAST, ONE_KEY),
+    row!(keys::SecondsLeft, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::TimeLeft, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::DeadlineSeconds, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::Deadline, 2, READONLY | FAST, ONE_KEY),
+    row!(keys::Persist, 2, WRITE | FAST, ONE_KEY),
+    row!(keys::Rename, 3, WRITE, TWO_KEYS),
+    row!(keys::RenameIfAbsent, 3, WRITE | FAST, TWO_KEYS),
+    row!(keys::Copy, -3, WRITE | DENYOOM, TWO_KEYS),
+    row!(keys::Move, 3, WRITE | FAST, ONE_KEY),
+    row!(keys::Count, 1, READONLY | FAST, NO_KEY),
+    row!(keys::Clear, -1, WRITE, NO_KEY),
+    row!(keys::ClearAll, -1, WRITE, NO_KEY),
+    row!(scan::Scan, -2, READONLY, NO_KEY),
+    row!(scan::Matching, 2, READONLY, NO_KEY),
+    row!(scan::RandomKey, 1, READONLY, NO_KEY),
+    // Sorted sets.
+    row!(zset::Add, -4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(zset::Increment, 4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(zset::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(zset::CountByScore, 4, READONLY | FAST, ONE_KEY),
+    row!(zset::CountByMember, 4, READONLY | FAST, ONE_KEY),
+    row!(zset::GetScore, 3, READONLY | FAST, ONE_KEY),
+    row!(zset::GetScores, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::Rank, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::RankDescending, -3, READONLY | FAST, ONE_KEY),
+    row!(zset::GetRange, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGE", zset_wire::parse_range_reversed, -4, READONLY, ONE_KEY),
+    row!("ZRANGEBYSCORE", zset_wire::parse_range_by_score, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGEBYSCORE", zset_wire::parse_range_by_score_reversed, -4, READONLY, ONE_KEY),
+    row!("ZRANGEBYLEX", zset_wire::parse_range_by_member, -4, READONLY, ONE_KEY),
+    row!("ZREVRANGEBYLEX", zset_wire::parse_range_by_member_reversed, -4, READONLY, ONE_KEY),
+    row!(zset::StoreRange, -5, WRITE | DENYOOM, TWO_KEYS),
+    row!(zset::Remove, -3, WRITE | FAST, ONE_KEY),
+    row!(zset::RemoveByRank, 4, WRITE, ONE_KEY),
+    row!(zset::RemoveByScore, 4, WRITE, ONE_KEY),
+    row!(zset::RemoveByMember, 4, WRITE, ONE_KEY),
+    row!(zset::PopMin, -2, WRITE | FAST, ONE_KEY),
+    row!(zset::PopMax, -2, WRITE | FAST, ONE_KEY),
+    row!(zset::BlockingPopMin, -3, WRITE | FAST | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(zset::BlockingPopMax, -3, WRITE | FAST | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(zset::PopMany, -4, WRITE | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::BlockingPopMany, -5, WRITE | BLOCKING | MOVABLE_KEYS, TIMEOUT_THEN_COUNTED_KEYS),
+    row!(zset::Union, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::Intersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::Difference, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::StoreUnion, -4, WRITE | DENYOOM | MOVABLE_KEYS, DESTINATION_THEN_COUNTED_KEYS),
+    row!(
+        zset::StoreIntersection,
+        -4,
+        WRITE | DENYOOM | MOVABLE_KEYS,
+        DESTINATION_THEN_COUNTED_KEYS
+    ),
+    row!(zset::StoreDifference, -4, WRITE | DENYOOM | MOVABLE_KEYS, DESTINATION_THEN_COUNTED_KEYS),
+    row!(zset::CountIntersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(zset::RandomMembers, -2, READONLY, ONE_KEY),
+    row!(zset::ScanMembers, -3, READONLY, ONE_KEY),
     // Streams.
     row!(stream::Append, -5, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(stream::Length, 2, READONLY | FAST, ONE_KEY),
@@ -118,6 +218,12 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!("XPENDING" by super::stream_group::execute_pending, -3, READONLY, ONE_KEY),
     row!(stream_group::Claim, -6, WRITE | FAST, ONE_KEY),
     row!(stream_group::Autoclaim, -6, WRITE | FAST, ONE_KEY),
+];
+
+static PUBSUB: &[Row] = &[
+    row!("PUBSUB|CHANNELS", pubsub::ActiveChannels::parse, -2, 0, NO_KEY),
+    row!("PUBSUB|NUMSUB", pubsub::SubscriberCounts::parse, -2, 0, NO_KEY),
+    row!("PUBSUB|NUMPAT", pubsub::PatternCount::parse, 2, 0, NO_KEY),
 ];
 
 static STREAM_INFO: &[Row] = &[

@@ -46,6 +46,8 @@ pub(super) struct Index {
     hasher: RandomState,
     segments: Vec<Arc<[Bucket]>>,
     buckets: usize,
+    /// `buckets`, rounded up to a power of two, less one.
+    mask: usize,
     len: usize,
     slots: usize,
 }
@@ -66,8 +68,14 @@ struct Bucket {
 impl Index {
     /// An empty table that takes `len` entries without a split.
     pub(super) fn with_capacity(len: usize) -> Self {
-        let mut index =
-            Self { hasher: RandomState::new(), segments: Vec::new(), buckets: 0, len: 0, slots: 0 };
+        let mut index = Self {
+            hasher: RandomState::new(),
+            segments: Vec::new(),
+            buckets: 0,
+            mask: 0,
+            len: 0,
+            slots: 0,
+        };
         for _ in 0..len.div_ceil(LOAD).max(1) {
             index.add_bucket();
         }
@@ -101,6 +109,14 @@ impl Index {
         let bucket = self.locate(hash);
         let at = self.bucket(bucket).find(tag(hash), member)?;
         Some(Place { bucket, at })
+    }
+
+    /// The score of a member.
+    #[inline]
+    pub(super) fn get(&self, member: &[u8]) -> Option<Score> {
+        let hash = self.hash(member);
+        let bucket = self.bucket(self.locate(hash));
+        Some(bucket.entries[bucket.find(tag(hash), member)?].score)
     }
 
     #[inline]
@@ -178,16 +194,20 @@ impl Index {
     /// The bucket of a hash: invariant 1.
     #[inline]
     fn locate(&self, hash: u64) -> usize {
-        let high = self.buckets.next_power_of_two();
-        let at = hash as usize & (high - 1);
-        if at < self.buckets { at } else { at & (high / 2 - 1) }
+        let at = hash as usize & self.mask;
+        if at < self.buckets { at } else { at & (self.mask / 2) }
     }
 
     /// How many low bits of a hash this bucket's entries have in common.
     fn depth(&self, bucket: usize) -> u32 {
-        let high = self.buckets.next_power_of_two();
-        let unsplit = bucket < high / 2 && bucket + high / 2 >= self.buckets;
-        high.trailing_zeros() - u32::from(unsplit)
+        let high_bit = self.mask / 2 + 1;
+        let unsplit = bucket < high_bit && bucket + high_bit >= self.buckets;
+        self.mask.count_ones() - u32::from(unsplit && self.buckets > 1)
+    }
+
+    fn set_buckets(&mut self, buckets: usize) {
+        self.buckets = buckets;
+        self.mask = buckets.next_power_of_two() - 1;
     }
 
     #[inline]
@@ -208,7 +228,7 @@ impl Index {
     fn split_bucket(&mut self) {
         let added = self.buckets;
         self.add_bucket();
-        let high_bit = self.buckets.next_power_of_two() / 2;
+        let high_bit = self.mask / 2 + 1;
         let hasher = self.hasher.clone();
         let moved = self.edit(added - high_bit, |bucket| bucket.split(&hasher, high_bit as u64));
         self.edit(added, |bucket| *bucket = moved);
@@ -217,9 +237,9 @@ impl Index {
     /// Undoes the last split.
     fn join_bucket(&mut self) {
         let last = self.buckets - 1;
-        let high_bit = self.buckets.next_power_of_two() / 2;
+        let high_bit = self.mask / 2 + 1;
         let entries = self.edit(last, |bucket| mem::take(&mut bucket.entries));
-        self.buckets = last;
+        self.set_buckets(last);
         if last.is_multiple_of(SEGMENT) {
             self.segments.pop();
         }
@@ -242,7 +262,7 @@ impl Index {
             let added = (0..at).map(|_| Bucket::default());
             self.segments[segment] = buckets.chain(added).collect();
         }
-        self.buckets += 1;
+        self.set_buckets(self.buckets + 1);
     }
 }
 
@@ -266,12 +286,14 @@ impl Bucket {
     /// predicted, and would keep the processor from working ahead while memory is slow.
     #[inline]
     fn find(&self, tag: u8, member: &[u8]) -> Option<usize> {
+        // Bit `8 * byte + chunk` stands for the tag `8 * chunk + byte`.
         let mut hits = 0;
-        for (i, tags) in self.tags.chunks_exact(8).enumerate() {
-            hits |= equal_bytes(tags, tag) << (8 * i);
+        for (chunk, tags) in self.tags.chunks_exact(8).enumerate() {
+            hits |= equal_bytes(tags, tag) >> (7 - chunk);
         }
         while hits != 0 {
-            let at = hits.trailing_zeros() as usize;
+            let bit = hits.trailing_zeros() as usize;
+            let at = bit % 8 * 8 + bit / 8;
             if self.entries.get(at).is_some_and(|entry| *entry.member == *member) {
                 return Some(at);
             }
@@ -340,15 +362,12 @@ fn tag(hash: u64) -> u8 {
     (hash >> 56) as u8
 }
 
-/// Compares eight bytes with `byte` at once: bit `i` of the answer says that `bytes[i]` is equal.
+/// Compares eight bytes with `byte` at once: the high bit of each that is equal is set.
 #[inline]
 fn equal_bytes(bytes: &[u8], byte: u8) -> u64 {
     const LOW_SEVEN: u64 = u64::from_ne_bytes([0x7f; 8]);
-    /// Multiplied with a number whose bytes are 0 or 1, gathers those bytes in the top byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
     let bytes: [u8; 8] = bytes.try_into().expect("chunks are of eight bytes");
     let differences = u64::from_le_bytes(bytes) ^ u64::from_ne_bytes([byte; 8]);
     // Adding carries into the high bit of every byte with any of its low seven bits set.
-    let equal = !(((differences & LOW_SEVEN) + LOW_SEVEN) | differences | LOW_SEVEN);
-    (equal >> 7).wrapping_mul(GATHER) >> 56
+    !(((differences & LOW_SEVEN) + LOW_SEVEN) | differences | LOW_SEVEN)
 }

@@ -65,8 +65,8 @@ impl SortedSet {
     pub(crate) fn from_entries(entries: Vec<(Value, Score)>) -> Option<Self> {
         let entries = entries.into_iter().map(|(member, score)| Entry { score, member });
         let mut entries: Vec<_> = entries.collect();
-        if !entries.is_sorted_by(|a, b| a.is_before(b.score, &b.member)) {
-            entries.sort_unstable_by(|a, b| (a.score, &a.member).cmp(&(b.score, &b.member)));
+        if !entries.is_sorted_by(|a, b| a.key() < b.key()) {
+            entries.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
         }
         let mut index = Index::with_capacity(entries.len());
         let mut member_bytes = 0;
@@ -101,14 +101,13 @@ impl SortedSet {
             let mut entries = self.entries(0..self.len());
             return entries.find(|(other, _)| **other == *member).map(|(_, score)| score);
         };
-        let place = index.find(index.hash(member), member)?;
-        Some(index.score(place))
+        index.get(member)
     }
 
     /// The number of members before this one, and its score.
     pub(crate) fn rank(&self, member: &[u8]) -> Option<(usize, Score)> {
         let score = self.score(member)?;
-        Some((self.tree.partition_point(|entry| entry.is_before(score, member)), score))
+        Some((self.tree.rank(score, |other| *other < *member), score))
     }
 
     /// Adds a member or changes its score; returns the score it had.
@@ -160,13 +159,13 @@ impl SortedSet {
     pub(crate) fn score_range(&self, min: Bound<Score>, max: Bound<Score>) -> Range<usize> {
         let start = match min {
             Bound::Unbounded => 0,
-            Bound::Included(min) => self.tree.partition_point(|entry| entry.score < min),
-            Bound::Excluded(min) => self.tree.partition_point(|entry| entry.score <= min),
+            Bound::Included(min) => self.tree.rank(min, |_| false),
+            Bound::Excluded(min) => self.tree.rank(min, |_| true),
         };
         let end = match max {
             Bound::Unbounded => self.len(),
-            Bound::Included(max) => self.tree.partition_point(|entry| entry.score <= max),
-            Bound::Excluded(max) => self.tree.partition_point(|entry| entry.score < max),
+            Bound::Included(max) => self.tree.rank(max, |_| true),
+            Bound::Excluded(max) => self.tree.rank(max, |_| false),
         };
         start..end.max(start)
     }
@@ -176,13 +175,13 @@ impl SortedSet {
     pub(crate) fn member_range(&self, min: Bound<&[u8]>, max: Bound<&[u8]>) -> Range<usize> {
         let start = match min {
             Bound::Unbounded => 0,
-            Bound::Included(min) => self.tree.partition_point(|entry| *entry.member < *min),
-            Bound::Excluded(min) => self.tree.partition_point(|entry| *entry.member <= *min),
+            Bound::Included(min) => self.tree.partition_point(|member| *member < *min),
+            Bound::Excluded(min) => self.tree.partition_point(|member| *member <= *min),
         };
         let end = match max {
             Bound::Unbounded => self.len(),
-            Bound::Included(max) => self.tree.partition_point(|entry| *entry.member <= *max),
-            Bound::Excluded(max) => self.tree.partition_point(|entry| *entry.member < *max),
+            Bound::Included(max) => self.tree.partition_point(|member| *member <= *max),
+            Bound::Excluded(max) => self.tree.partition_point(|member| *member < *max),
         };
         start..end.max(start)
     }
@@ -301,17 +300,9 @@ impl SortedSet {
     }
 }
 
-/// Ties are asked about first: they are rare, so that branch is predicted, and the rest is a
-/// comparison without a branch.
 impl Entry {
-    #[inline]
-    fn is_before(&self, score: Score, member: &[u8]) -> bool {
-        if self.score == score { *self.member < *member } else { self.score < score }
-    }
-
-    #[inline]
-    fn is_at_or_before(&self, score: Score, member: &[u8]) -> bool {
-        if self.score == score { *self.member <= *member } else { self.score < score }
+    fn key(&self) -> (Score, &[u8]) {
+        (self.score, &self.member)
     }
 }
 

@@ -35,6 +35,12 @@ impl Score {
         self.0
     }
 
+    /// The same score with a plain zero for `-0.0`: what is stored.
+    #[inline]
+    pub(crate) fn unsigned_zero(self) -> Self {
+        Self(self.0 + 0.0)
+    }
+
     /// The sum; `None` if it is no number, as for opposite infinities.
     #[inline]
     pub fn checked_add(self, other: Self) -> Option<Self> {

@@ -136,7 +136,7 @@ fn compare(set: &SortedSet, model: &Model, member: &[u8], ranks: (usize, usize),
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn behaves_as_the_model(

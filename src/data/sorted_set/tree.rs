@@ -26,10 +26,13 @@ use super::{Entry, Score};
 
 /// The most entries of a leaf. Larger leaves make a shallower tree and dearer insertions.
 const LEAF_MAX: usize = if cfg!(test) { 8 } else { 64 };
-/// The most children of an inner node.
+/// A node with this many children is split.
 const FANOUT: usize = if cfg!(test) { 8 } else { 64 };
 /// Leaves grow by this many entries, so that they waste little.
-const LEAF_STEP: usize = LEAF_MAX / 8;
+const LEAF_STEP: usize = 4;
+
+/// How much room a node that has been split keeps for growth.
+const NODE_STEP: usize = 8;
 
 #[derive(Clone, Default)]
 pub(super) struct Tree {
@@ -73,14 +76,25 @@ impl Tree {
         self.len * size_of::<Entry>() / 4 * 5
     }
 
+    /// The number of entries below this score, and of this score those for which `tie` holds;
+    /// it has to hold for leading members only.
+    pub(super) fn rank(&self, score: Score, tie: impl Fn(&[u8]) -> bool) -> usize {
+        self.rank_by(|entries| count_before(entries, score, &tie))
+    }
+
     /// The number of leading entries for which `before` holds; like `slice::partition_point`.
-    pub(super) fn partition_point(&self, before: impl Fn(&Entry) -> bool) -> usize {
+    pub(super) fn partition_point(&self, before: impl Fn(&[u8]) -> bool) -> usize {
+        self.rank_by(|entries| entries.partition_point(|entry| before(&entry.member)))
+    }
+
+    /// The number of leading entries that `count` finds when it is given parts of the whole.
+    fn rank_by(&self, count: impl Fn(&[Entry]) -> usize) -> usize {
         let (mut node, mut rank) = (&self.root, 0);
         loop {
             match node {
-                Node::Leaf(entries) => return rank + entries.partition_point(before),
+                Node::Leaf(entries) => return rank + count(entries),
                 Node::Inner(inner) => {
-                    let at = inner.child_by(&before);
+                    let at = count(&inner.separators);
                     rank += inner.start(at);
                     node = &inner.children[at];
                 }
@@ -117,7 +131,7 @@ impl Tree {
         if self.root.rescore_in_leaf(old, member, new) {
             return;
         }
-        let rank = self.partition_point(|entry| entry.is_before(old, member));
+        let rank = self.rank(old, |other| *other < *member);
         let mut moved = None;
         self.remove_in_leaf(rank, 1, &mut |entry| moved = Some(entry));
         let mut entry = moved.expect("the caller names an entry of the tree");
@@ -152,7 +166,7 @@ impl Tree {
     pub(super) fn check(&self) {
         let mut last = None;
         self.root.check(true, &mut |entry| {
-            assert!(last.is_none_or(|last: &Entry| last.is_before(entry.score, &entry.member)));
+            assert!(last.is_none_or(|last: &Entry| last.key() < entry.key()));
             last = Some(entry);
         });
         assert_eq!(self.root.len(), self.len);
@@ -208,8 +222,9 @@ impl Node {
             Self::Leaf(entries) => return rescore_within(entries, old, member, new, true),
             Self::Inner(inner) => inner,
         };
-        let at = inner.child_by(|first| first.is_at_or_before(old, member));
-        if at != inner.child_by(|first| first.is_at_or_before(new, member)) {
+        let child_by = |score| count_before(&inner.separators, score, |first| *first <= *member);
+        let at = child_by(old);
+        if at != child_by(new) {
             return false;
         }
         match &mut Arc::make_mut(inner).children[at] {
@@ -293,27 +308,21 @@ impl Inner {
         at.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// The child in which a run of entries for which `before` holds ends.
-    #[inline]
-    fn child_by(&self, before: impl Fn(&Entry) -> bool) -> usize {
-        self.separators.partition_point(before)
-    }
-
     /// The child that holds the entry of this rank, and the entry's rank inside it.
     #[inline]
     fn child_at(&self, rank: usize) -> (usize, usize) {
-        let at = self.ends.partition_point(|&end| end <= rank);
+        let at = self.ends.iter().filter(|&&end| end <= rank).count();
         (at, rank - self.start(at))
     }
 
     fn insert(&mut self, entry: Entry, on_edge: bool) -> Option<Inner> {
-        let at = self.child_by(|first| first.is_before(entry.score, &entry.member));
+        let at = count_before(&self.separators, entry.score, |first| *first < *entry.member);
         let at_end = on_edge && at + 1 == self.children.len();
         self.ends[at..].iter_mut().for_each(|end| *end += 1);
         let right = self.children[at].insert(entry, at_end)?;
         self.insert_child(at + 1, right);
         let len = self.children.len();
-        (len > FANOUT).then(|| self.split_off(if at_end { len - 1 } else { len / 2 }))
+        (len == FANOUT).then(|| self.split_off(if at_end { len - 1 } else { len / 2 }))
     }
 
     fn remove_in_leaf(&mut self, start: usize, most: usize, each: &mut impl FnMut(Entry)) -> usize {
@@ -360,6 +369,9 @@ impl Inner {
         self.separators.pop();
         let mut ends = self.ends.split_off(at);
         ends.iter_mut().for_each(|end| *end -= self.len());
+        self.children.shrink_to(at + NODE_STEP);
+        self.ends.shrink_to(at + NODE_STEP);
+        self.separators.shrink_to(at + NODE_STEP);
         Self { children, ends, separators }
     }
 
@@ -374,7 +386,7 @@ impl Inner {
     #[cfg(test)]
     fn check<'a>(&'a self, on_edge: bool, each: &mut impl FnMut(&'a Entry)) {
         let len = self.children.len();
-        assert!(len > 0 && len <= FANOUT);
+        assert!(len > 0 && len < FANOUT);
         assert!(self.ends.len() == len && self.separators.len() == len - 1);
         for (at, child) in self.children.iter().enumerate() {
             let on_edge = on_edge && at + 1 == len;
@@ -391,10 +403,27 @@ impl Inner {
     }
 }
 
+/// The number of entries below this score, and of this score those for which `tie` holds.
+///
+/// It looks at all scores, because it can do that at once: bisection would wait for memory step
+/// by step, and nodes are small. Members are read only where scores are equal.
+#[inline]
+fn count_before(entries: &[Entry], score: Score, tie: impl Fn(&[u8]) -> bool) -> usize {
+    let (mut below, mut through) = (0, 0);
+    for entry in entries {
+        below += usize::from(entry.score < score);
+        through += usize::from(entry.score <= score);
+    }
+    if below == through {
+        return below;
+    }
+    below + entries[below..through].partition_point(|entry| tie(&entry.member))
+}
+
 /// Adds an entry to a leaf; returns the right part if the leaf was full. A leaf that overflows at
 /// the tree's end stays full: entries that come in order leave no half-empty leaves behind.
 fn insert_in_leaf(entries: &mut Vec<Entry>, entry: Entry, on_edge: bool) -> Option<Vec<Entry>> {
-    let at = entries.partition_point(|other| other.is_before(entry.score, &entry.member));
+    let at = count_before(entries, entry.score, |other| *other < *entry.member);
     if entries.len() < LEAF_MAX {
         insert_at(entries, at, entry);
         return None;
@@ -433,8 +462,8 @@ fn rescore_within(
     new: Score,
     whole: bool,
 ) -> bool {
-    let from = entries.partition_point(|entry| entry.is_before(old, member));
-    let to = entries.partition_point(|entry| entry.is_before(new, member));
+    let from = count_before(entries, old, |other| *other < *member);
+    let to = count_before(entries, new, |other| *other < *member);
     if !whole && (from == 0 || to == 0 || to == entries.len()) {
         return false;
     }

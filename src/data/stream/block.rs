@@ -204,17 +204,29 @@ impl Block {
     }
 
     /// The first place whose id is not below this one.
+    ///
+    /// Looks first around where the id would be if time passed evenly: in a block that is not in the cache every
+    /// place looked at is a miss, but neighbours share one.
     fn place_of(&self, id: StreamId) -> usize {
+        let guess = self.guess(id);
+        let mut around = [guess.saturating_sub(1), guess + 1].into_iter();
         let (mut low, mut high) = (self.head as usize, self.starts.len());
         while low < high {
-            let middle = low.midpoint(high);
-            if self.head_at(middle).id < id {
-                low = middle + 1;
+            let place =
+                around.next().map_or(low.midpoint(high), |place| place.clamp(low, high - 1));
+            if self.head_at(place).id < id {
+                low = place + 1;
             } else {
-                high = middle;
+                high = place;
             }
         }
         low
+    }
+
+    fn guess(&self, id: StreamId) -> usize {
+        let span = (self.last.ms - self.first.ms).max(1);
+        let passed = id.ms.clamp(self.first.ms, self.last.ms) - self.first.ms;
+        (passed as f64 / span as f64 * (self.starts.len() - 1) as f64) as usize
     }
 
     /// The place of the live entry of this id.
@@ -242,6 +254,17 @@ impl Block {
             self.mark(self.head as usize);
         }
         (before - self.live) as usize
+    }
+
+    /// Drops the removed entries above an id, below which the next entry may come. No live one is above it.
+    pub(super) fn forget_above(&mut self, id: StreamId) {
+        while self.last > id
+            && let Some(start) = self.starts.pop()
+        {
+            self.data.truncate(self.names_len + usize::from(start));
+            self.last =
+                self.starts.len().checked_sub(1).map_or(self.first, |place| self.head_at(place).id);
+        }
     }
 
     fn is_live(&self, place: usize) -> bool {
@@ -320,8 +343,8 @@ impl Head {
     /// Reads the beginning of an entry of the block that begins with `first`.
     #[inline]
     pub(super) fn read(entry: &[u8], first: StreamId) -> Self {
-        let mut reader = Reader { data: entry, at: 1 };
-        let flags = entry[0];
+        let mut reader = Reader::new(entry);
+        let flags = reader.byte();
         let mut id = first;
         if flags & SAME_MS == 0 {
             id = StreamId::new(first.ms + reader.number(), 0);
@@ -329,7 +352,7 @@ impl Head {
         if flags & LOWEST_SEQ == 0 {
             id.seq += reader.number();
         }
-        Head { flags, id, len: reader.at }
+        Head { flags, id, len: entry.len() - reader.rest.len() }
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -341,44 +364,56 @@ impl Head {
     }
 }
 
-/// Reads what this file wrote.
+/// Reads what this file wrote, piece by piece.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
-    data: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Reader { data, at: 0 }
+        Reader { rest: data }
     }
 
     #[inline]
     pub(super) fn number(&mut self) -> u64 {
-        let byte = self.data[self.at];
-        self.at += 1;
-        if byte < 0x80 {
-            return u64::from(byte);
-        }
-        let mut number = u64::from(byte & 0x7f);
-        let mut shift = 7;
-        loop {
-            let byte = self.data[self.at];
-            self.at += 1;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return number;
-            }
-            shift += 7;
-        }
+        let number;
+        (number, self.rest) = match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => (u64::from(*byte), rest),
+            rest => long_number(rest),
+        };
+        number
     }
 
     #[inline]
     pub(super) fn bytes(&mut self) -> &'a [u8] {
         let len = self.number() as usize;
-        let bytes = &self.data[self.at..self.at + len];
-        self.at += len;
+        let (bytes, rest) = self.rest.split_at(len);
+        self.rest = rest;
         bytes
+    }
+
+    #[inline]
+    fn byte(&mut self) -> u8 {
+        let byte = self.rest[0];
+        self.rest = &self.rest[1..];
+        byte
+    }
+}
+
+/// Out of line, so that reading fields stays small enough to live in the registers of the caller's loop.
+#[inline(never)]
+fn long_number(mut rest: &[u8]) -> (u64, &[u8]) {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let byte = rest[0];
+        rest = &rest[1..];
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return (number, rest);
+        }
+        shift += 7;
     }
 }
 

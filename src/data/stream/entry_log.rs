@@ -1,10 +1,11 @@
 //! The entries of a stream and the counters about them: everything but its consumer groups.
 //!
-//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry; only the last one, the tail, may
-//! take further entries. No id is above `last_id`; `len` and `bytes` are the sums over the blocks.
+//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry. Only the last one, the tail, may
+//! take further entries. The others lie under their last id: what holds an id is the first block from it on. No id is
+//! above `last_id`; `len` and `bytes` are the sums over the blocks.
 //!
-//! Cost: append O(bytes appended); reaching an id O(log blocks) and a walk through one block; removing an entry the
-//! same; trimming O(blocks dropped) and a walk through one block.
+//! Cost: append O(bytes appended); reaching or removing an entry O(log entries); a read adds O(bytes copied), a trim
+//! O(blocks dropped) and the entries marked in one block.
 //!
 //! Full blocks are shared between clones, so that cloning a stream costs a reference count per block; whoever removes
 //! an entry first copies its block.
@@ -58,8 +59,6 @@ pub(crate) enum AppendError {
 pub(crate) enum SetIdError {
     #[error("the last id would be below the highest deleted id given with it")]
     BelowGivenDeleted,
-    #[error("the last id would be below the highest deleted id")]
-    BelowDeleted,
     #[error("the last id would be below that of an entry")]
     BelowEntry,
     #[error("fewer entries added than there are")]
@@ -75,6 +74,7 @@ const SEALED_BYTES: usize = 48 + size_of::<Block>() + 16;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct EntryLog {
+    /// By last id.
     sealed: BTreeMap<StreamId, Arc<Block>>,
     tail: Option<Block>,
     len: usize,
@@ -167,7 +167,7 @@ impl EntryLog {
         self.bytes -= block.heap_bytes();
         block.seal();
         self.bytes += block.heap_bytes() + SEALED_BYTES;
-        self.sealed.insert(block.first(), Arc::new(block));
+        self.sealed.insert(block.last(), Arc::new(block));
         (bytes.min(LARGEST_ROOM), entries)
     }
 
@@ -215,10 +215,13 @@ impl EntryLog {
             left -= entries.extend_from_block(block, places, direction);
             left > 0
         };
-        let blocks = self.blocks_within(start..=end);
-        let _all = match direction {
-            Direction::Forward => blocks.into_iter().all(&mut copy),
-            Direction::Backward => blocks.rev().all(&mut copy),
+        let _left = match direction {
+            Direction::Forward => {
+                self.blocks_from(start).take_while(|block| block.first() <= end).all(&mut copy)
+            }
+            Direction::Backward => {
+                self.blocks_down_from(end).take_while(|block| block.last() >= start).all(&mut copy)
+            }
         };
         entries
     }
@@ -235,8 +238,9 @@ impl EntryLog {
         &self,
         ids: RangeInclusive<StreamId>,
     ) -> impl Iterator<Item = Entry<'_>> + '_ {
-        let (start, end) = ids.clone().into_inner();
-        self.blocks_within(ids).flat_map(move |block| block.entries_at(block.places(start, end)))
+        let (start, end) = ids.into_inner();
+        let blocks = self.blocks_from(start).take_while(move |block| block.first() <= end);
+        blocks.flat_map(move |block| block.entries_at(block.places(start, end)))
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<Entry<'_>> {
@@ -268,28 +272,30 @@ impl EntryLog {
     fn block_of(&self, id: StreamId) -> Option<&Block> {
         match &self.tail {
             Some(tail) if tail.first() <= id => Some(tail),
-            _ => self.sealed.range(..=id).next_back().map(|(_, block)| &**block),
+            _ => self.sealed.range(id..).next().map(|(_, block)| &**block),
         }
     }
 
-    /// The blocks that may hold entries of a range.
-    fn blocks_within(
-        &self,
-        ids: RangeInclusive<StreamId>,
-    ) -> impl DoubleEndedIterator<Item = &Block> {
-        let (start, end) = ids.into_inner();
-        let first = self.block_of(start).map_or(start, Block::first);
-        let tail = self.tail.as_ref().filter(|tail| tail.first() <= end && start <= end);
-        let only_tail = tail.is_some_and(|tail| tail.first() <= first);
-        let sealed = (!only_tail && first <= end).then(|| self.sealed.range(first..=end));
-        sealed.into_iter().flatten().map(|(_, block)| &**block).chain(tail)
+    /// The blocks that may hold entries from `start` on, in order.
+    fn blocks_from(&self, start: StreamId) -> impl Iterator<Item = &Block> {
+        let in_tail = self.tail.as_ref().is_some_and(|tail| tail.first() <= start);
+        let sealed = (!in_tail).then(|| self.sealed.range(start..));
+        sealed.into_iter().flatten().map(|(_, block)| &**block).chain(&self.tail)
+    }
+
+    /// The blocks that may hold entries down from `end`, last first.
+    fn blocks_down_from(&self, end: StreamId) -> impl Iterator<Item = &Block> {
+        let tail = self.tail.as_ref().filter(|tail| tail.first() <= end);
+        let top = if tail.is_some() { None } else { self.sealed.range(end..).next() };
+        let top = top.map_or(end, |(last, _)| *last);
+        tail.into_iter().chain(self.sealed.range(..=top).rev().map(|(_, block)| &**block))
     }
 
     /// Removes an entry, and remembers that one of its id was removed.
     pub(super) fn remove(&mut self, id: StreamId) -> bool {
         let Some(block) = self.block_of(id) else { return false };
         let Some(place) = block.find(id) else { return false };
-        let key = block.first();
+        let key = block.last();
         if block.live() == 1 {
             self.drop_block(key);
         } else {
@@ -339,7 +345,7 @@ impl EntryLog {
                 TrimBound::MinId(id) => front.last() < id,
             };
             if whole {
-                self.drop_block(front.first());
+                self.drop_block(front.last());
                 self.len -= live;
                 continue;
             }
@@ -368,7 +374,7 @@ impl EntryLog {
                 None => return,
             },
         };
-        let key = block.first();
+        let key = block.last();
         let removed = block.mark_while(doomed);
         let emptied = block.live() == 0;
         self.len -= removed;
@@ -386,9 +392,6 @@ impl EntryLog {
         if max_deleted_id.is_some_and(|deleted| last_id < deleted) {
             return Err(SetIdError::BelowGivenDeleted);
         }
-        if last_id < self.max_deleted_id {
-            return Err(SetIdError::BelowDeleted);
-        }
         if let Some(last) = self.last_entry() {
             if last_id < last.id() {
                 return Err(SetIdError::BelowEntry);
@@ -396,6 +399,9 @@ impl EntryLog {
             if added.is_some_and(|added| (self.len as u64) > added) {
                 return Err(SetIdError::TooFewAdded);
             }
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.forget_above(last_id);
         }
         self.last_id = last_id;
         self.added = added.unwrap_or(self.added);
@@ -406,12 +412,14 @@ impl EntryLog {
         Ok(())
     }
 
-    /// Whether an entry between this id and the end was ever removed singly, so that counting by position would err.
-    /// What was removed before the first entry that is left does not count.
+    /// Whether an entry at or above this id was removed singly while older ones remain, so that counting would err.
     pub(super) fn has_gap_from(&self, start: StreamId) -> bool {
+        start <= self.max_deleted_id && self.has_gap()
+    }
+
+    fn has_gap(&self) -> bool {
         let first = self.first_entry().map(|entry| entry.id());
         self.max_deleted_id != StreamId::MIN
-            && start <= self.max_deleted_id
             && first.is_some_and(|first| first <= self.max_deleted_id)
     }
 
@@ -426,7 +434,7 @@ impl EntryLog {
         if id >= self.last_id {
             return (id == self.last_id).then_some(self.added);
         }
-        if self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= first {
+        if self.has_gap() {
             return None;
         }
         let before_first = self.added.saturating_sub(self.len as u64);
@@ -442,7 +450,7 @@ impl EntryLog {
     pub(super) fn check(&self) {
         let (mut len, mut bytes, mut last) = (0, 0, StreamId::MIN);
         for (key, block) in &self.sealed {
-            assert_eq!(*key, block.first());
+            assert_eq!(*key, block.last());
             bytes += SEALED_BYTES;
         }
         for block in self.sealed.values().map(|block| &**block).chain(&self.tail) {
@@ -454,6 +462,6 @@ impl EntryLog {
         }
         assert!(self.tail.is_some() || self.sealed.is_empty());
         assert_eq!((len, bytes), (self.len, self.bytes));
-        assert!(self.last_entry().is_none_or(|entry| entry.id() <= self.last_id));
+        assert!(last <= self.last_id, "whatever is added comes after all that was");
     }
 }

@@ -1,7 +1,8 @@
 //! Consumer groups: who was given which entry, and has not acknowledged it yet.
 //!
-//! Invariant: an id is in the group's pending list exactly if it is in that of one consumer, the one its delivery names.
-//! Pending entries may be missing from the stream. Consumers and groups are iterated in the order of their names.
+//! Invariant: an id is in the group's pending list exactly if it is in that of one consumer, the one its delivery
+//! names. Pending entries may be missing from the stream. Consumers and groups are iterated in the order of their
+//! names.
 //!
 //! Cost: O(log pending) for every entry delivered, acknowledged or claimed, plus reading it. The heap account is O(1).
 //!
@@ -324,16 +325,19 @@ impl Group {
         acknowledge: Acknowledge,
         now_ms: u64,
     ) -> Entries {
-        let consumer = self.see(consumer, now_ms);
         let Some(start) = self.last_delivered.next() else { return Entries::default() };
         let entries = log.range(start..=StreamId::MAX, limit, Direction::Forward);
+        if entries.is_empty() {
+            return entries;
+        }
+        let consumer = self.see(consumer, now_ms);
         for id in entries.ids() {
             self.note_delivered(log, id);
             if acknowledge == Acknowledge::Later {
                 self.assign(id, Delivery { consumer, delivered_at: now_ms, count: 1 });
             }
         }
-        if acknowledge == Acknowledge::Later && !entries.is_empty() {
+        if acknowledge == Acknowledge::Later {
             self.at_mut(consumer).active_at = Some(now_ms);
         }
         entries
@@ -478,7 +482,7 @@ impl Consumer {
         &self.name
     }
 
-    /// When it last asked for entries, or was created.
+    /// When it was last given or shown entries, or was created.
     pub(crate) fn seen_at(&self) -> u64 {
         self.seen_at
     }
@@ -542,7 +546,7 @@ impl<'a> GroupMut<'a> {
         self.group.remove_consumer(name)
     }
 
-    /// Gives the next entries of the stream to a consumer, who is created if need be.
+    /// Gives the next entries of the stream to a consumer, who is created once there are any.
     pub(crate) fn deliver(
         &mut self,
         consumer: &[u8],

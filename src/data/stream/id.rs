@@ -3,9 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::{Error, Result};
+
 /// The id of a stream entry: the time it was added, and its place among entries of the same millisecond.
 ///
-/// Ids of one stream only ever grow. They are written `ms-seq`, as in Redis: `1526919030474-55`.
+/// Ids of one stream only ever grow. They are written `ms-seq`, as in Redis.
+///
+/// ```
+/// use larder::StreamId;
+///
+/// let id: StreamId = "1526919030474-55".parse()?;
+/// assert_eq!(id, StreamId::new(1526919030474, 55));
+/// assert_eq!(id.next().unwrap().to_string(), "1526919030474-56");
+/// assert!("5".parse::<StreamId>()? < id);
+/// # Ok::<(), larder::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StreamId {
     /// Unix time in milliseconds.
@@ -13,11 +25,6 @@ pub struct StreamId {
     /// Tells apart the entries of one millisecond.
     pub seq: u64,
 }
-
-/// The text is not a stream id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("invalid stream id")]
-pub struct ParseStreamIdError;
 
 impl StreamId {
     /// The smallest id, `0-0`. No entry has it: it stands for "before the first".
@@ -50,10 +57,10 @@ impl StreamId {
     ///
     /// Accepts what Redis accepts, which is more than `Display` writes: leading zeros, blanks and plus signs, and
     /// anything behind a NUL byte. `-` and `+`, the names of the ends of a range, are no ids.
-    pub fn parse(text: &[u8], missing_seq: u64) -> Result<Self, ParseStreamIdError> {
+    pub fn parse(text: &[u8], missing_seq: u64) -> Result<Self> {
         const LONGEST: usize = 127;
         if text.len() > LONGEST {
-            return Err(ParseStreamIdError);
+            return Err(Error::InvalidStreamId);
         }
         let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
         let mut parts = text.splitn(2, |&byte| byte == b'-');
@@ -67,7 +74,7 @@ impl StreamId {
 ///
 /// A minus sign wraps around, but only before a number that is not in its shortest form: Redis first tries its own
 /// strict parser, and refuses the negative number which that one finds.
-fn parse_part(text: &[u8]) -> Result<u64, ParseStreamIdError> {
+fn parse_part(text: &[u8]) -> Result<u64> {
     let blanks = text.iter().take_while(|&&byte| byte == b' ' || (9..=13).contains(&byte));
     let unsigned = &text[blanks.count()..];
     let (negative, digits) = match unsigned {
@@ -76,14 +83,14 @@ fn parse_part(text: &[u8]) -> Result<u64, ParseStreamIdError> {
         _ => (false, unsigned),
     };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(ParseStreamIdError);
+        return Err(Error::InvalidStreamId);
     }
     let number = digits.iter().try_fold(0u64, |number, &digit| {
         number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
     });
-    match number.ok_or(ParseStreamIdError)? {
+    match number.ok_or(Error::InvalidStreamId)? {
         number if !negative => Ok(number),
-        number if is_strict_negative(text, number) => Err(ParseStreamIdError),
+        number if is_strict_negative(text, number) => Err(Error::InvalidStreamId),
         number => Ok(number.wrapping_neg()),
     }
 }
@@ -100,9 +107,9 @@ impl fmt::Display for StreamId {
 }
 
 impl FromStr for StreamId {
-    type Err = ParseStreamIdError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self> {
         StreamId::parse(text.as_bytes(), 0)
     }
 }
@@ -150,7 +157,7 @@ mod tests {
             &long,
         ];
         for text in bad {
-            assert_eq!(text.parse::<StreamId>(), Err(ParseStreamIdError), "{text:?}");
+            assert_eq!(text.parse::<StreamId>(), Err(Error::InvalidStreamId), "{text:?}");
         }
         assert_eq!(StreamId::parse(b"5", u64::MAX), Ok(StreamId::new(5, u64::MAX)));
     }

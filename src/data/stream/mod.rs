@@ -1,11 +1,10 @@
 //! A stream: entries of fields under ever growing ids, and the consumer groups that read them.
 //!
-//! Invariant: that of [`entry_log`] and [`group`]; `group_bytes` is the sum over the groups. A pending entry need not be
-//! in the stream.
+//! Invariant: that of [`entry_log`] and [`group`]; `group_bytes` is the sum over the groups. A pending entry need not
+//! be in the stream.
 //!
-//! Cost: append O(bytes appended) amortised, a few bytes over the payload per entry; reaching an id O(log blocks) and a
-//! walk through one block of up to 100 entries; group operations O(log pending) per entry. `len`, `bytes`, first and
-//! last id are O(1).
+//! Cost: append O(bytes appended) amortised, a few bytes over the payload per entry; reaching an id O(log entries);
+//! group operations O(log pending) per entry. `len`, `bytes`, first and last id are O(1).
 //!
 //! Pure and single-threaded: no key, lock, clock or reply; the time is an argument. Reads take `&self`.
 
@@ -22,13 +21,13 @@ use std::ops::RangeInclusive;
 
 pub use entries::{Direction, Entries, EntriesIter, Entry, Fields};
 pub use entry_log::{Precision, TrimBound};
-pub use id::{ParseStreamIdError, StreamId};
+pub use id::StreamId;
 
 pub(crate) use block::FieldSlice;
 pub(crate) use entry_log::{AppendError, SetIdError};
 pub(crate) use group::{
     Acknowledge, AutoclaimOptions, ClaimOptions, Claimed, Consumer, DeliveryTime, Group, GroupMut,
-    PendingEntry, PendingQuery, PendingSummary,
+    PendingQuery,
 };
 
 use entry_log::EntryLog;

@@ -189,7 +189,8 @@ fn apply(stream: &mut Stream, model: &mut Model, op: Op, now: u64) {
             trimmed(model, removed, exact, precision);
         }
         Op::SetIds { ahead } => {
-            let last = StreamId::new(model.last_id.ms.saturating_add(ahead), model.last_id.seq);
+            let top = model.entries.keys().last().copied().unwrap_or_default();
+            let last = StreamId::new(top.ms.saturating_add(ahead), top.seq);
             stream.set_ids(last, None, None).unwrap();
             model.last_id = last;
         }
@@ -290,35 +291,12 @@ fn apply_to_group(mut group: GroupMut<'_>, model: &mut Model, name: u8, op: Grou
             assert_eq!(group.remove_consumer(&[consumer]), expected);
         }
         GroupOp::Deliver { consumer, limit, acknowledge } => {
-            let new: Vec<_> =
-                entries.iter().filter(|(id, _)| **id > model.last_delivered).take(limit).collect();
-            let seen = model.consumers.entry(vec![consumer]).or_default();
-            seen.0 = now;
-            for (id, _) in &new {
-                model.last_delivered = **id;
-                if acknowledge == Acknowledge::Later {
-                    model.pending.insert(**id, (vec![consumer], now, 1));
-                    seen.1 = Some(now);
-                }
-            }
-            let got = group.deliver(&[consumer], Some(limit), acknowledge, now);
-            assert_eq!(got, as_entries(new.into_iter().map(present)));
+            let expected = deliver(entries, model, consumer, limit, acknowledge, now);
+            assert_eq!(group.deliver(&[consumer], Some(limit), acknowledge, now), expected);
         }
         GroupOp::History { consumer, limit, .. } => {
-            model.consumers.entry(vec![consumer]).or_default().0 = now;
-            let own = model
-                .pending
-                .iter_mut()
-                .filter(|(id, (owner, ..))| **id > at && *owner == [consumer]);
-            let mut expected = Vec::new();
-            for (id, (_, delivered_at, count)) in own.take(limit) {
-                if entries.contains_key(id) {
-                    (*delivered_at, *count) = (now, *count + 1);
-                }
-                expected.push((id, entries.get(id)));
-            }
-            let got = group.history(&[consumer], at, Some(limit), now);
-            assert_eq!(got, as_entries(expected.into_iter()));
+            let expected = history(entries, model, consumer, at, limit, now);
+            assert_eq!(group.history(&[consumer], at, Some(limit), now), expected);
         }
         GroupOp::Ack(_) => assert_eq!(group.ack(at), model.pending.remove(&at).is_some()),
         GroupOp::AckAndDelete(..) => unreachable!("it works on the stream"),
@@ -332,21 +310,75 @@ fn apply_to_group(mut group: GroupMut<'_>, model: &mut Model, name: u8, op: Grou
         }
         GroupOp::Autoclaim { consumer, min_idle_ms, limit, .. } => {
             let options = AutoclaimOptions { start: at, min_idle_ms, limit, just_ids: false };
-            let claim_options = ClaimOptions { min_idle_ms, ..ClaimOptions::default() };
-            let ids: Vec<StreamId> = model.pending.range(at..).map(|(id, _)| *id).collect();
-            let mut expected = Claimed::default();
-            let mut looked_at = 0;
-            for &id in ids.iter().take(limit * 10) {
-                if expected.ids.len() + expected.deleted.len() == limit {
-                    break;
-                }
-                claim(entries, model, id, consumer, &claim_options, now, &mut expected);
-                looked_at += 1;
-            }
-            expected.next = ids.get(looked_at).copied().unwrap_or_default();
+            let expected = autoclaim(entries, model, consumer, &options, now);
             assert_eq!(group.autoclaim(&[consumer], &options, now), expected);
         }
     }
+}
+
+fn deliver(
+    entries: &BTreeMap<StreamId, Fields>,
+    model: &mut ModelGroup,
+    consumer: u8,
+    limit: usize,
+    acknowledge: Acknowledge,
+    now: u64,
+) -> Entries {
+    let new = entries.iter().filter(|(id, _)| **id > model.last_delivered).take(limit);
+    let new: Vec<_> = new.map(present).collect();
+    for (id, _) in &new {
+        let seen = model.consumers.entry(vec![consumer]).or_default();
+        seen.0 = now;
+        model.last_delivered = **id;
+        if acknowledge == Acknowledge::Later {
+            model.pending.insert(**id, (vec![consumer], now, 1));
+            seen.1 = Some(now);
+        }
+    }
+    as_entries(new.into_iter())
+}
+
+fn history(
+    entries: &BTreeMap<StreamId, Fields>,
+    model: &mut ModelGroup,
+    consumer: u8,
+    after: StreamId,
+    limit: usize,
+    now: u64,
+) -> Entries {
+    model.consumers.entry(vec![consumer]).or_default().0 = now;
+    let own = model.pending.iter_mut();
+    let own = own.filter(|(id, (owner, ..))| **id > after && *owner == [consumer]).take(limit);
+    let shown = own.map(|(id, (_, delivered_at, count))| {
+        if entries.contains_key(id) {
+            (*delivered_at, *count) = (now, *count + 1);
+        }
+        (id, entries.get(id))
+    });
+    as_entries(shown)
+}
+
+fn autoclaim(
+    entries: &BTreeMap<StreamId, Fields>,
+    model: &mut ModelGroup,
+    consumer: u8,
+    options: &AutoclaimOptions,
+    now: u64,
+) -> Claimed {
+    let claim_options =
+        ClaimOptions { min_idle_ms: options.min_idle_ms, ..ClaimOptions::default() };
+    let ids: Vec<StreamId> = model.pending.range(options.start..).map(|(id, _)| *id).collect();
+    let mut claimed = Claimed::default();
+    let mut looked_at = 0;
+    for &id in ids.iter().take(options.limit * 10) {
+        if claimed.ids.len() + claimed.deleted.len() == options.limit {
+            break;
+        }
+        claim(entries, model, id, consumer, &claim_options, now, &mut claimed);
+        looked_at += 1;
+    }
+    claimed.next = ids.get(looked_at).copied().unwrap_or_default();
+    claimed
 }
 
 fn claim(

@@ -1,0 +1,26 @@
+//! Random numbers to choose with: fast, seeded anew for each use, of no use for secrets.
+
+use ahash::RandomState;
+
+/// A sequence of random numbers (SplitMix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        Self(RandomState::new().hash_one(0_u64))
+    }
+
+    /// A number below `bound`, which is not zero; each as likely as any other, but for a bias of
+    /// `bound / 2^64`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,204 @@
+//! Bad inputs: each gets a typed error or a defined result, and changes nothing.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use larder::{
+    Deadline, Error, Expiry, Increment, ManualClock, ScanOptions, SetOptions, Store, TimeToLive,
+};
+
+const MAX_STRING: usize = 512 << 20;
+
+fn store_with_clock() -> (Store, ManualClock) {
+    let clock = ManualClock::new();
+    (Store::builder().clock(&clock).build(), clock)
+}
+
+#[test]
+fn a_time_to_live_that_overflows_is_refused() {
+    let (store, _clock) = store_with_clock();
+    let (kv, keys) = (store.kv(), store.keys());
+    kv.set("k", "old").unwrap();
+    for time in [Duration::MAX, Duration::from_millis(u64::MAX), Duration::from_millis(1 << 63)] {
+        assert_eq!(keys.expire("k", time), Err(Error::InvalidExpire));
+        assert_eq!(kv.set_for("k", "new", time), Err(Error::InvalidExpire));
+        assert_eq!(kv.get_and_expire("k", time), Err(Error::InvalidExpire));
+        let options = SetOptions::new().expires_in(time);
+        assert_eq!(kv.set_with("k", "new", options), Err(Error::InvalidExpire));
+        let increment = Increment::by(1).expires_in(time);
+        assert_eq!(kv.increment_with("n", increment), Err(Error::InvalidExpire));
+    }
+    assert_eq!(kv.get("k").unwrap().unwrap(), "old");
+    assert_eq!(keys.time_to_live("k"), Ok(TimeToLive::Forever));
+    assert_eq!(keys.exists("n"), Ok(false));
+}
+
+#[test]
+fn a_time_to_live_of_nothing_is_refused_where_a_key_is_written() {
+    let (store, _clock) = store_with_clock();
+    for time in [Duration::ZERO, Duration::from_micros(999)] {
+        assert_eq!(store.kv().set_for("k", "v", time), Err(Error::InvalidExpire));
+    }
+    let at = SetOptions::new().expires_at(UNIX_EPOCH);
+    assert_eq!(store.kv().set_with("k", "v", at), Err(Error::InvalidExpire));
+    assert_eq!(store.keys().exists("k"), Ok(false));
+}
+
+#[test]
+fn a_deadline_in_the_past_deletes() {
+    let (store, clock) = store_with_clock();
+    let (kv, keys) = (store.kv(), store.keys());
+    let past = clock.wall() - Duration::from_secs(1);
+    let before_time = UNIX_EPOCH - Duration::from_secs(1 << 40);
+    for time in [past, clock.wall(), UNIX_EPOCH, before_time] {
+        kv.set("k", "v").unwrap();
+        assert_eq!(keys.expire_at("k", time), Ok(true));
+        assert_eq!(keys.time_to_live("k"), Ok(TimeToLive::NoKey));
+    }
+    kv.set("k", "v").unwrap();
+    assert_eq!(kv.get_and_expire("k", past).unwrap().unwrap(), "v");
+    assert_eq!(keys.exists("k"), Ok(false));
+    assert_eq!(kv.set_with("k", "v", SetOptions::new().expires_at(past)), Ok(true));
+    assert_eq!(keys.len(), Ok(0));
+}
+
+#[test]
+fn a_wall_clock_that_jumps_leaves_times_to_live_alone() {
+    let (store, clock) = store_with_clock();
+    store.kv().set_for("k", "v", Duration::from_secs(60)).unwrap();
+    let hour = Duration::from_secs(3600);
+    let start = clock.wall();
+    for wall in [start - hour, start + hour, UNIX_EPOCH, SystemTime::now()] {
+        clock.set_wall(wall);
+        let left = store.keys().time_to_live("k");
+        assert_eq!(left, Ok(TimeToLive::Left(Duration::from_secs(60))));
+    }
+    // A date is meant in the wall's time of when it is given, and told in that of when it is asked.
+    let noon = clock.wall() + hour;
+    let date = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_millis();
+    store.kv().get_and_expire("k", Expiry::At(noon)).unwrap();
+    match store.keys().deadline("k").unwrap() {
+        Deadline::At(time) => assert_eq!(date(time), date(noon)),
+        other => panic!("{other:?}"),
+    }
+    clock.advance(hour);
+    assert_eq!(store.keys().exists("k"), Ok(false));
+}
+
+#[test]
+fn a_string_past_its_maximum_is_refused_before_it_is_allocated() {
+    let store = Store::new();
+    let kv = store.kv();
+    kv.set("k", "short").unwrap();
+    // Zeroed and never touched, so these cost address space alone.
+    let long = vec![0; MAX_STRING + 1];
+    assert_eq!(kv.set("k", &long), Err(Error::TooLarge));
+    assert_eq!(kv.set_many(&[("a", &b"fits"[..]), ("k", &long)]), Err(Error::TooLarge));
+    assert_eq!(kv.append("k", &long[..MAX_STRING]), Err(Error::TooLarge));
+    assert_eq!(kv.append("absent", &long), Err(Error::TooLarge));
+    for offset in [MAX_STRING, usize::MAX, i64::MAX as usize, 1 << 40] {
+        assert_eq!(kv.set_range("k", offset, "x"), Err(Error::TooLarge));
+        assert_eq!(kv.set_range("absent", offset, "x"), Err(Error::TooLarge));
+    }
+    assert_eq!(kv.get("k").unwrap().unwrap(), "short");
+    assert_eq!(store.keys().len(), Ok(1));
+    assert!(store.stats().bytes < 1000);
+}
+
+#[test]
+fn what_is_no_integer_is_not_incremented() {
+    let store = Store::new();
+    let kv = store.kv();
+    for text in ["abc", " 1", "1 ", "01", "+1", "-0", "", "1.0", "9223372036854775808", "\u{661}"] {
+        kv.set("k", text).unwrap();
+        assert_eq!(kv.increment("k", 1), Err(Error::NotAnInteger), "{text:?}");
+        assert_eq!(kv.increment_with("k", Increment::by(1)), Err(Error::NotAnInteger));
+        assert_eq!(kv.get("k").unwrap().unwrap(), text);
+    }
+    for (edge, by) in [(i64::MAX, 1), (i64::MIN, -1), (1, i64::MAX), (-2, i64::MIN)] {
+        kv.set("k", edge).unwrap();
+        assert_eq!(kv.increment("k", by), Err(Error::Overflow));
+        assert_eq!(kv.get_as("k"), Ok(Some(edge)));
+    }
+    assert_eq!(kv.decrement("k", i64::MIN), Err(Error::Overflow));
+}
+
+#[test]
+fn what_is_no_float_is_not_incremented() {
+    let store = Store::new();
+    let kv = store.kv();
+    for text in ["abc", " 1", "1 ", "", "nan", "1e5000", "0x"] {
+        kv.set("k", text).unwrap();
+        assert_eq!(kv.increment_float("k", 1.0), Err(Error::NotAFloat), "{text:?}");
+        assert_eq!(kv.get("k").unwrap().unwrap(), text);
+    }
+    kv.set("k", 1).unwrap();
+    assert_eq!(kv.increment_float("k", f64::NAN), Err(Error::NotAFloat));
+    assert_eq!(kv.increment_float("k", f64::INFINITY), Err(Error::NotFinite));
+    let infinite = kv.increment_with("k", Increment::by(f64::INFINITY));
+    assert!(matches!(infinite, Err(Error::OutOfRange(_))));
+    assert_eq!(kv.get("k").unwrap().unwrap(), "1");
+}
+
+#[test]
+fn any_bytes_are_a_key_and_a_value() {
+    let store = Store::new();
+    let (kv, keys) = (store.kv(), store.keys());
+    let all: Vec<u8> = (0..=255).collect();
+    let long = vec![0xff; 1 << 20];
+    let names = [&b""[..], b"\0", b"\r\n", &[0xff; 255], &[0xff; 256], &all, &long];
+    for name in names {
+        for value in names {
+            kv.set(name, value).unwrap();
+            assert_eq!(kv.get(name).unwrap().unwrap(), value);
+            assert_eq!(kv.append(name, value).unwrap(), 2 * value.len());
+            assert_eq!(kv.range(name, 0, -1).unwrap(), [value, value].concat()[..]);
+            assert_eq!(keys.expire(name, Duration::from_secs(60)), Ok(true));
+        }
+    }
+    let mut found: Vec<_> = keys.iter().map(|key| key.unwrap().to_vec()).collect();
+    let mut expected = names.map(<[u8]>::to_vec);
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert_eq!(keys.matching("*").unwrap().len(), names.len());
+    assert_eq!(keys.delete_many(&names), Ok(names.len()));
+    assert_eq!(store.stats().keys, 0);
+}
+
+#[test]
+fn a_scan_survives_any_count_and_pattern() {
+    let store = Store::new();
+    (0..100).for_each(|n| store.kv().set(format!("{n}"), n).unwrap());
+    for count in [0, 1, u64::MAX] {
+        assert_eq!(store.keys().scan(ScanOptions::new().count(count)).count(), 100);
+    }
+    let stars = format!("{}b", "a*".repeat(30));
+    // A class that is never closed ends with the pattern; negated it is any byte.
+    for (pattern, matching) in [(&*stars, 0), ("[", 0), ("\\", 0), ("[^", 10), ("[0-", 1), ("", 0)]
+    {
+        let options = ScanOptions::new().matching(pattern);
+        assert_eq!(store.keys().scan(options).count(), matching, "{pattern:?}");
+    }
+}
+
+#[test]
+fn operations_on_all_keys_are_refused_in_a_transaction() {
+    let store = Store::new();
+    store.kv().set("other", 1).unwrap();
+    store
+        .transaction(&["k"], |tx| {
+            assert_eq!(tx.keys().clear(), Err(Error::DatabaseNotInTransaction));
+            assert_eq!(tx.keys().len(), Err(Error::DatabaseNotInTransaction));
+            assert_eq!(tx.keys().matching("*"), Err(Error::DatabaseNotInTransaction));
+            assert!(matches!(tx.keys().rename("k", "l"), Err(Error::NoSuchKey)));
+            tx.kv().set("k", 1)?;
+            assert!(matches!(
+                tx.keys().rename("k", "elsewhere"),
+                Err(Error::KeyNotInTransaction(_))
+            ));
+            assert_eq!(tx.keys().move_to("k", 9999), Err(Error::NoSuchDatabase));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(store.keys().len(), Ok(2));
+}
