@@ -1,8 +1,5 @@
 //! The wire form of the operations on streams, but for those on groups.
 
-#[cfg(test)]
-mod tests;
-
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
@@ -758,3 +755,6 @@ impl Reply for FullStreamInfo {
         Ok(Self { info, entries: record.field("entries")?, groups })
     }
 }
+
+#[cfg(test)]
+mod tests;
