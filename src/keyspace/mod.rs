@@ -216,6 +216,13 @@ impl<'e> Moment<'e> {
         self.now.get()
     }
 
+    /// The Unix time in milliseconds as the clock on the wall tells it now, which is quicker to
+    /// read than [`unix`](Self::unix) but does not stand still.
+    #[inline]
+    pub(crate) fn wall(&self) -> u64 {
+        self.databases.clock.wall()
+    }
+
     /// The Unix time in milliseconds.
     pub(crate) fn unix(&self) -> u64 {
         self.now().saturating_add_signed(self.databases.wall_offset())
