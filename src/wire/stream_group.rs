@@ -220,14 +220,17 @@ impl<'a> Arg<'a> for ReadGroupOptions<'a> {
 
 impl Position for Wanted {
     const UNBALANCED: Error = Error::Syntax(
-        "Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.",
+        "Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be \
+         specified.",
     );
 
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b">" => Ok(Self::New),
             b"$" => Err(Error::Syntax(
-                "The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+                "The $ ID is meaningless in the context of XREADGROUP: you want to read the \
+                 history of this consumer by specifying a proper ID, or use the > ID to get new \
+                 messages. The $ ID would just return an empty result set.",
             )),
             text => {
                 let id = StreamId::parse(text, 0).map_err(|_| Error::InvalidStreamId)?;

@@ -4,8 +4,9 @@
 //! cargo run --release -- kv|zset|stream|pubsub|stall [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]
 //! ```
 //!
-//! Each module holds one table: a trait that says what is measured, one implementation a rival, and the rounds. Larder is one more
-//! implementation of each trait, all in `larder.rs`. Only ratios inside one run count, and only on a quiet machine.
+//! Each module holds one table: a trait that says what is measured, one implementation a rival, and
+//! the rounds. Larder is one more implementation of each trait, all in `larder.rs`. Only ratios
+//! inside one run count, and only on a quiet machine.
 
 mod broadcast;
 #[cfg(feature = "kevy")]

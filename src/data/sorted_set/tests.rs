@@ -140,7 +140,10 @@ proptest! {
 
     #[test]
     fn behaves_as_the_model(
-        steps in prop::collection::vec((op(), member(), (0..200usize, 0..200usize), any_score()), 0..600),
+        steps in prop::collection::vec(
+            (op(), member(), (0..200usize, 0..200usize), any_score()),
+            0..600,
+        ),
     ) {
         let (mut set, mut model) = (SortedSet::default(), Model::new());
         for (op, member, ranks, min) in steps {
