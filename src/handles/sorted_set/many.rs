@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::super::{Submit, accept};
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::handles::{Submit, accept};
 use crate::ops::Timeout;
 use crate::ops::sorted_set::{
-    self as op, Aggregate, Await, BlockingPopMany, BlockingPopMax, BlockingPopMin,
+    self as op, Aggregate, Await, AwaitFrom, BlockingPopMany, BlockingPopMax, BlockingPopMin,
     CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Query,
     StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
 };
@@ -220,7 +220,7 @@ impl SortedSets<'_, Store> {
         from: PopFrom<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        let operation = BlockingPopMany { timeout: Timeout(timeout), from };
+        let operation = BlockingPopMany { of: AwaitFrom { timeout: Timeout(timeout), from } };
         let (databases, database) = (self.target.databases(), self.target.space().database);
         engine::block::<BlockingPopMany<'static>>(databases, database, &operation, timeout)
     }
