@@ -114,7 +114,9 @@ fn plain(members: Vec<(larder::Value, f64)>) -> Scored {
 
 fn remove_all(model: &mut Model, key: u8, members: &Scored) {
     let set = model.0.entry(key).or_default();
-    members.iter().for_each(|(member, _)| drop(set.remove(member)));
+    for (member, _) in members {
+        set.remove(member);
+    }
 }
 
 fn name(key: u8) -> String {

@@ -1,3 +1,5 @@
+//! Requests: whole, in pieces, malformed and hostile.
+
 use proptest::prelude::*;
 
 use super::*;
