@@ -239,16 +239,6 @@ impl EntryLog {
         entries.reserve(expected, expected.saturating_mul(average).min(64 * 1024));
     }
 
-    /// The entries of a range, read in place.
-    pub(super) fn iter(
-        &self,
-        ids: RangeInclusive<StreamId>,
-    ) -> impl Iterator<Item = Entry<'_>> + '_ {
-        let (start, end) = ids.into_inner();
-        let blocks = self.blocks_from(start).take_while(move |block| block.first() <= end);
-        blocks.flat_map(move |block| block.entries_at(block.places(start, end)))
-    }
-
     pub(super) fn get(&self, id: StreamId) -> Option<Entry<'_>> {
         let block = self.block_of(id)?;
         block.find(id).map(|place| block.entry_at(place))

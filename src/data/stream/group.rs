@@ -490,6 +490,7 @@ impl Consumer {
     }
 
     /// When it last got entries to acknowledge.
+    #[allow(dead_code, reason = "a snapshot will keep it, as Redis does")]
     pub(crate) fn active_at(&self) -> Option<u64> {
         self.active_at
     }

@@ -146,18 +146,6 @@ impl Stream {
         self.log.range(ids, limit, direction)
     }
 
-    /// The entries of a range, lowest id first, without a copy.
-    pub(crate) fn iter(
-        &self,
-        ids: RangeInclusive<StreamId>,
-    ) -> impl Iterator<Item = Entry<'_>> + '_ {
-        self.log.iter(ids)
-    }
-
-    pub(crate) fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        self.log.get(id)
-    }
-
     /// Reads these entries; those that the stream does not hold come as deleted.
     pub(crate) fn collect(&self, ids: &[StreamId]) -> Entries {
         self.log.collect(ids)
