@@ -19,6 +19,7 @@ mod keyspace;
 
 mod ops;
 
+#[allow(dead_code, reason = "only tests read commands and answer them so far")]
 mod wire;
 
 mod engine;

@@ -36,11 +36,10 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 pub(crate) use maintenance::Maintenance;
-pub(crate) use object::Data;
-pub(crate) use shard::{Held, Removed, Shard};
+pub(crate) use shard::{Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
-pub(crate) use writer::{Edit, Taken, Writer};
+pub(crate) use writer::{Edit, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
@@ -49,7 +48,7 @@ pub use object::Kind;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
-use crate::sync::{Arc, AtomicBool, AtomicI64, Mutex, OnceLock, Ordering, RwLock};
+use crate::sync::{Arc, AtomicI64, Mutex, OnceLock, Ordering, RwLock};
 use crate::value::Value;
 
 /// Shards of one database. Many: a shard's table grows in one go, under its lock.
