@@ -201,7 +201,7 @@ fn attempt<F: BlockingFamily>(
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
             WriteMany::enter_unsettled(space, operation.target(), after, |writers| {
-                operation.retry(writers)
+                operation.run(writers)
             })
         });
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;

@@ -31,6 +31,16 @@ impl Edit<'_, SortedSet> {
         old
     }
 
+    /// Removes the first member.
+    pub(crate) fn pop_first(&mut self) -> Option<(Value, Score)> {
+        self.change().pop_first()
+    }
+
+    /// Removes the last member.
+    pub(crate) fn pop_last(&mut self) -> Option<(Value, Score)> {
+        self.change().pop_last()
+    }
+
     /// Removes the members of these ranks.
     pub(crate) fn remove_ranks(&mut self, ranks: Range<usize>) -> Vec<(Value, Score)> {
         self.outcome.changed |= !ranks.is_empty();

@@ -27,6 +27,7 @@ use super::interest::Interests;
 use super::object::{Data, Kind, Object};
 use crate::block::{Block, Parts};
 use crate::error::{Error, Result};
+use crate::number::NumberText;
 
 /// What a table slot takes beside the block: pointer and control byte.
 const SLOT_BYTES: usize = size_of::<Block>() + 1;
@@ -55,6 +56,25 @@ pub(crate) enum Removed {
 pub(crate) enum Held<'s> {
     String(&'s Block),
     Object(&'s Object),
+}
+
+/// What a string is replaced by; a number becomes text only where it is stored, as moving fresh
+/// digits costs more than making them.
+pub(crate) trait Text {
+    fn with<R>(&self, store: impl FnOnce(&[u8]) -> R) -> R;
+}
+
+impl Text for i64 {
+    #[inline]
+    fn with<R>(&self, store: impl FnOnce(&[u8]) -> R) -> R {
+        store(itoa::Buffer::new().format(*self).as_bytes())
+    }
+}
+
+impl Text for NumberText {
+    fn with<R>(&self, store: impl FnOnce(&[u8]) -> R) -> R {
+        store(self)
+    }
 }
 
 impl Shard {
@@ -137,7 +157,7 @@ impl Shard {
     /// Replaces a string by what `change` makes of it, in one look-up; the deadline stays. `None`
     /// if the key is absent or due; else its answer and the block displaced, if any.
     #[inline]
-    pub(super) fn update_string<T: AsRef<[u8]>, R>(
+    pub(super) fn update_string<T: Text, R>(
         &mut self,
         hash: u64,
         key: &[u8],
@@ -151,15 +171,19 @@ impl Shard {
         if block.tag() {
             return Err(Error::WrongType);
         }
-        let (value, answer) = change(block.value())?;
-        if block.overwrite(value.as_ref()) {
-            return Ok(Some((answer, None)));
+        let (text, answer) = change(block.value())?;
+        let displaced = text.with(|value| {
+            if block.overwrite(value) {
+                return None;
+            }
+            let deadline = block.deadline();
+            let new = Block::new(Parts { key, value, deadline, ..Parts::default() });
+            Some(std::mem::replace(block, new))
+        });
+        if let Some(displaced) = &displaced {
+            self.bytes = self.bytes + block.heap_size() - displaced.heap_size();
         }
-        let parts =
-            Parts { key, value: value.as_ref(), deadline: block.deadline(), ..Parts::default() };
-        let displaced = std::mem::replace(block, Block::new(parts));
-        self.bytes = self.bytes + block.heap_size() - displaced.heap_size();
-        Ok(Some((answer, Some(displaced))))
+        Ok(Some((answer, displaced)))
     }
 
     /// Inserts a key that is absent.

@@ -9,7 +9,7 @@ use std::ops::Deref;
 
 use super::events::{Event, EventKind};
 use super::object::{Data, Object};
-use super::shard::{Held, Removed, Shard};
+use super::shard::{Held, Removed, Shard, Text};
 use super::view::View;
 use super::{After, Moment};
 use crate::block::{Block, Parts};
@@ -61,8 +61,9 @@ impl<'s> Writer<'s> {
     #[inline]
     fn set_parts(&mut self, parts: Parts<'_>) {
         let hasher = self.moment.databases.hasher();
-        let displaced = self.shard.set_string(hasher, self.hash, parts);
-        self.after.removed.extend(displaced);
+        if let Some(displaced) = self.shard.set_string(hasher, self.hash, parts) {
+            self.after.removed.push(displaced);
+        }
         if let Some(deadline) = parts.deadline {
             self.note_deadline(deadline);
         }
@@ -72,7 +73,7 @@ impl<'s> Writer<'s> {
     /// Replaces the string by what `change` makes of it (`None`: the key does not exist), in one
     /// look-up if it exists; the deadline stays.
     #[inline]
-    pub(crate) fn update_string<T: AsRef<[u8]>, R>(
+    pub(crate) fn update_string<T: Text, R>(
         &mut self,
         mut change: impl FnMut(Option<&[u8]>) -> Result<(T, R)>,
     ) -> Result<R> {
@@ -81,12 +82,14 @@ impl<'s> Writer<'s> {
         let (hash, key) = (self.hash, self.key);
         let updated = self.shard.update_string(hash, key, is_due, |old| change(Some(old)))?;
         if let Some((answer, displaced)) = updated {
-            self.after.removed.extend(displaced.map(Removed::String));
+            if let Some(displaced) = displaced {
+                self.after.removed.push(Removed::String(displaced));
+            }
             self.changed();
             return Ok(answer);
         }
-        let (value, answer) = change(None)?;
-        self.set_string(value.as_ref(), None);
+        let (text, answer) = change(None)?;
+        text.with(|value| self.set_string(value, None));
         Ok(answer)
     }
 

@@ -185,6 +185,22 @@ fn a_double_is_the_text_a_client_would_send() {
     assert!(Extended::from_shortest(f64::INFINITY).unwrap().checked_add(tenth).is_none());
 }
 
+#[test]
+fn extended_numbers_are_ordered_by_value() {
+    let ascending =
+        ["-inf", "-1e4000", "-2", "-1.5", "-1e-4000", "0", "1e-4000", "1", "1.5", "inf"];
+    let numbers = ascending.map(|text| Extended::parse(text.as_bytes()).unwrap());
+    for (at, number) in numbers.iter().enumerate() {
+        for (other_at, other) in numbers.iter().enumerate() {
+            assert_eq!(number.cmp(other), at.cmp(&other_at));
+            assert_eq!((-*number).cmp(&-*other), other_at.cmp(&at));
+        }
+    }
+    assert_eq!(Extended::ZERO, -Extended::ZERO);
+    assert_eq!(Extended::MIN, -Extended::MAX);
+    assert!(Extended::MAX.checked_add(Extended::MAX).is_none());
+}
+
 proptest! {
     #[test]
     fn integers_round_trip(value: i64) {

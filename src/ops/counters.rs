@@ -26,9 +26,9 @@ impl Operation for Increment<'_> {
 
     #[inline]
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
-        let sum = writer.update_string(|old| {
-            let sum = integer(old)?.checked_add(self.by).ok_or(Error::Overflow)?;
-            Ok((integer_text(sum), sum))
+        let sum = writer.update_string(|old| match integer(old)?.checked_add(self.by) {
+            Some(sum) => Ok((sum, sum)),
+            None => Err(Error::Overflow),
         })?;
         writer.notify(EventKind::Incremented);
         Ok(sum)
@@ -37,12 +37,12 @@ impl Operation for Increment<'_> {
 
 #[inline]
 fn integer(text: Option<&[u8]>) -> Result<i64> {
-    text.map_or(Some(0), number::parse_integer).ok_or(Error::NotAnInteger)
-}
-
-#[inline]
-fn integer_text(value: i64) -> NumberText {
-    NumberText::from_slice(itoa::Buffer::new().format(value).as_bytes())
+    let Some(text) = text else { return Ok(0) };
+    // Not `ok_or`, which would make the error, and drop it, on every call.
+    match number::parse_integer(text) {
+        Some(value) => Ok(value),
+        None => Err(Error::NotAnInteger),
+    }
 }
 
 /// Adds to a float, which is 0 if the key does not exist; answers the text of the sum.
@@ -165,6 +165,10 @@ type Bounds<T> = std::ops::RangeInclusive<Option<T>>;
 const CROSSED: Error = Error::OutOfRange("LBOUND can't be greater than UBOUND");
 
 const NOT_EXPRESSIBLE: Error = Error::OutOfRange("applied increment would overflow");
+
+fn integer_text(value: i64) -> NumberText {
+    NumberText::from_slice(itoa::Buffer::new().format(value).as_bytes())
+}
 
 /// The text to store, if any, and the answer.
 fn add_integers(

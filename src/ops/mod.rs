@@ -63,11 +63,6 @@ pub(crate) trait Blocking:
     /// Whether it may end on a key that does not exist (or holds another type), with an error.
     const MINDS_REMOVAL: bool;
 
-    /// Does it for a call that waits, after one of its keys has changed.
-    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        self.run(writers)
-    }
-
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
 }

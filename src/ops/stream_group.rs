@@ -242,21 +242,15 @@ impl ReadGroup<'_> {
         Ok(())
     }
 
-    fn has_news(&self, writers: &Writers<'_>) -> Result<bool> {
-        for (key, _) in self.streams.0.iter() {
-            let (stream, group) = group_of(&writers.view(key)?, key, self.options.group)?;
-            if stream.last_entry().is_some_and(|entry| entry.id() > group.last_delivered()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn read(&self, writer: &mut Writer<'_>, wanted: Wanted) -> Result<Entries> {
         let ReadGroupOptions { group, consumer, read, acknowledge } = &self.options;
         let now = writer.moment.now();
         let (mut created, limit) = (false, read.limit);
         let entries = writer.edit(|edit: &mut Edit<'_, Stream>| {
+            // A consumer does not come into being, or show signs of life, by waiting.
+            if wanted == Wanted::New && !has_news(edit, group) {
+                return Ok(Entries::new());
+            }
             created = edit.create_consumer(group, consumer, now);
             Ok(match wanted {
                 Wanted::New => edit.deliver(group, consumer, limit, *acknowledge, now),
@@ -268,6 +262,12 @@ impl ReadGroup<'_> {
         }
         Ok(entries.unwrap_or_default())
     }
+}
+
+/// Whether there is an entry that the group has not been given.
+fn has_news(stream: &Stream, group: &[u8]) -> bool {
+    let last = stream.last_entry().map(|entry| entry.id());
+    last > stream.group(group).map(Group::last_delivered)
 }
 
 impl Operation for ReadGroup<'_> {
@@ -296,12 +296,6 @@ impl Blocking for ReadGroup<'_> {
     type Found = ReadOutput;
 
     const MINDS_REMOVAL: bool = true;
-
-    /// Leaves the consumer and its group alone while there is nothing: a consumer that has been
-    /// deleted does not come back by waiting.
-    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        if self.has_news(&writers)? { self.run(writers) } else { Ok(None) }
-    }
 
     /// The entries stay pending for the consumer, as for one that crashed after it got them.
     fn give_back(&self, _found: Self::Found, _writers: Writers<'_>) -> Result<()> {

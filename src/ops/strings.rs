@@ -197,7 +197,7 @@ impl Operation for Set<'_> {
         check_length(self.value.len())?;
         let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
         let previous = if options.get { writer.view().value()? } else { None };
-        let met = options.condition.is_met(writer.view())?;
+        let met = options.condition.is_met(&writer)?;
         if met {
             put(&mut writer, self.value, deadline, options.expiry);
         }
@@ -229,13 +229,13 @@ fn check_length(length: usize) -> Result<()> {
 
 impl Condition<'_> {
     #[inline]
-    fn is_met(&self, view: View<'_>) -> Result<bool> {
+    fn is_met(&self, writer: &Writer<'_>) -> Result<bool> {
         Ok(match self {
             Self::Always => true,
-            Self::IfAbsent => !view.exists(),
-            Self::IfPresent => view.exists(),
-            Self::IfEqual(expected) => view.bytes()? == Some(expected),
-            Self::IfNotEqual(unwanted) => view.bytes()? != Some(unwanted),
+            Self::IfAbsent => !writer.view().exists(),
+            Self::IfPresent => writer.view().exists(),
+            Self::IfEqual(expected) => writer.view().bytes()? == Some(expected),
+            Self::IfNotEqual(unwanted) => writer.view().bytes()? != Some(unwanted),
         })
     }
 }

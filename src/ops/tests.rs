@@ -15,6 +15,7 @@ use super::scan::{Scan, ScanOptions};
 use super::strings::*;
 use crate::error::Error;
 use crate::keyspace::EventKind;
+use crate::pubsub::SubscriptionOptions;
 use crate::{ManualClock, Store, Value};
 
 const KEYS: u8 = 12;
@@ -511,16 +512,12 @@ fn a_random_key_is_a_living_one() {
 
 #[test]
 fn events_are_told_as_redis_tells_them() {
-    use crate::sync::{Arc, Mutex};
-
     let fixture = Fixture::new();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&told);
-    let events = &fixture.store.databases().events;
-    events.attach(Box::new(move |event| sink.lock().push(event.kind)));
-    events.listen(true);
+    let events = fixture.store.events(SubscriptionOptions::new());
     let (kv, keys) = (fixture.store.kv(), fixture.store.keys());
-    let take = || std::mem::take(&mut *told.lock());
+    let take = || -> Vec<EventKind> {
+        std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind).collect()
+    };
 
     kv.set_for("a", 1, Duration::from_millis(5)).unwrap();
     assert_eq!(take(), [EventKind::Set, EventKind::Expire]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::args::{Arg, Args, Argv, SYNTAX};
 use super::command::command;
-use super::encoder::{Encoder, Protocol};
+use super::encoder::Encoder;
 use super::frame::Frame;
 use super::reply::{Reply, items, read_scored, unexpected, write_scored};
 use crate::data::sorted_set::Score;
@@ -159,7 +159,7 @@ macro_rules! pop_from_command {
 }
 
 pop_from_command!(PopMany, "ZMPOP" { from }, Reply::write, Reply::read);
-pop_from_command!(BlockingPopMany, "BZMPOP" { timeout, from }, Reply::write, Reply::read);
+pop_from_command!(BlockingPopMany, "BZMPOP" { of }, Reply::write, Reply::read);
 pop_from_command!(BlockingPopMin, "BZPOPMIN" { of }, write_popped_one, read_popped_one);
 pop_from_command!(BlockingPopMax, "BZPOPMAX" { of }, write_popped_one, read_popped_one);
 
@@ -648,6 +648,9 @@ impl<'a> Arg<'a> for PopCount {
         if args.is_empty() {
             return Ok(Self(None));
         }
+        if args.len() > 1 {
+            return Err(SYNTAX);
+        }
         positive(args, 0, "value is out of range, must be positive").map(|count| Self(Some(count)))
     }
 
@@ -686,6 +689,21 @@ impl<'a> Arg<'a> for PopFrom<'a> {
             argv.push("COUNT");
             argv.integer(self.count);
         }
+    }
+}
+
+/// `timeout numkeys key [key ...] MIN|MAX [COUNT count]`; Redis minds the timeout last.
+impl<'a> Arg<'a> for AwaitFrom<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let timeout = args.next()?;
+        let from = args.arg()?;
+        args.finish()?;
+        Ok(Self { timeout: Args::new(&[timeout]).arg()?, from })
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        argv.arg(&self.timeout);
+        argv.arg(&self.from);
     }
 }
 
@@ -842,3 +860,6 @@ impl Reply for MemberPage {
         Ok(Self { cursor, members: read_scored(members)? })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -268,18 +268,14 @@ impl TrimParser {
             return Ok(false);
         }
         if args.keyword("MAXLEN") {
-            self.sign(args)?;
+            self.begin(args)?;
             let negative = Error::OutOfRange("The MAXLEN argument must be >= 0.");
             let length = usize::try_from(args.integer()?).map_err(|_| negative)?;
-            self.bound(TrimBound::MaxLen(length))?;
+            self.bound = Some(TrimBound::MaxLen(length));
         } else if args.keyword("MINID") {
-            self.sign(args)?;
-            let id = match args.next()? {
-                b"-" => StreamId::MIN,
-                b"+" => StreamId::MAX,
-                text => parse_id(text, 0)?,
-            };
-            self.bound(TrimBound::MinId(id))?;
+            self.begin(args)?;
+            let id = parse_id(args.next()?, 0)?;
+            self.bound = Some(TrimBound::MinId(id));
         } else if args.keyword("LIMIT") {
             let negative = Error::OutOfRange("The LIMIT argument must be >= 0.");
             self.limit = Some(usize::try_from(args.integer()?).map_err(|_| negative)?);
@@ -290,19 +286,15 @@ impl TrimParser {
     }
 
     /// Takes `=` or `~`, if something follows.
-    fn sign(&mut self, args: &mut Args<'_>) -> Result<()> {
-        self.approximate = false;
-        if args.len() >= 2 && matches!(args.peek(), Some(b"~" | b"=")) {
-            self.approximate = args.next()? == b"~";
-        }
-        Ok(())
-    }
-
-    fn bound(&mut self, bound: TrimBound) -> Result<()> {
-        if self.bound.replace(bound).is_some() {
+    fn begin(&mut self, args: &mut Args<'_>) -> Result<()> {
+        if self.bound.is_some() {
             return Err(Error::Syntax(
                 "syntax error, MAXLEN and MINID options at the same time are not compatible",
             ));
+        }
+        self.approximate = false;
+        if args.len() >= 2 && matches!(args.peek(), Some(b"~" | b"=")) {
+            self.approximate = args.next()? == b"~";
         }
         Ok(())
     }
@@ -436,17 +428,11 @@ impl<'a> Arg<'a> for ReadOptions {
 
 /// What may stand as the id of a stream that is read.
 pub(super) trait Position: Copy {
-    const UNBALANCED: Error;
-
     fn parse(text: &[u8]) -> Result<Self>;
     fn encode(&self, argv: &mut Argv);
 }
 
 impl Position for After {
-    const UNBALANCED: Error = Error::Syntax(
-        "Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.",
-    );
-
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b"$" => Ok(Self::Last),
@@ -467,13 +453,21 @@ impl Position for After {
     }
 }
 
+/// An error unless there may be as many positions as keys.
+pub(super) fn check_balance(args: &Args<'_>) -> Result<()> {
+    if args.is_empty() || !args.len().is_multiple_of(2) {
+        return Err(Error::Syntax(
+            "Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+        ));
+    }
+    Ok(())
+}
+
 /// Keys, and then as many positions.
 impl<'a, T: Position> Arg<'a> for Streams<'a, T> {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
+        check_balance(args)?;
         let all = args.take_rest();
-        if all.is_empty() || !all.len().is_multiple_of(2) {
-            return Err(T::UNBALANCED);
-        }
         let (keys, positions) = all.split_at(all.len() / 2);
         let pair = |(key, position): (&&'a [u8], &&[u8])| Ok((*key, T::parse(position)?));
         let streams: Result<Vec<_>> = keys.iter().zip(positions).map(pair).collect();

@@ -8,7 +8,7 @@ use super::command::{Context, Family, command};
 use super::encoder::Encoder;
 use super::frame::Frame;
 use super::reply::{Record, Reply, items, unexpected};
-use super::stream::{Position, count, pair, parse_start, read_read, write_read};
+use super::stream::{Position, check_balance, count, pair, parse_start, read_read, write_read};
 use crate::data::stream::{Acknowledge, DeliveryTime, StreamId};
 use crate::error::{Error, Result};
 use crate::ops::stream::{Ids, ReadOptions};
@@ -201,6 +201,7 @@ impl<'a> Arg<'a> for ReadGroupOptions<'a> {
                 return Err(SYNTAX);
             }
         }
+        check_balance(args)?;
         let missing = Error::Syntax("Missing GROUP option for XREADGROUP");
         let (group, consumer) = group.ok_or(missing)?;
         Ok(Self { group, consumer, read, acknowledge })
@@ -219,10 +220,6 @@ impl<'a> Arg<'a> for ReadGroupOptions<'a> {
 }
 
 impl Position for Wanted {
-    const UNBALANCED: Error = Error::Syntax(
-        "Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.",
-    );
-
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b">" => Ok(Self::New),
@@ -604,7 +601,7 @@ impl Reply for FullGroupInfo {
         pair("entries-read", &self.entries_read, encoder);
         pair("lag", &self.lag, encoder);
         pair("pel-count", &self.pending_count, encoder);
-        pair("pel", &self.pending, encoder);
+        pair("pending", &self.pending, encoder);
         pair("consumers", &self.consumers, encoder);
     }
 
@@ -616,7 +613,7 @@ impl Reply for FullGroupInfo {
             entries_read: record.field("entries-read")?,
             lag: record.field("lag")?,
             pending_count: record.field("pel-count")?,
-            pending: record.field("pel")?,
+            pending: record.field("pending")?,
             consumers: record.field("consumers")?,
         })
     }
@@ -628,7 +625,7 @@ impl Reply for FullConsumerInfo {
         pair("name", &self.name, encoder);
         pair("seen-time", &self.seen_at, encoder);
         pair("pel-count", &self.pending_count, encoder);
-        encoder.bulk(b"pel");
+        encoder.bulk(b"pending");
         encoder.array(self.pending.len());
         for Delivery { id, at, count, .. } in &self.pending {
             encoder.array(3);
@@ -653,7 +650,7 @@ impl Reply for FullConsumerInfo {
                 Err(parts) => unexpected(&Frame::Array(parts)),
             }
         };
-        let pending = items(record.take("pel")?)?.into_iter().map(delivery);
+        let pending = items(record.take("pending")?)?.into_iter().map(delivery);
         Ok(Self {
             pending: pending.collect::<Result<_>>()?,
             seen_at: record.field("seen-time")?,

@@ -77,7 +77,7 @@ impl Scores for Larder {
 
     fn range(&mut self, start: usize, count: usize) -> usize {
         let stop = (start + count) as i64 - 1;
-        self.0.sorted_set(BOARD).range(start as i64..=stop).expect("range").len()
+        self.0.sorted_set(BOARD).range(start as i64..=stop).get().expect("range").len()
     }
 
     fn range_by_score(&mut self, from: f64, to: f64, limit: usize) -> usize {

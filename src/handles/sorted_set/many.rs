@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::super::{Submit, accept};
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::handles::{Submit, accept};
 use crate::ops::Timeout;
 use crate::ops::sorted_set::{
-    self as op, Aggregate, Await, BlockingPopMany, BlockingPopMax, BlockingPopMin,
+    self as op, Aggregate, Await, AwaitFrom, BlockingPopMany, BlockingPopMax, BlockingPopMin,
     CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Query,
     StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
 };
@@ -232,7 +232,8 @@ impl SortedSets<'_, Store> {
         count: usize,
         timeout: Option<Duration>,
     ) -> Result<BlockingPopMany<'_>> {
-        Ok(BlockingPopMany { timeout: Timeout(timeout), from: pop_from(keys, end, count)? })
+        let from = pop_from(keys, end, count)?;
+        Ok(BlockingPopMany { of: AwaitFrom { timeout: Timeout(timeout), from } })
     }
 
     fn pop_many_blocking(

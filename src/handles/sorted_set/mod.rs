@@ -12,9 +12,7 @@ pub use query::{RangeQuery, RankQuery};
 
 use super::{Submit, accept};
 use crate::data::sorted_set::Score;
-use crate::engine;
 use crate::error::{Error, Result};
-use crate::ops::Timeout;
 use crate::ops::sorted_set::*;
 use crate::store::Store;
 use crate::value::{ToValue, Value};

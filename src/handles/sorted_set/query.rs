@@ -2,9 +2,9 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use super::super::{Submit, accept};
 use super::{SortedSet, score_of};
 use crate::error::Result;
+use crate::handles::Submit;
 use crate::ops::sorted_set::*;
 use crate::value::{ToValue, Value};
 

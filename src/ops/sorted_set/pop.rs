@@ -106,6 +106,12 @@ impl Operation for PopMany<'_> {
 /// As [`PopMany`], waiting until there is something.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BlockingPopMany<'a> {
+    pub(crate) of: AwaitFrom<'a>,
+}
+
+/// Where to pop from, and how long to wait for something.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AwaitFrom<'a> {
     pub(crate) timeout: Timeout,
     pub(crate) from: PopFrom<'a>,
 }
@@ -115,11 +121,11 @@ impl Operation for BlockingPopMany<'_> {
     type Access = WriteMany;
 
     fn target(&self) -> Extent<'_> {
-        Extent::keys(self.from.keys.iter().copied())
+        Extent::keys(self.of.from.keys.iter().copied())
     }
 
     fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        self.from.pop(writers)
+        self.of.from.pop(writers)
     }
 }
 
@@ -208,23 +214,38 @@ fn pop_first(
 #[inline]
 fn pop(writer: &mut Writer<'_>, end: End, count: usize) -> Result<Vec<Scored>> {
     let popped = writer.edit(|set: &mut Edit<'_, SortedSet>| {
-        let count = count.min(set.len());
         if count == 0 {
             return Ok(Vec::new());
         }
-        let (event, ranks) = match end {
-            End::Min => (EventKind::MinPopped, 0..count),
-            End::Max => (EventKind::MaxPopped, set.len() - count..set.len()),
+        let (event, popped) = match end {
+            End::Min => (EventKind::MinPopped, pop_lowest(set, count)),
+            End::Max => (EventKind::MaxPopped, pop_highest(set, count)),
         };
         set.notify(event);
-        let removed = set.remove_ranks(ranks).into_iter();
-        let scored = |(member, score): (Value, Score)| (member, score.get());
-        Ok(match end {
-            End::Min => removed.map(scored).collect(),
-            End::Max => removed.rev().map(scored).collect(),
-        })
+        Ok(popped)
     })?;
     Ok(popped.unwrap_or_default())
+}
+
+fn pop_lowest(set: &mut Edit<'_, SortedSet>, count: usize) -> Vec<Scored> {
+    if count == 1 {
+        return set.pop_first().into_iter().map(scored).collect();
+    }
+    let removed = set.remove_ranks(0..count.min(set.len()));
+    removed.into_iter().map(scored).collect()
+}
+
+fn pop_highest(set: &mut Edit<'_, SortedSet>, count: usize) -> Vec<Scored> {
+    if count == 1 {
+        return set.pop_last().into_iter().map(scored).collect();
+    }
+    let length = set.len();
+    let removed = set.remove_ranks(length.saturating_sub(count)..length);
+    removed.into_iter().rev().map(scored).collect()
+}
+
+fn scored((member, score): (Value, Score)) -> Scored {
+    (member, score.get())
 }
 
 /// Puts members back that nobody will ever see; a score given to one of them since stays.

@@ -133,7 +133,7 @@ fn a_claim_moves_idle_entries_and_counts_the_delivery() {
     deliver(&mut stream, "a", 2, 100);
     let mut group = stream.group_mut(b"g").unwrap();
     let idle = ClaimOptions { min_idle_ms: 50, ..ClaimOptions::default() };
-    assert_eq!(group.claim(b"b", &[id(1)], &idle, 149).ids, [0_u64; 0]);
+    assert_eq!(group.claim(b"b", &[id(1)], &idle, 149).ids, []);
     assert!(group.consumer(b"b").is_none(), "who claims nothing is not created");
     assert_eq!(group.claim(b"b", &[id(2), id(3), id(1)], &idle, 150).ids, [id(2), id(1)]);
     let just_ids = ClaimOptions { just_ids: true, ..ClaimOptions::default() };
