@@ -35,6 +35,8 @@ pub use data::stream::{
     TrimBound,
 };
 pub use error::{Error, Result};
+#[cfg(feature = "async")]
+pub use handles::future::Waiting;
 pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{
