@@ -19,6 +19,7 @@ mod keyspace;
 
 mod ops;
 
+#[allow(dead_code, reason = "only tests read commands and answer them so far")]
 mod wire;
 
 mod engine;
@@ -34,6 +35,8 @@ pub use data::stream::{
     TrimBound,
 };
 pub use error::{Error, Result};
+#[cfg(feature = "async")]
+pub use handles::future::Waiting;
 pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{

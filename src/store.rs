@@ -1,6 +1,7 @@
 //! The store: what an application holds.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -248,6 +249,24 @@ impl Store {
             return Err(Error::NoSuchDatabase);
         }
         Ok(Self { database: number, ..self.clone() })
+    }
+
+    /// The time by the store's clock: what its deadlines are measured against. It begins at the
+    /// Unix time of the store's creation and then only moves forward, whatever is done to the
+    /// wall clock, so it is fit to be a score or part of an id. To the millisecond.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{ManualClock, Store};
+    /// let clock = ManualClock::new();
+    /// let store = Store::builder().clock(&clock).build();
+    /// let before = store.now();
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(store.now(), before + Duration::from_secs(5));
+    /// ```
+    #[doc(alias = "TIME")]
+    pub fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.databases.clock.now())
     }
 
     /// A batch: operations that are queued and then run as one.

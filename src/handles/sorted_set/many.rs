@@ -35,7 +35,7 @@ use crate::value::Value;
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub struct SortedSets<'t, T = Store> {
-    target: &'t T,
+    pub(in crate::handles) target: &'t T,
 }
 
 impl<T> Clone for SortedSets<'_, T> {
@@ -162,7 +162,7 @@ impl SortedSets<'_, Store> {
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Option<(Value, Value, f64)>> {
         let timeout = timeout.into();
-        let of = Await { keys: some(slices(keys))?.into(), timeout: Timeout(timeout) };
+        let of = Self::any_of(keys, timeout)?;
         let (databases, database) = (self.target.databases(), self.target.space().database);
         engine::block::<BlockingPopMin<'static>>(
             databases,
@@ -181,7 +181,7 @@ impl SortedSets<'_, Store> {
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Option<(Value, Value, f64)>> {
         let timeout = timeout.into();
-        let of = Await { keys: some(slices(keys))?.into(), timeout: Timeout(timeout) };
+        let of = Self::any_of(keys, timeout)?;
         let (databases, database) = (self.target.databases(), self.target.space().database);
         engine::block::<BlockingPopMax<'static>>(
             databases,
@@ -200,7 +200,8 @@ impl SortedSets<'_, Store> {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        self.pop_many_blocking(pop_from(keys, End::Min, count)?, timeout.into())
+        let timeout = timeout.into();
+        self.pop_many_blocking(&Self::many_of(keys, End::Min, count, timeout)?, timeout)
     }
 
     /// As [`pop_max`](Self::pop_max), waiting for at most `timeout` (`None`: as long as it takes)
@@ -212,17 +213,36 @@ impl SortedSets<'_, Store> {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        self.pop_many_blocking(pop_from(keys, End::Max, count)?, timeout.into())
+        let timeout = timeout.into();
+        self.pop_many_blocking(&Self::many_of(keys, End::Max, count, timeout)?, timeout)
+    }
+
+    /// The keys to wait for, of which there must be some.
+    pub(in crate::handles) fn any_of<K: AsRef<[u8]>>(
+        keys: &[K],
+        timeout: Option<Duration>,
+    ) -> Result<Await<'_>> {
+        Ok(Await { keys: some(slices(keys))?.into(), timeout: Timeout(timeout) })
+    }
+
+    /// As [`pop_from`], waiting.
+    pub(in crate::handles) fn many_of<K: AsRef<[u8]>>(
+        keys: &[K],
+        end: End,
+        count: usize,
+        timeout: Option<Duration>,
+    ) -> Result<BlockingPopMany<'_>> {
+        let from = pop_from(keys, end, count)?;
+        Ok(BlockingPopMany { of: AwaitFrom { timeout: Timeout(timeout), from } })
     }
 
     fn pop_many_blocking(
         &self,
-        from: PopFrom<'_>,
+        operation: &BlockingPopMany<'_>,
         timeout: Option<Duration>,
     ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        let operation = BlockingPopMany { of: AwaitFrom { timeout: Timeout(timeout), from } };
         let (databases, database) = (self.target.databases(), self.target.space().database);
-        engine::block::<BlockingPopMany<'static>>(databases, database, &operation, timeout)
+        engine::block::<BlockingPopMany<'static>>(databases, database, operation, timeout)
     }
 }
 
