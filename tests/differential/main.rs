@@ -143,30 +143,15 @@ impl Family {
     fn step(&self, commands: &mut Commands) -> Step {
         if commands.below(20) == 0 {
             commands.waiting = true;
-            let batch = (0..=commands.below(5)).map(|_| self.draw(commands)).collect();
+            let batch = (0..=commands.below(5)).map(|_| commands.draw(&self.all, &self.makers).1).collect();
             commands.waiting = false;
             return Step::Batch(batch);
         }
-        let mut argv = self.draw(commands);
+        let mut argv = commands.draw(&self.all, &self.makers).1;
         if commands.below(8) == 0 {
             spoil(&mut argv, commands);
         }
         Step::One(argv)
-    }
-
-    fn draw(&self, commands: &mut Commands) -> Argv {
-        loop {
-            let from = if commands.below(3) == 0 { &self.makers } else { &self.all };
-            let grammar = *commands.pick(from);
-            // Few rounds would get far if they were cleared as often as anything else.
-            let clears = ["FLUSHALL", "FLUSHDB"].contains(&grammar.0);
-            if clears && commands.below(5) > 0 {
-                continue;
-            }
-            if let Some(argv) = commands.command(grammar) {
-                return argv;
-            }
-        }
     }
 }
 
