@@ -39,7 +39,8 @@ fn attempt(
     context: &mut Context<'_, '_>,
     encoder: &mut Encoder<'_>,
 ) -> Result<(), String> {
-    let (name, arguments) = argv.split_first().map_or((&b""[..], argv), |(name, rest)| (*name, rest));
+    let (name, arguments) =
+        argv.split_first().map_or((&b""[..], argv), |(name, rest)| (*name, rest));
     let row = table::find(name).ok_or_else(|| error::unknown_command(name, arguments))?;
     let outcome = row.execute(arguments, context, encoder);
     outcome.map_err(|error| error::redis_text(&error, row.name).into_owned())

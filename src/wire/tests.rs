@@ -62,8 +62,10 @@ pub(super) fn check_reply<O: Command>(operation: &O, output: &O::Output) {
     let protocols = [Protocol::Resp2, Protocol::Resp3];
     let expected = protocols.map(|protocol| reply(output, protocol));
     for bytes in &expected {
-        let (frame, length) =
-            Decoder::new(FrameLimits::default()).decode(bytes).expect("a reply").expect("all of it");
+        let (frame, length) = Decoder::new(FrameLimits::default())
+            .decode(bytes)
+            .expect("a reply")
+            .expect("all of it");
         assert_eq!(length, bytes.len(), "one reply and nothing behind it");
         let read = operation.decode(frame);
         let read = read.unwrap_or_else(|error| panic!("{}: {error}", bytes.escape_ascii()));

@@ -162,7 +162,10 @@ pub(crate) const STREAMS: &[Grammar] = &[
     ),
     ("XACK", "key group id+"),
     ("XACKDEL", "^ key group ( KEEPREF | DELREF | ACKED ) IDS ids"),
-    ("XPENDING", "key group ( start end count | start end count consumer | IDLE idle start end count | )"),
+    (
+        "XPENDING",
+        "key group ( start end count | start end count consumer | IDLE idle start end count | )",
+    ),
     (
         "XCLAIM",
         "key group consumer idle id+ \
@@ -174,8 +177,17 @@ pub(crate) const STREAMS: &[Grammar] = &[
 /// Texts of help, which are each implementation's own.
 pub(crate) const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
 
-/// Commands of all types that make data.
-pub(crate) const MAKERS: &[Grammar] = &[STRINGS[5], SORTED_SETS[0], STREAMS[0], STREAMS[11]];
+/// Every command that answers the same everywhere.
+pub(crate) fn all() -> Vec<Grammar> {
+    [STRINGS, KEYS, SORTED_SETS, STREAMS].concat()
+}
+
+/// The commands of these names, as often as they are named.
+pub(crate) fn named(names: &[&str]) -> Vec<Grammar> {
+    let all = all();
+    let named = |name: &&str| *all.iter().find(|known| known.0 == *name).expect("a command");
+    names.iter().map(named).collect()
+}
 
 /// Whether two right answers to this command may differ: what is picked at random, and in which
 /// order a hash table is walked.
@@ -332,14 +344,39 @@ impl Commands {
             // defined.
             "lexkey" => &["lex", "lex", "lex", "lex", "lex", "text", "none"],
             "value" => &[
-                "", "v", "10", "-3", "abc", "3.5", "1e3", " 1", "01", "9223372036854775807",
-                "0.1", "a much longer value, which no small block of any kind holds: 0123456789",
+                "",
+                "v",
+                "10",
+                "-3",
+                "abc",
+                "3.5",
+                "1e3",
+                " 1",
+                "01",
+                "9223372036854775807",
+                "0.1",
+                "a much longer value, which no small block of any kind holds: 0123456789",
                 "two\r\nlines",
             ],
             "float" => &["1.5", "-2", "0", "1e10", "3.0e-3", "0.1", "inf", "1e308", "5"],
             "score" => &[
-                "1", "2", "3", "2.5", "-1", "0", "-0", "1e3", "inf", "-inf", "0.1", "0.2", "3.0",
-                "17179869184", "1e300", "1.5e-7", "123456789012345678",
+                "1",
+                "2",
+                "3",
+                "2.5",
+                "-1",
+                "0",
+                "-0",
+                "1e3",
+                "inf",
+                "-inf",
+                "0.1",
+                "0.2",
+                "3.0",
+                "17179869184",
+                "1e300",
+                "1.5e-7",
+                "123456789012345678",
             ],
             "scorebound" => &["-inf", "+inf", "(1", "(2.5", "1", "3", "0.1", "(inf", "-1", "1e3"],
             "lexbound" => &["-", "+", "[b", "(c", "[f", "(", "[", "(10"],
@@ -423,7 +460,9 @@ impl<'g> Parser<'g, '_> {
     fn sequence(&mut self) -> Form<'g> {
         let (mut newer, mut waiting) = (false, false);
         let mut items = Vec::new();
-        while let Some(word) = self.words.first().filter(|word| !["|", ",", ")", "}"].contains(word)) {
+        while let Some(word) =
+            self.words.first().filter(|word| !["|", ",", ")", "}"].contains(word))
+        {
             let word = *word;
             self.next();
             let item = match word {
