@@ -37,7 +37,8 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
             "ERR The stream has exhausted the last possible ID, unable to add more items"
         }
         Error::NoSuchStream => {
-            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically."
+            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want \
+             to use the MKSTREAM option to create an empty stream automatically."
         }
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
