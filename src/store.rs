@@ -16,6 +16,7 @@ use crate::pubsub::{Listener, Subscription, SubscriptionOptions};
 use crate::sync::{Arc, Weak};
 use crate::value::Value;
 use crate::wire::command::Command;
+use crate::wire::{Encoder, Protocol, answer};
 
 /// Redis's data structures, in memory, in this process.
 ///
@@ -366,6 +367,27 @@ impl Store {
         self.databases.sweep();
     }
 
+    /// Runs a command given by name and arguments, as a client of Redis would send it, and
+    /// answers the reply in bytes: RESP3, or else RESP2. What would block answers at once that it
+    /// found nothing.
+    ///
+    /// For the comparison with Redis, which is outside of the crate.
+    #[doc(hidden)]
+    pub fn answer(&self, argv: &[&[u8]], resp3: bool) -> Vec<u8> {
+        let mut reply = Vec::new();
+        answer::answer(self.space(), argv, &mut Encoder::new(&mut reply, protocol(resp3)));
+        reply
+    }
+
+    /// Runs commands as one, as `EXEC` does, and answers an array of replies as
+    /// [`answer`](Self::answer) does.
+    #[doc(hidden)]
+    pub fn answer_all(&self, commands: &[&[&[u8]]], resp3: bool) -> Vec<u8> {
+        let mut reply = Vec::new();
+        answer::answer_all(self.space(), commands, &mut Encoder::new(&mut reply, protocol(resp3)));
+        reply
+    }
+
     #[inline]
     pub(crate) fn space(&self) -> Space<'_> {
         Space { databases: &self.databases, database: self.database }
@@ -374,6 +396,10 @@ impl Store {
     pub(crate) fn databases(&self) -> &Arc<Databases> {
         &self.databases
     }
+}
+
+fn protocol(resp3: bool) -> Protocol {
+    if resp3 { Protocol::Resp3 } else { Protocol::Resp2 }
 }
 
 impl Default for Store {
