@@ -37,8 +37,8 @@ use crate::store::Store;
 /// ```
 #[derive(Debug)]
 pub struct ConsumerGroup<'t, T = Store> {
-    target: &'t T,
-    key: &'t [u8],
+    pub(super) target: &'t T,
+    pub(super) key: &'t [u8],
     group: &'t [u8],
 }
 
@@ -285,7 +285,7 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
 /// Made by [`ConsumerGroup::consumer`].
 #[derive(Debug)]
 pub struct Consumer<'t, T = Store> {
-    group: ConsumerGroup<'t, T>,
+    pub(super) group: ConsumerGroup<'t, T>,
     name: &'t [u8],
 }
 
@@ -402,7 +402,7 @@ impl<T: Submit> Consumer<'_, T> {
         self.group.target.submit(&operation, |found| Ok(only_entries(found)))
     }
 
-    fn read_operation<'a>(
+    pub(super) fn read_operation<'a>(
         &'a self,
         streams: &'a [(&'a [u8], Wanted)],
         read: ReadOptions,

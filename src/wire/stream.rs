@@ -438,7 +438,8 @@ impl ReadPosition for After {
             b"$" => Ok(Self::Last),
             b"+" => Ok(Self::LastButOne),
             b">" => Err(Error::Syntax(
-                "The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+                "The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
+                 <consumer> option.",
             )),
             text => parse_id(text, 0).map(Self::Id),
         }

@@ -241,9 +241,9 @@ impl ReadPosition for Wanted {
         match text {
             b">" => Ok(Self::New),
             b"$" => Err(Error::Syntax(
-                "The $ ID is meaningless in the context of XREADGROUP: you want to read the history \
-                 of this consumer by specifying a proper ID, or use the > ID to get new messages. \
-                 The $ ID would just return an empty result set.",
+                "The $ ID is meaningless in the context of XREADGROUP: you want to read the \
+                 history of this consumer by specifying a proper ID, or use the > ID to get new \
+                 messages. The $ ID would just return an empty result set.",
             )),
             text => {
                 let id = StreamId::parse(text, 0).map_err(|_| Error::InvalidStreamId)?;
