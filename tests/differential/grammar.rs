@@ -147,7 +147,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
         "key ( MAXLEN ( = count | ~ count { LIMIT count } | count ) \
          | MINID ( = id | ~ id { LIMIT count } | id ) )",
     ),
-    ("XSETID", "key id { ENTRIESADDED count MAXDELETEDID id }"),
+    ("XSETID", "key topid { ENTRIESADDED count MAXDELETEDID id }"),
     ("XINFO|STREAM", "key ( FULL | FULL COUNT count | )"),
     ("XINFO|GROUPS", "key"),
     ("XINFO|CONSUMERS", "key group"),
@@ -314,7 +314,7 @@ impl Commands {
             "key" => &["a", "a", "a", "b", "b", "b", "c", "c", "str", "set", "log"],
             // All members of the first have the same score: otherwise the order by member is not
             // defined.
-            "lexkey" => &["lex", "lex", "lex", "lex", "lex", "str", "none"],
+            "lexkey" => &["lex", "lex", "lex", "lex", "lex", "text", "none"],
             "value" => &[
                 "",
                 "v",
@@ -358,6 +358,11 @@ impl Commands {
             "group" => &["g1", "g1", "g2"],
             "consumer" => &["c1", "c1", "c2", "c3"],
             "timeout" => &["0.01", "1", "0.5"],
+            // Never below an entry, be it deleted.
+            "topid" => {
+                self.millis += 3;
+                return format!("{}-0", self.millis).into_bytes();
+            }
             "newid" | "id" | "start" | "end" | "position" | "groupposition" => {
                 return self.id(kind);
             }
@@ -392,7 +397,7 @@ impl Commands {
                 return match self.below(12) {
                     0 => format!("{open}{above}"),
                     1 => "0-0".to_owned(),
-                    2 => format!("{}-{}", u64::MAX, u64::MAX),
+                    2 if kind != "newid" => format!("{}-{}", u64::MAX, u64::MAX),
                     _ => format!("{open}{above}-{seq}"),
                 }
                 .into_bytes();
@@ -466,7 +471,7 @@ impl<'g> Parser<'g, '_> {
     fn terminal(word: &'g str) -> Form<'g> {
         match word.strip_suffix('+') {
             Some(kind) if !kind.is_empty() => Form::Many(Box::new(Form::Argument(kind))),
-            "lex" => Form::Word(word),
+            _ if word == "lex" => Form::Word(word),
             _ if word.starts_with(|first: char| first.is_ascii_lowercase()) => Form::Argument(word),
             _ => Form::Word(word),
         }
