@@ -37,7 +37,8 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
             "ERR The stream has exhausted the last possible ID, unable to add more items"
         }
         Error::NoSuchStream => {
-            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically."
+            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may \
+             want to use the MKSTREAM option to create an empty stream automatically."
         }
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
@@ -70,7 +71,8 @@ fn composed_text(error: &Error, command: &str) -> String {
         Error::SubcommandOptions { command, given } => {
             let given = text(given);
             format!(
-                "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {command} HELP."
+                "ERR unknown subcommand or wrong number of arguments for '{given}'. \
+                 Try {command} HELP."
             )
         }
         Error::UnknownOption { command, given } => {
@@ -84,7 +86,8 @@ fn composed_text(error: &Error, command: &str) -> String {
 fn no_group(key: &str, group: &str, command: &str) -> String {
     match command.to_ascii_uppercase().as_str() {
         "XREADGROUP" => format!(
-            "NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option"
+            "NOGROUP No such key '{key}' or consumer group '{group}' \
+             in XREADGROUP with GROUP option"
         ),
         "XPENDING" | "XCLAIM" | "XAUTOCLAIM" => {
             format!("NOGROUP No such key '{key}' or consumer group '{group}'")

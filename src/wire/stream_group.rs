@@ -8,7 +8,7 @@ use super::command::{Context, Family, command};
 use super::encoder::Encoder;
 use super::frame::Frame;
 use super::reply::{Record, Reply, items, unexpected};
-use super::stream::{Position, check_balance, count, pair, parse_start, read_read, write_read};
+use super::stream::{ReadPosition, check_balance, count, pair, parse_start, read_read, write_read};
 use crate::data::stream::{Acknowledge, DeliveryTime, StreamId};
 use crate::error::{Error, Result};
 use crate::ops::stream::{Ids, ReadOptions};
@@ -126,6 +126,23 @@ impl<'a> Arg<'a> for GroupStart {
     }
 }
 
+/// The same, and `-` and `+` for the least and the greatest id.
+impl<'a> Arg<'a> for Position {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        Ok(Self(if args.keyword("-") {
+            GroupStart::Beginning
+        } else if args.keyword("+") {
+            GroupStart::After(StreamId::MAX)
+        } else {
+            args.arg()?
+        }))
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        self.0.encode(argv);
+    }
+}
+
 impl EntriesRead {
     /// Takes `ENTRIESREAD n`, if it is next; -1 is unknown.
     fn parse_one(&mut self, args: &mut Args<'_>) -> Result<bool> {
@@ -219,12 +236,14 @@ impl<'a> Arg<'a> for ReadGroupOptions<'a> {
     }
 }
 
-impl Position for Wanted {
+impl ReadPosition for Wanted {
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b">" => Ok(Self::New),
             b"$" => Err(Error::Syntax(
-                "The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+                "The $ ID is meaningless in the context of XREADGROUP: you want to read the \
+                 history of this consumer by specifying a proper ID, or use the > ID to get new \
+                 messages. The $ ID would just return an empty result set.",
             )),
             text => {
                 let id = StreamId::parse(text, 0).map_err(|_| Error::InvalidStreamId)?;
