@@ -27,7 +27,7 @@ fn write(store: &Store, key: &str, value: &str) -> Result<()> {
     batch.exec()
 }
 
-/// Drains the queue until it is empty and `QUEUE` is closed by the removal of its group.
+/// Drains the queue until it is closed, by the removal of the group.
 fn drain(store: &Store, database: &mut Database, crash_after: usize) -> Result<()> {
     let queue = store.stream(QUEUE);
     let group = queue.group(GROUP);
