@@ -48,6 +48,12 @@ impl Clock {
         }
     }
 
+    /// The deadline of a timeout that starts now, rounded up; `None` if it lies beyond all time.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Option<u64> {
+        let millis = timeout.as_nanos().div_ceil(1_000_000);
+        self.now().checked_add(u64::try_from(millis).ok()?)
+    }
+
     /// The instant of the system's monotonic clock at which `now` will be `deadline`; `None`
     /// for a manual clock, and for a deadline beyond what the system can tell.
     pub(crate) fn instant(&self, deadline: u64) -> Option<Instant> {

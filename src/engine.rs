@@ -1,15 +1,19 @@
 //! Calls that block: run at once, and if there is nothing, again when a writer brings something.
+//!
+//! A call that blocks is polled with a waker, whoever waits for it: a task with its own, a thread
+//! with one that unparks it.
 
-use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::task::{Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
-use crate::error::Result;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, WriteMany, Writers};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::{Blocking, Operation};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, Weak, thread};
 use crate::value::Value;
 use crate::wire::command::{Command, Family, Owned};
 
@@ -30,13 +34,16 @@ pub(crate) trait BlockingFamily: Family<Output = Option<Self::Found>> {
 
 /// A call that found nothing yet. It ends when a writer brings something, or by being ended.
 ///
-/// Dropping it loses nothing: what was found but never taken is given back.
+/// Dropping it loses nothing: what was found but never taken is given back. It does not keep its
+/// store alive, and ends with it.
 pub(crate) struct Blocked<F: BlockingFamily> {
     waiter: Arc<Waiter>,
     found: Arc<Mutex<Option<Result<F::Found>>>>,
     operation: Arc<Owned<F>>,
-    databases: Arc<Databases>,
+    databases: Weak<Databases>,
     database: u16,
+    /// When maintenance will end the call.
+    timer: Option<u64>,
 }
 
 /// What a blocking operation comes to at once.
@@ -53,12 +60,12 @@ pub(crate) fn start<F: BlockingFamily>(
 ) -> Started<F> {
     let space = Space { databases, database };
     let mut after = After::default();
-    let keys = keys_of(operation.target());
     let mut blocked = None;
     let outcome =
         WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
             let found = operation.run(writers.reborrow())?;
             if found.is_none() {
+                let keys = keys_of(operation.target());
                 let waiting = F::waiting(operation, &writers)?;
                 let call = blocked.insert(Blocked::new(databases, database, &keys, waiting));
                 writers.wait(&keys, &call.waiter)?;
@@ -82,7 +89,7 @@ pub(crate) fn block<F: BlockingFamily>(
 ) -> Result<F::Output> {
     match start::<F>(databases, database, operation) {
         Started::Done(outcome) => outcome.map(Some),
-        Started::Blocked(blocked) => blocked.wait(timeout),
+        Started::Blocked(blocked) => blocked.wait(&databases.clock, timeout),
     }
 }
 
@@ -94,47 +101,59 @@ impl<F: BlockingFamily> Blocked<F> {
         let keys = keys.iter().map(|key| (database, key.clone())).collect();
         let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
         Self {
-            waiter: Waiter::new(keys, minds_removal, attempt),
+            waiter: Waiter::new(databases, keys, minds_removal, attempt),
             found,
             operation,
-            databases: Arc::clone(databases),
+            databases: Arc::downgrade(databases),
             database,
+            timer: None,
         }
     }
 
     /// Blocks the calling thread until something is found or the time has passed.
-    fn wait(self, timeout: Option<Duration>) -> Result<F::Output> {
-        let clock = &self.databases.clock;
-        let deadline = timeout.and_then(|timeout| self.deadline(timeout));
+    fn wait(mut self, clock: &Clock, timeout: Option<Duration>) -> Result<F::Output> {
+        let mut wake_up = None;
         if clock.is_manual() {
-            self.end_at(deadline);
-            self.waiter.wait(None);
+            self.end_after(timeout);
         } else {
-            self.waiter.wait(deadline.and_then(|deadline| clock.instant(deadline)));
+            let deadline = timeout.and_then(|timeout| clock.deadline(timeout));
+            wake_up = deadline.and_then(|deadline| clock.instant(deadline));
         }
-        self.take().transpose()
-    }
-
-    /// Ends the call at a deadline, by maintenance rather than by the thread that waits.
-    pub(crate) fn end_after(&self, timeout: Option<Duration>) {
-        self.end_at(timeout.and_then(|timeout| self.deadline(timeout)));
-    }
-
-    fn end_at(&self, deadline: Option<u64>) {
-        if let Some(deadline) = deadline {
-            self.databases.maintenance.end_at(deadline, &self.waiter);
+        let waker = Waker::from(Arc::new(Parked(thread::current())));
+        loop {
+            if let Poll::Ready(outcome) = self.poll(&waker) {
+                return outcome;
+            }
+            let Some(wake_up) = wake_up else {
+                thread::park();
+                continue;
+            };
+            match wake_up.checked_duration_since(Instant::now()) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                _ => self.waiter.abandon(),
+            }
         }
     }
 
-    /// The deadline of a timeout that starts now; `None` if it lies beyond all time.
-    fn deadline(&self, timeout: Duration) -> Option<u64> {
-        let millis = timeout.as_nanos().div_ceil(1_000_000);
-        self.databases.clock.now().checked_add(u64::try_from(millis).ok()?)
+    /// Has maintenance end the call once a time has passed from now (`None`: never).
+    pub(crate) fn end_after(&mut self, timeout: Option<Duration>) {
+        let Some(databases) = self.databases.upgrade() else { return };
+        self.timer = timeout.and_then(|timeout| databases.clock.deadline(timeout));
+        if let Some(deadline) = self.timer {
+            databases.maintenance.end_at(deadline, &databases.clock, &self.waiter);
+        }
     }
 
     /// Asks whether the call has ended; if not, `waker` is woken when it does.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<F::Output>> {
-        if self.waiter.poll(waker) { Poll::Ready(self.take().transpose()) } else { Poll::Pending }
+        if !self.waiter.poll(waker) {
+            return Poll::Pending;
+        }
+        Poll::Ready(match self.take() {
+            Some(outcome) => outcome.map(Some),
+            None if self.databases.strong_count() == 0 => Err(Error::Closed),
+            None => Ok(None),
+        })
     }
 
     fn take(&self) -> Option<Result<F::Found>> {
@@ -144,10 +163,14 @@ impl<F: BlockingFamily> Blocked<F> {
 
 impl<F: BlockingFamily> Drop for Blocked<F> {
     fn drop(&mut self) {
-        self.waiter.cancel();
-        self.waiter.leave(&self.databases);
+        self.waiter.abandon();
+        let Some(databases) = self.databases.upgrade() else { return };
+        if let Some(deadline) = self.timer {
+            databases.maintenance.forget(deadline, &self.waiter);
+        }
+        self.waiter.leave(&databases);
         let Some(Ok(found)) = self.take() else { return };
-        let space = Space { databases: &self.databases, database: self.database };
+        let space = Space { databases: &databases, database: self.database };
         // A key that has become something else in between cannot take the element back.
         let _ = self.operation.with(|operation| {
             let operation = F::blocking(operation);
@@ -155,6 +178,15 @@ impl<F: BlockingFamily> Drop for Blocked<F> {
                 operation.give_back(found, writers)
             })
         });
+    }
+}
+
+/// A thread that sleeps until it is woken.
+struct Parked(thread::Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -207,3 +239,8 @@ macro_rules! blocking_families {
 }
 
 blocking_families!(BlockingPopMin, BlockingPopMax, BlockingPopMany);
+
+#[cfg(all(test, shuttle))]
+mod models;
+#[cfg(all(test, not(shuttle)))]
+mod tests;

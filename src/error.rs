@@ -110,6 +110,9 @@ pub enum Error {
     /// A watched key changed before the batch was executed; nothing was done.
     #[error("a watched key changed")]
     Conflict,
+    /// The store went away while the call waited for it.
+    #[error("the store is gone")]
+    Closed,
     /// The stored bytes are not of the type asked for.
     #[error("the value is not {0}")]
     Decode(&'static str),

@@ -35,6 +35,8 @@ pub use data::stream::{
     TrimBound,
 };
 pub use error::{Error, Result};
+#[cfg(feature = "async")]
+pub use handles::future::Waiting;
 pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
 pub use handles::{
@@ -45,7 +47,7 @@ pub use handles::{
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use keyspace::{Event, EventKind, Kind};
-pub use ops::sorted_set::{AddRule, Aggregate};
+pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
 pub use ops::stream_group::{
     ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,

@@ -22,9 +22,9 @@ pub(crate) use parking_lot::{
     Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::atomic;
+pub(crate) use shuttle::{sync::atomic, thread};
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::atomic;
+pub(crate) use std::{sync::atomic, thread};
 
 /// Waits a few microseconds at most for what another thread is about to do, before the caller goes
 /// to sleep for it.

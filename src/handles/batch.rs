@@ -119,7 +119,7 @@ impl Batch {
     /// # Errors
     ///
     /// [`Error::Conflict`] if one has; nothing has been done then, and the usual answer is to
-    /// read again and retry.
+    /// read again and retry. [`Error::Syntax`] if the watch is of another store.
     ///
     /// ```
     /// use larder::{Error, Store};
@@ -147,6 +147,9 @@ impl Batch {
         let Space { databases, database } = self.store.space();
         let mut after = After::default();
         if let Some(watch) = &watch {
+            if !watch.0.is_of(databases) {
+                return Err(Error::Syntax("the watch is of another store"));
+            }
             watch.0.demand(&mut demand);
         }
         let mut locked = demand.lock(databases);

@@ -6,6 +6,8 @@
 //! [`Batch`] after it has been executed. So every method exists once, for all three.
 
 mod batch;
+#[cfg(feature = "async")]
+pub(crate) mod future;
 mod keys;
 mod kv;
 mod options;

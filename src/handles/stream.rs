@@ -35,8 +35,8 @@ use crate::wire::command::Owned;
 /// ```
 #[derive(Debug)]
 pub struct Stream<'t, T = Store> {
-    target: &'t T,
-    key: &'t [u8],
+    pub(super) target: &'t T,
+    pub(super) key: &'t [u8],
 }
 
 impl<T> Clone for Stream<'_, T> {
@@ -518,6 +518,6 @@ fn borrow<'a, N: AsRef<[u8]>, V>(
     fields.iter().zip(values).map(|((name, _), value)| (name.as_ref(), &**value)).collect()
 }
 
-fn borrow_keys<K: AsRef<[u8]>>(streams: &[(K, After)]) -> Vec<(&[u8], After)> {
+pub(super) fn borrow_keys<K: AsRef<[u8]>>(streams: &[(K, After)]) -> Vec<(&[u8], After)> {
     streams.iter().map(|(key, after)| (key.as_ref(), *after)).collect()
 }

@@ -37,8 +37,8 @@ use crate::store::Store;
 /// ```
 #[derive(Debug)]
 pub struct ConsumerGroup<'t, T = Store> {
-    target: &'t T,
-    key: &'t [u8],
+    pub(super) target: &'t T,
+    pub(super) key: &'t [u8],
     group: &'t [u8],
 }
 
@@ -129,7 +129,7 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
     #[doc(alias = "XGROUP")]
     pub fn set_position(&self, start: impl Into<GroupStart>) -> T::Answer<()> {
         let entries_read = EntriesRead::default();
-        let (key, group, start) = (self.key, self.group, start.into());
+        let (key, group, start) = (self.key, self.group, Position(start.into()));
         self.target.submit(&SetGroupId { key, group, start, entries_read }, Ok)
     }
 
@@ -285,7 +285,7 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
 /// Made by [`ConsumerGroup::consumer`].
 #[derive(Debug)]
 pub struct Consumer<'t, T = Store> {
-    group: ConsumerGroup<'t, T>,
+    pub(super) group: ConsumerGroup<'t, T>,
     name: &'t [u8],
 }
 
@@ -402,7 +402,7 @@ impl<T: Submit> Consumer<'_, T> {
         self.group.target.submit(&operation, |found| Ok(only_entries(found)))
     }
 
-    fn read_operation<'a>(
+    pub(super) fn read_operation<'a>(
         &'a self,
         streams: &'a [(&'a [u8], Wanted)],
         read: ReadOptions,

@@ -2,8 +2,18 @@
 //!
 //! A shard keeps its interests under its own lock, so that seeing nothing and starting to wait
 //! are one step, and no change between them can be missed.
+//!
+//! # Invariant
+//!
+//! A key has an interest if and only if somebody waits for it or watches it; the box is there if
+//! and only if a key of the shard has one. A shard that goes away ends the calls that wait there.
+//!
+//! # Complexity
+//!
+//! O(log n) for one of `n` waiters to come or go, O(n) for one of `n` watches.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use super::waiters::Waiter;
 use crate::sync::{Arc, AtomicBool, Ordering};
@@ -17,8 +27,8 @@ type ByKey = HashMap<Value, Interest, ahash::RandomState>;
 
 #[derive(Default)]
 struct Interest {
-    /// First come, first served.
-    waiting: VecDeque<Arc<Waiter>>,
+    /// By ticket: first come, first served.
+    waiting: BTreeMap<u64, Arc<Waiter>>,
     watching: Vec<Arc<AtomicBool>>,
 }
 
@@ -42,22 +52,32 @@ impl Interests {
         self.0.iter().flat_map(|keys| keys.keys().cloned()).collect()
     }
 
-    /// Who waits for `key`, in the order in which they came.
-    pub(super) fn waiting(&self, key: &[u8]) -> Vec<Arc<Waiter>> {
-        let interest = self.0.as_ref().and_then(|keys| keys.get(key));
-        interest.map_or_else(Vec::new, |interest| interest.waiting.iter().cloned().collect())
+    /// Who waits for `key` with one of these tickets, in the order in which they came.
+    pub(super) fn waiting(
+        &self,
+        key: &[u8],
+        tickets: RangeInclusive<u64>,
+    ) -> impl Iterator<Item = &Arc<Waiter>> {
+        let line = self.line(key).map(|line| line.range(tickets));
+        line.into_iter().flatten().map(|(_, waiter)| waiter)
+    }
+
+    /// The ticket of who came last of those who wait for `key`.
+    pub(super) fn last_ticket(&self, key: &[u8]) -> Option<u64> {
+        self.line(key)?.last_key_value().map(|(ticket, _)| *ticket)
+    }
+
+    fn line(&self, key: &[u8]) -> Option<&BTreeMap<u64, Arc<Waiter>>> {
+        Some(&self.0.as_ref()?.get(key)?.waiting)
     }
 
     pub(super) fn wait(&mut self, key: &[u8], waiter: &Arc<Waiter>) {
-        let waiting = &mut self.entry(key).waiting;
-        if !waiting.back().is_some_and(|last| Arc::ptr_eq(last, waiter)) {
-            waiting.push_back(Arc::clone(waiter));
-        }
+        self.entry(key).waiting.insert(waiter.ticket(), Arc::clone(waiter));
     }
 
-    pub(super) fn stop_waiting(&mut self, key: &[u8], waiter: &Arc<Waiter>) {
+    pub(super) fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
         self.edit(key, |interest| {
-            interest.waiting.retain(|other| !Arc::ptr_eq(other, waiter));
+            interest.waiting.remove(&ticket);
         });
     }
 
@@ -85,5 +105,12 @@ impl Interests {
         if keys.is_empty() {
             self.0 = None;
         }
+    }
+}
+
+/// The store is gone, so nobody will come any more.
+impl Drop for Interest {
+    fn drop(&mut self) {
+        self.waiting.values().for_each(|waiter| waiter.end());
     }
 }

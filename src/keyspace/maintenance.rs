@@ -4,32 +4,46 @@
 //! is needed. Sweeps are made by a thread that sleeps until then, started when the first
 //! deadline asks for it; or by the caller; or by a manual clock whenever it is moved.
 //!
+//! # Invariant
+//!
+//! Whatever is due at `t` was recorded, in a shard or in `timers`, before `next` was compared to
+//! `t`; and the thread sets `next` to [`NEVER`] before it looks. So either the thread finds the
+//! record, or who made it finds that the thread must be woken.
+//!
+//! # Complexity
+//!
+//! A sweep costs one shared lock per shard in use, and O(log n) per entry removed or call ended.
+//! Between sweeps the thread sleeps: a deadline nearer than all others wakes it only to sleep
+//! less. A store without deadlines has no thread.
+//!
 //! # Threading
 //!
 //! The thread holds the databases weakly and sleeps on a channel whose other end they own, so a
-//! store that is dropped takes its thread with it.
+//! store that is dropped takes its thread with it; even one dropped by that thread itself.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::shard::Removed;
 use super::waiters::Waiter;
-use super::{After, Databases, events::Event, events::EventKind};
-use crate::clock::TimeListener;
+use super::{After, Databases, Shard, events::Event, events::EventKind};
+use crate::clock::{Clock, TimeListener};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
 use crate::value::Value;
 
 /// Entries removed under one hold of a shard's lock.
 const STEP: usize = 64;
-/// The shortest sleep between two sweeps: what promptness may cost.
+/// The shortest time between two sweeps: what promptness may cost.
 const REST: Duration = Duration::from_millis(5);
 const NEVER: u64 = u64::MAX;
 
 /// When the next sweep is due, and who makes it.
 pub(crate) struct Maintenance {
     /// The time the thread sleeps until, in the store's milliseconds; zero if nobody has to be
-    /// woken, as the caller sweeps.
+    /// woken, as the caller sweeps. Changed under the lock of `state` alone.
     next: AtomicU64,
     state: Mutex<State>,
 }
@@ -39,8 +53,8 @@ struct State {
     databases: Option<Weak<Databases>>,
     /// Wakes the thread, once there is one. Dropped with the store, which ends the thread.
     alarm: Option<Sender<()>>,
-    /// Blocked calls to end at a deadline.
-    timers: Vec<(u64, Weak<Waiter>)>,
+    /// Blocked calls to end at a deadline, by (deadline, ticket).
+    timers: BTreeMap<(u64, u64), Arc<Waiter>>,
 }
 
 impl Maintenance {
@@ -65,48 +79,80 @@ impl Maintenance {
     #[cold]
     pub(super) fn wake_at(&self, deadline: u64) {
         let mut state = self.state.lock();
-        if deadline >= self.next.load(Ordering::Relaxed) {
+        if !self.sleeps_beyond(deadline) {
             return;
         }
         self.next.store(deadline, Ordering::Relaxed);
         match &state.alarm {
             // A full channel means that the thread is about to look anyway.
             Some(alarm) => drop(alarm.try_send(())),
-            None => state.alarm = state.databases.clone().and_then(start),
+            None => {
+                state.alarm = state.databases.clone().and_then(start);
+                if state.alarm.is_none() {
+                    self.next.store(NEVER, Ordering::Relaxed);
+                }
+            }
         }
     }
 
-    /// Ends a blocked call at `deadline`, if it is still blocked then.
-    pub(crate) fn end_at(&self, deadline: u64, waiter: &Arc<Waiter>) {
-        let mut state = self.state.lock();
-        state.timers.retain(|(_, waiter)| waiter.strong_count() > 0);
-        state.timers.push((deadline, Arc::downgrade(waiter)));
-        drop(state);
-        self.wake_at(deadline);
+    /// Ends a blocked call at `deadline`, unless it is [forgotten](Self::forget) before.
+    pub(crate) fn end_at(&self, deadline: u64, clock: &Clock, waiter: &Arc<Waiter>) {
+        let timer = (deadline, waiter.ticket());
+        self.state.lock().timers.insert(timer, Arc::clone(waiter));
+        // The time may have come meanwhile, with a manual clock that nobody moves any more.
+        if clock.now() >= deadline {
+            waiter.end();
+        } else {
+            self.wake_at(deadline);
+        }
     }
 
-    /// Settles when the next sweep is due, given what the last one found.
-    fn sleep_until(&self, due: Option<u64>) -> u64 {
-        let _state = self.state.lock();
-        let next = due.unwrap_or(NEVER).min(self.next.load(Ordering::Relaxed));
-        self.next.store(next, Ordering::Relaxed);
-        next
+    /// Does not end a blocked call any more.
+    pub(crate) fn forget(&self, deadline: u64, waiter: &Waiter) {
+        self.state.lock().timers.remove(&(deadline, waiter.ticket()));
     }
 
     /// Ends the blocked calls that are due; answers when the next is.
-    fn fire_timers(&self, databases: &Databases, now: u64) -> Option<u64> {
-        let mut state = self.state.lock();
-        let (due, later) = state.timers.drain(..).partition(|(deadline, _)| *deadline <= now);
-        state.timers = later;
-        let next = state.timers.iter().map(|(deadline, _)| *deadline).min();
-        drop(state);
-        let due: Vec<(u64, Weak<Waiter>)> = due;
-        for waiter in due.iter().filter_map(|(_, waiter)| waiter.upgrade()) {
-            if waiter.cancel() {
-                waiter.leave(databases);
+    fn fire_timers(&self, now: u64) -> Option<u64> {
+        loop {
+            let mut state = self.state.lock();
+            let (deadline, _) = *state.timers.first_key_value()?.0;
+            if deadline > now {
+                return Some(deadline);
             }
+            let due = state.timers.pop_first();
+            drop(state);
+            // Wakes a caller: not under the lock.
+            due.inspect(|(_, waiter)| waiter.end());
         }
-        next
+    }
+
+    /// The time the thread is to sleep until.
+    fn next(&self) -> u64 {
+        // The lock, since an alarm that found the channel full says nothing of the new time.
+        let _state = self.state.lock();
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// A sweep by the thread, which settles when the next one is due.
+    fn sweep(&self, databases: &Databases) {
+        self.expect_alarms();
+        // A waker or filter of a caller's that panics must not stop the upkeep of the store.
+        let due = catch_unwind(AssertUnwindSafe(|| databases.sweep()))
+            .unwrap_or_else(|_| Some(databases.clock.now()));
+        self.advance_to(due.unwrap_or(NEVER));
+    }
+
+    /// From here on, every new deadline brings the next sweep forward.
+    fn expect_alarms(&self) {
+        let _state = self.state.lock();
+        self.next.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Brings the next sweep forward to `due`, by the thread itself.
+    fn advance_to(&self, due: u64) {
+        let _state = self.state.lock();
+        self.next.fetch_min(due, Ordering::Relaxed);
     }
 }
 
@@ -119,52 +165,59 @@ fn start(databases: Weak<Databases>) -> Option<Sender<()>> {
 
 /// Sweeps whenever something is due, for as long as the databases live.
 fn run(databases: &Weak<Databases>, alarms: &Receiver<()>) {
+    let mut rested = Instant::now();
     while let Some(current) = databases.upgrade() {
-        // From here on a new deadline must raise the alarm again.
-        current.maintenance.next.store(NEVER, Ordering::Relaxed);
-        let due = current.sweep();
-        let next = current.maintenance.sleep_until(due);
-        let wake = if next == NEVER { None } else { current.clock.instant(next) };
+        let next = current.maintenance.next();
+        let wake_up = if next == NEVER { None } else { current.clock.instant(next) };
         drop(current);
-        let woken = match wake {
-            Some(wake) => alarms.recv_deadline(wake.max(Instant::now() + REST)),
+        let woken = match wake_up {
+            Some(wake_up) => alarms.recv_deadline(wake_up.max(rested)),
             None => alarms.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        if woken == Err(RecvTimeoutError::Disconnected) {
-            return;
+        match woken {
+            // The next sweep is due earlier than it was.
+            Ok(()) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {}
         }
+        let Some(current) = databases.upgrade() else { return };
+        current.maintenance.sweep(&current);
+        rested = Instant::now() + REST;
     }
 }
 
 impl Databases {
     /// Removes what has expired and ends what has timed out; answers when the next sweep is due.
     pub(crate) fn sweep(&self) -> Option<u64> {
+        self.await_births();
         let now = self.clock.now();
-        let mut next = self.maintenance.fire_timers(self, now);
+        let mut next = self.maintenance.fire_timers(now);
         for (database, shard) in self.shards() {
             let due = loop {
                 let earliest = shard.read().deadlines.earliest();
                 if earliest.is_none_or(|earliest| earliest > now) {
                     break earliest;
                 }
-                let mut after = After::default();
-                {
-                    let mut shard = shard.write();
-                    let mut removed = Vec::new();
-                    shard.expire(self.hasher(), now, STEP, &mut removed);
-                    for removed in &removed {
-                        self.note_expired(database, removed, &mut after);
-                        if shard.interests.changed(removed.key()) {
-                            after.note_ready(database, removed.key());
-                        }
-                    }
-                    after.removed.extend(removed);
-                }
-                after.settle(self);
+                self.expire_some(database, &mut shard.write(), now).settle(self);
             };
             next = [next, due].into_iter().flatten().min();
         }
         next
+    }
+
+    /// Removes some of the entries that are due.
+    fn expire_some(&self, database: u16, shard: &mut Shard, now: u64) -> After {
+        let mut after = After::default();
+        let mut removed = Vec::new();
+        shard.expire(self.hasher(), now, STEP, &mut removed);
+        for removed in &removed {
+            self.note_expired(database, removed, &mut after);
+            if shard.interests.changed(removed.key()) {
+                after.note_ready(database, removed.key());
+            }
+        }
+        after.removed.extend(removed);
+        after
     }
 
     fn note_expired(&self, database: u16, removed: &Removed, after: &mut After) {

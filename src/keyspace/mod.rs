@@ -48,7 +48,7 @@ pub use object::Kind;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
-use crate::sync::{Arc, AtomicI64, Mutex, OnceLock, Ordering, RwLock};
+use crate::sync::{Arc, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock};
 use crate::value::Value;
 
 /// Shards of one database. Many: a shard's table grows in one go, under its lock.
@@ -64,6 +64,10 @@ pub(crate) struct Databases {
     pub(crate) clock: Clock,
     hasher: RandomState,
     spaces: Box<[OnceLock<Keyspace>]>,
+    /// Held while a database comes into being.
+    births: Mutex<()>,
+    /// Blocked calls so far.
+    tickets: AtomicU64,
     pub(crate) maintenance: Maintenance,
     pub(crate) events: EventSink,
     pub(crate) hub: Arc<Hub>,
@@ -77,6 +81,8 @@ impl Databases {
             clock,
             hasher: RandomState::new(),
             spaces: (0..count).map(|_| OnceLock::new()).collect(),
+            births: Mutex::new(()),
+            tickets: AtomicU64::new(0),
             maintenance,
             events: EventSink::default(),
             hub: Hub::new(),
@@ -100,7 +106,21 @@ impl Databases {
 
     #[inline]
     fn keyspace(&self, database: u16) -> &Keyspace {
+        match self.spaces[usize::from(database)].get() {
+            Some(keyspace) => keyspace,
+            None => self.give_birth(database),
+        }
+    }
+
+    #[cold]
+    fn give_birth(&self, database: u16) -> &Keyspace {
+        let _births = self.births.lock();
         self.spaces[usize::from(database)].get_or_init(Keyspace::new)
+    }
+
+    /// The place of a call that blocks now, in the order of those that do.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The shard of a hash, if it has been used.
@@ -121,6 +141,15 @@ impl Databases {
         used.flat_map(|(space, n)| {
             space.shards.iter().filter_map(move |shard| Some((n, &shard.get()?.0)))
         })
+    }
+
+    /// Waits for what is just coming into being: whatever [`shards`](Self::shards) then misses,
+    /// its first user sees all that this thread did before.
+    fn await_births(&self) {
+        drop(self.births.lock());
+        for space in self.spaces.iter().filter_map(OnceLock::get) {
+            drop(space.births.lock());
+        }
     }
 
     /// The wall's time minus the store's, in milliseconds.
@@ -151,14 +180,15 @@ struct Slot(RwLock<Shard>);
 
 /// One database.
 struct Keyspace {
-    shards: Box<[OnceLock<Box<Slot>>]>,
+    shards: Box<[OnceLock<Box<Slot>>; SHARDS]>,
     /// Held while a shard comes into being, and by whoever needs that none does.
     births: Mutex<()>,
 }
 
 impl Keyspace {
     fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        let shards: Box<[OnceLock<Box<Slot>>]> = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        let Ok(shards) = shards.try_into() else { unreachable!("there are as many as asked for") };
         Self { shards, births: Mutex::new(()) }
     }
 
@@ -212,6 +242,13 @@ impl<'e> Moment<'e> {
             self.now.set(self.databases.clock.now());
         }
         self.now.get()
+    }
+
+    /// The Unix time in milliseconds as the clock on the wall tells it now, which is quicker to
+    /// read than [`unix`](Self::unix) but does not stand still.
+    #[inline]
+    pub(crate) fn wall(&self) -> u64 {
+        self.databases.clock.wall()
     }
 
     /// The Unix time in milliseconds.
@@ -276,7 +313,7 @@ impl After {
     /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
     /// removed. No lock of a shard may be held.
     #[inline]
-    pub(crate) fn settle(mut self, databases: &Databases) {
+    pub(crate) fn settle(&mut self, databases: &Databases) {
         if self.rest.is_some() {
             self.settle_rest(databases);
         }
@@ -305,7 +342,11 @@ impl After {
     }
 
     fn note_ready(&mut self, database: u16, key: &[u8]) {
-        self.rest().ready.push((database, Value::from(key)));
+        let ready = &mut self.rest().ready;
+        // A batch may change one key many times.
+        if !ready.last().is_some_and(|(last, known)| *last == database && **known == *key) {
+            ready.push((database, Value::from(key)));
+        }
     }
 
     fn note_event(&mut self, databases: &Databases, event: Event) {

@@ -8,19 +8,27 @@
 //!
 //! # Invariants
 //!
-//! - A waiter is registered under the same locks under which its operation found nothing.
-//! - A waiter's attempt is taken exactly once: by success, by timeout, or by the caller going
-//!   away. Whoever takes it decides the outcome, so a timed-out caller has lost no element.
+//! - A waiter is registered under the same locks under which its operation found nothing, and
+//!   stays so until its call is dropped.
+//! - A waiter's attempt is taken exactly once: by success, by timeout, by the caller going away,
+//!   or by the store going away. Whoever takes it decides the outcome, so a timed-out caller has
+//!   lost no element.
+//!
+//! # Complexity
+//!
+//! A change to a key costs its writer O(log n) for each of the key's `n` waiters that is given a
+//! chance: as many as find something, and one. Registering and leaving are O(log n).
 //!
 //! # Threading
 //!
-//! Lock order is waiter before shards. No waiter is locked by a thread that holds a shard.
+//! Lock order is waiter before shards. No waiter is locked by a thread that holds a shard, and
+//! no waker runs under a lock.
 
+use std::ops::RangeInclusive;
 use std::task::Waker;
-use std::time::Instant;
 
-use super::{After, Databases};
-use crate::sync::{Arc, Condvar, Mutex};
+use super::{After, Databases, Shard};
+use crate::sync::{Arc, Mutex, RwLock};
 use crate::value::Value;
 
 /// Runs the blocked operation once; answers whether it is done.
@@ -28,11 +36,12 @@ pub(crate) type Attempt = Box<dyn FnMut(&Databases, &mut After) -> bool + Send>;
 
 /// One blocked call.
 pub(crate) struct Waiter {
+    /// Its place in every line: who came first has the lower one.
+    ticket: u64,
     keys: Vec<(u16, Value)>,
-    /// Whether the attempt may succeed on a key that does not exist.
+    /// Whether the attempt may end the call on a key that does not exist.
     minds_removal: bool,
     state: Mutex<State>,
-    finished: Condvar,
 }
 
 struct State {
@@ -42,66 +51,70 @@ struct State {
 }
 
 impl Waiter {
-    pub(crate) fn new(keys: Vec<(u16, Value)>, minds_removal: bool, attempt: Attempt) -> Arc<Self> {
-        let state = State { attempt: Some(attempt), waker: None };
-        Arc::new(Self { keys, minds_removal, state: Mutex::new(state), finished: Condvar::new() })
+    /// A call that comes behind all that there are.
+    pub(crate) fn new(
+        databases: &Databases,
+        keys: Vec<(u16, Value)>,
+        minds_removal: bool,
+        attempt: Attempt,
+    ) -> Arc<Self> {
+        let state = Mutex::new(State { attempt: Some(attempt), waker: None });
+        Arc::new(Self { ticket: databases.next_ticket(), keys, minds_removal, state })
     }
 
-    /// Runs the attempt if the call is still blocked; answers whether that ended it.
-    fn serve(&self, databases: &Databases, after: &mut After) -> bool {
-        let mut state = self.state.lock();
-        let served = state.attempt.as_mut().is_some_and(|attempt| attempt(databases, after));
-        if served {
-            self.finish(&mut state);
-        }
-        served
-    }
-
-    /// Ends the call without an answer; `false` if it has ended already.
-    pub(crate) fn cancel(&self) -> bool {
-        let mut state = self.state.lock();
-        let blocked = state.attempt.is_some();
-        self.finish(&mut state);
-        blocked
-    }
-
-    fn finish(&self, state: &mut State) {
-        state.attempt = None;
-        self.finished.notify_all();
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// Blocks the calling thread until the call has ended, or until `deadline`, and then ends it.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) {
-        let mut state = self.state.lock();
-        while state.attempt.is_some() {
-            match deadline {
-                None => self.finished.wait(&mut state),
-                Some(deadline) => {
-                    if self.finished.wait_until(&mut state, deadline).timed_out() {
-                        state.attempt = None;
-                    }
-                }
-            }
-        }
+    pub(crate) fn ticket(&self) -> u64 {
+        self.ticket
     }
 
     /// Whether the call has ended; if not, `waker` is woken when it does.
     pub(crate) fn poll(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        if state.attempt.is_some() {
-            state.waker = Some(waker.clone());
+        if state.attempt.is_none() {
+            return true;
         }
-        state.attempt.is_none()
+        let displaced = state.waker.replace(waker.clone());
+        drop(state);
+        drop(displaced);
+        false
+    }
+
+    /// Ends the call without an answer, if it is still blocked, and wakes whoever waits for it.
+    pub(crate) fn end(&self) {
+        self.conclude(|_| true);
+    }
+
+    /// Ends the call as [`end`](Self::end) does, for the one who would be woken.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        let taken = (state.attempt.take(), state.waker.take());
+        drop(state);
+        drop(taken);
+    }
+
+    /// Runs the attempt, if the call is still blocked.
+    fn serve(&self, databases: &Databases, after: &mut After) {
+        self.conclude(|attempt| attempt(databases, after));
+    }
+
+    /// Ends the call if it is still blocked and `ends` says so.
+    fn conclude(&self, ends: impl FnOnce(&mut Attempt) -> bool) {
+        let mut state = self.state.lock();
+        if !state.attempt.as_mut().is_some_and(ends) {
+            return;
+        }
+        let (attempt, waker) = (state.attempt.take(), state.waker.take());
+        drop(state);
+        drop(attempt);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Takes the waiter off all its keys.
-    pub(crate) fn leave(self: &Arc<Self>, databases: &Databases) {
+    pub(crate) fn leave(&self, databases: &Databases) {
         for (database, key) in &self.keys {
             if let Some(slot) = databases.slot(*database, databases.hash(key)) {
-                slot.write().interests.stop_waiting(key, self);
+                slot.write().interests.stop_waiting(key, self.ticket);
             }
         }
     }
@@ -111,14 +124,33 @@ impl Waiter {
 pub(super) fn serve(databases: &Databases, database: u16, key: &[u8], after: &mut After) {
     let hash = databases.hash(key);
     let Some(slot) = databases.slot(database, hash) else { return };
-    let (waiting, mut exists) = {
-        let shard = slot.read();
-        (shard.interests.waiting(key), shard.find(hash, key).is_some())
-    };
-    for waiter in waiting {
-        if (exists || waiter.minds_removal) && waiter.serve(databases, after) {
-            waiter.leave(databases);
-            exists = slot.read().find(hash, key).is_some();
-        }
+    // Who joins the line from now on has seen the change.
+    let Some(last) = slot.read().interests.last_ticket(key) else { return };
+    let mut next = 0;
+    while next <= last {
+        let Some(waiter) = next_in_line(slot, hash, key, next..=last) else { return };
+        waiter.serve(databases, after);
+        next = waiter.ticket + 1;
+    }
+}
+
+/// The first waiter among these tickets who may find something, as the key is now.
+fn next_in_line(
+    slot: &RwLock<Shard>,
+    hash: u64,
+    key: &[u8],
+    tickets: RangeInclusive<u64>,
+) -> Option<Arc<Waiter>> {
+    let shard = slot.read();
+    let exists = shard.find(hash, key).is_some();
+    let mut line = shard.interests.waiting(key, tickets);
+    line.find(|waiter| exists || waiter.minds_removal).cloned()
+}
+
+#[cfg(test)]
+impl Databases {
+    /// Whether no key is waited for or watched.
+    pub(crate) fn is_nobody_interested(&self) -> bool {
+        self.shards().all(|(_, shard)| shard.read().interests.is_empty())
     }
 }

@@ -24,11 +24,18 @@ impl Watched {
             return;
         }
         let space = Space { databases: &self.databases, database };
-        let watching = Write::enter(space, key, |writer| {
+        let watching = Write::enter(space, key, |mut writer| {
+            // What has expired before is no change.
+            let exists = writer.purge();
             writer.shard.interests.watch(key, &self.broken);
-            Ok(writer.view().exists())
+            Ok(exists)
         });
         self.keys.push((database, Value::from(key), watching.unwrap_or(false)));
+    }
+
+    /// Whether the watch is one of these databases'.
+    pub(crate) fn is_of(&self, databases: &Databases) -> bool {
+        std::ptr::eq(&*self.databases, databases)
     }
 
     /// Adds the locks under which the watch can be judged.

@@ -2,8 +2,10 @@
 //!
 //! - [`frame`], [`encoder`], [`decoder`], [`request`]: RESP2 and RESP3;
 //! - [`args`], [`reply`]: arguments and outputs by type;
-//! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name.
+//! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name; [`answer`]:
+//!   a command's name and arguments to its reply.
 
+pub(crate) mod answer;
 pub(crate) mod args;
 pub(crate) mod command;
 mod counters;

@@ -9,8 +9,8 @@ use crate::handles::{Submit, accept};
 use crate::ops::Timeout;
 use crate::ops::sorted_set::{
     self as op, Aggregate, Await, AwaitFrom, BlockingPopMany, BlockingPopMax, BlockingPopMin,
-    CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Query,
-    StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
+    CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Popped,
+    Query, StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
 };
 use crate::store::Store;
 use crate::value::Value;
@@ -35,7 +35,7 @@ use crate::value::Value;
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub struct SortedSets<'t, T = Store> {
-    target: &'t T,
+    pub(in crate::handles) target: &'t T,
 }
 
 impl<T> Clone for SortedSets<'_, T> {
@@ -112,11 +112,7 @@ impl<'t, T: Submit> SortedSets<'t, T> {
     /// [`Error::NoKeys`] without a key, [`Error::OutOfRange`] if `count` is zero,
     /// [`Error::WrongType`] if a key before the first set holds something else.
     #[doc(alias = "ZMPOP")]
-    pub fn pop_min<K: AsRef<[u8]>>(
-        &self,
-        keys: &[K],
-        count: usize,
-    ) -> T::Answer<Option<(Value, Vec<(Value, f64)>)>> {
+    pub fn pop_min<K: AsRef<[u8]>>(&self, keys: &[K], count: usize) -> T::Answer<Option<Popped>> {
         let from = accept!(self, pop_from(keys, End::Min, count));
         self.target.submit(&PopMany { from }, Ok)
     }
@@ -124,11 +120,7 @@ impl<'t, T: Submit> SortedSets<'t, T> {
     /// Takes up to `count` members with the highest scores, as [`pop_min`](Self::pop_min) does
     /// those with the lowest.
     #[doc(alias = "ZMPOP")]
-    pub fn pop_max<K: AsRef<[u8]>>(
-        &self,
-        keys: &[K],
-        count: usize,
-    ) -> T::Answer<Option<(Value, Vec<(Value, f64)>)>> {
+    pub fn pop_max<K: AsRef<[u8]>>(&self, keys: &[K], count: usize) -> T::Answer<Option<Popped>> {
         let from = accept!(self, pop_from(keys, End::Max, count));
         self.target.submit(&PopMany { from }, Ok)
     }
@@ -162,7 +154,7 @@ impl SortedSets<'_, Store> {
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Option<(Value, Value, f64)>> {
         let timeout = timeout.into();
-        let of = Await { keys: some(slices(keys))?.into(), timeout: Timeout(timeout) };
+        let of = Self::any_of(keys, timeout)?;
         let (databases, database) = (self.target.databases(), self.target.space().database);
         engine::block::<BlockingPopMin<'static>>(
             databases,
@@ -181,7 +173,7 @@ impl SortedSets<'_, Store> {
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Option<(Value, Value, f64)>> {
         let timeout = timeout.into();
-        let of = Await { keys: some(slices(keys))?.into(), timeout: Timeout(timeout) };
+        let of = Self::any_of(keys, timeout)?;
         let (databases, database) = (self.target.databases(), self.target.space().database);
         engine::block::<BlockingPopMax<'static>>(
             databases,
@@ -199,8 +191,9 @@ impl SortedSets<'_, Store> {
         keys: &[K],
         count: usize,
         timeout: impl Into<Option<Duration>>,
-    ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        self.pop_many_blocking(pop_from(keys, End::Min, count)?, timeout.into())
+    ) -> Result<Option<Popped>> {
+        let timeout = timeout.into();
+        self.pop_many_blocking(&Self::many_of(keys, End::Min, count, timeout)?, timeout)
     }
 
     /// As [`pop_max`](Self::pop_max), waiting for at most `timeout` (`None`: as long as it takes)
@@ -211,18 +204,37 @@ impl SortedSets<'_, Store> {
         keys: &[K],
         count: usize,
         timeout: impl Into<Option<Duration>>,
-    ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        self.pop_many_blocking(pop_from(keys, End::Max, count)?, timeout.into())
+    ) -> Result<Option<Popped>> {
+        let timeout = timeout.into();
+        self.pop_many_blocking(&Self::many_of(keys, End::Max, count, timeout)?, timeout)
+    }
+
+    /// The keys to wait for, of which there must be some.
+    pub(in crate::handles) fn any_of<K: AsRef<[u8]>>(
+        keys: &[K],
+        timeout: Option<Duration>,
+    ) -> Result<Await<'_>> {
+        Ok(Await { keys: some(slices(keys))?.into(), timeout: Timeout(timeout) })
+    }
+
+    /// As [`pop_from`], waiting.
+    pub(in crate::handles) fn many_of<K: AsRef<[u8]>>(
+        keys: &[K],
+        end: End,
+        count: usize,
+        timeout: Option<Duration>,
+    ) -> Result<BlockingPopMany<'_>> {
+        let from = pop_from(keys, end, count)?;
+        Ok(BlockingPopMany { of: AwaitFrom { timeout: Timeout(timeout), from } })
     }
 
     fn pop_many_blocking(
         &self,
-        from: PopFrom<'_>,
+        operation: &BlockingPopMany<'_>,
         timeout: Option<Duration>,
-    ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
-        let operation = BlockingPopMany { of: AwaitFrom { timeout: Timeout(timeout), from } };
+    ) -> Result<Option<Popped>> {
         let (databases, database) = (self.target.databases(), self.target.space().database);
-        engine::block::<BlockingPopMany<'static>>(databases, database, &operation, timeout)
+        engine::block::<BlockingPopMany<'static>>(databases, database, operation, timeout)
     }
 }
 

@@ -40,8 +40,8 @@ use query::{Bounds, MemberBounds};
 /// # Ok::<(), larder::Error>(())
 /// ```
 pub struct SortedSet<'t, T = Store> {
-    target: &'t T,
-    key: &'t [u8],
+    pub(super) target: &'t T,
+    pub(super) key: &'t [u8],
 }
 
 impl<T> Clone for SortedSet<'_, T> {
