@@ -252,10 +252,9 @@ fn time_to_fill(keys: &[String]) -> Duration {
 fn keys_made_to_collide_are_as_quick_as_others() {
     let made = colliding(17);
     let plain: Vec<String> = (0..made.len()).map(|n| format!("{n:034}")).collect();
-    // The best of three: another process may take the processor in any one of them.
-    let best = |keys: &[String]| (0..3).map(|_| time_to_fill(keys)).min().unwrap();
-    let (made, plain) = (best(&made), best(&plain));
-    assert!(made < 4 * plain, "{made:?} against {plain:?}");
+    let (made, plain) = (time_to_fill(&made), time_to_fill(&plain));
+    // Keys that did collide would take thousands of times as long.
+    assert!(made < 10 * plain, "{made:?} against {plain:?}");
 }
 
 #[test]
