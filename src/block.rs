@@ -251,6 +251,7 @@ impl Block {
     }
 
     /// A counter of recent use, kept by the owner; approximate under concurrency.
+    #[allow(dead_code, reason = "eviction will choose by it")]
     #[inline]
     pub(crate) fn access(&self) -> &AtomicU8 {
         &self.header().access

@@ -19,6 +19,7 @@ mod keyspace;
 
 mod ops;
 
+#[allow(dead_code, reason = "only tests read commands and answer them so far")]
 mod wire;
 
 mod engine;
@@ -46,7 +47,7 @@ pub use handles::{
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use keyspace::{Event, EventKind, Kind};
-pub use ops::sorted_set::{AddRule, Aggregate};
+pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
 pub use ops::stream_group::{
     ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,

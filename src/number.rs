@@ -1,10 +1,12 @@
 //! Numbers as Redis reads and prints them.
 //!
-//! Redis keeps numbers as text and is strict about it: an integer has one spelling only, a float is what C's `strtod`
-//! accepts less the surprises (leading space, NaN, a magnitude lost to overflow or underflow). Everything here works on
-//! bytes, keeps no state and costs O(length) unless said otherwise.
+//! Redis keeps numbers as text and is strict about it: an integer has one spelling only, a float is
+//! what C's `strtod` accepts less the surprises (leading space, NaN, a magnitude lost to overflow
+//! or underflow). Everything here works on bytes, keeps no state and costs O(length) unless said
+//! otherwise.
 //!
-//! [`Extended`] is the 64-bit-mantissa arithmetic behind `INCRBYFLOAT`, for which `f64` would print other digits.
+//! [`Extended`] is the 64-bit-mantissa arithmetic behind `INCRBYFLOAT`, for which `f64` would print
+//! other digits.
 
 mod big;
 mod extended;
@@ -18,7 +20,8 @@ pub(crate) use extended::Extended;
 /// The text of a number, on the stack.
 pub(crate) type NumberText = SmallVec<[u8; 32]>;
 
-/// Reads an integer in its one canonical spelling: no plus, no leading zero, no space, no `-0`; the whole `i64` range.
+/// Reads an integer in its one canonical spelling: no plus, no leading zero, no space, no `-0`; the
+/// whole `i64` range.
 #[inline]
 pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
@@ -58,8 +61,9 @@ fn parse_magnitude(digits: &[u8]) -> Option<u64> {
     Some(magnitude)
 }
 
-/// Reads a double as Redis reads a score: everything `strtod` takes (`.5`, `5.`, `1e5`, `0x1p3`, `inf`, `+Infinity`),
-/// and nothing around it. NaN is refused, and so is a number too large or too small to be told from infinity or zero.
+/// Reads a double as Redis reads a score: everything `strtod` takes (`.5`, `5.`, `1e5`, `0x1p3`,
+/// `inf`, `+Infinity`), and nothing around it. NaN is refused, and so is a number too large or too
+/// small to be told from infinity or zero.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     if let Some(value) = parse_short_integer(text) {
         return Some(value);
@@ -79,8 +83,9 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     (!lost).then_some(value)
 }
 
-/// Reads a double as Redis reads the bounds of a range of scores: all that C's `strtod` makes of a C string, so leading
-/// space, nothing at all (zero) and magnitudes lost to overflow or underflow too. NaN is refused.
+/// Reads a double as Redis reads the bounds of a range of scores: all that C's `strtod` makes of a
+/// C string, so leading space, nothing at all (zero) and magnitudes lost to overflow or underflow
+/// too. NaN is refused.
 pub(crate) fn parse_float_leniently(text: &[u8]) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
@@ -138,8 +143,8 @@ fn has_nonzero_digit(magnitude: &[u8]) -> bool {
         .any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
-/// Prints a double as Redis 7.0 replies with it: 17 significant digits in C's `%.17g` layout, `inf`, `-inf`, `nan`.
-/// Reading the text back gives the same bits.
+/// Prints a double as Redis 7.0 replies with it: 17 significant digits in C's `%.17g` layout,
+/// `inf`, `-inf`, `nan`. Reading the text back gives the same bits.
 pub(crate) fn format_double(value: f64) -> NumberText {
     let mut text = NumberText::new();
     if value.is_nan() {
@@ -156,7 +161,8 @@ pub(crate) fn format_double(value: f64) -> NumberText {
     text
 }
 
-/// C's `%.17g`: scientific below 1e-4 and from 1e17 on, positional in between, no trailing zeros in either.
+/// C's `%.17g`: scientific below 1e-4 and from 1e17 on, positional in between, no trailing zeros in
+/// either.
 fn push_significant_digits(text: &mut NumberText, value: f64) {
     let (digits, exponent) =
         extended::seventeen_digits(value.abs()).unwrap_or_else(|| printed_digits(value.abs()));

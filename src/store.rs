@@ -1,6 +1,7 @@
 //! The store: what an application holds.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ use crate::pubsub::{Listener, Subscription, SubscriptionOptions};
 use crate::sync::{Arc, Weak};
 use crate::value::Value;
 use crate::wire::command::Command;
+use crate::wire::{Encoder, Protocol, answer};
 
 /// Redis's data structures, in memory, in this process.
 ///
@@ -249,6 +251,24 @@ impl Store {
         Ok(Self { database: number, ..self.clone() })
     }
 
+    /// The time by the store's clock: what its deadlines are measured against. It begins at the
+    /// Unix time of the store's creation and then only moves forward, whatever is done to the
+    /// wall clock, so it is fit to be a score or part of an id. To the millisecond.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{ManualClock, Store};
+    /// let clock = ManualClock::new();
+    /// let store = Store::builder().clock(&clock).build();
+    /// let before = store.now();
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(store.now(), before + Duration::from_secs(5));
+    /// ```
+    #[doc(alias = "TIME")]
+    pub fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.databases.clock.now())
+    }
+
     /// A batch: operations that are queued and then run as one.
     #[doc(alias = "MULTI")]
     pub fn batch(&self) -> Batch {
@@ -347,6 +367,27 @@ impl Store {
         self.databases.sweep();
     }
 
+    /// Runs a command given by name and arguments, as a client of Redis would send it, and
+    /// answers the reply in bytes: RESP3, or else RESP2. What would block answers at once that it
+    /// found nothing.
+    ///
+    /// For the comparison with Redis, which is outside of the crate.
+    #[doc(hidden)]
+    pub fn answer(&self, argv: &[&[u8]], resp3: bool) -> Vec<u8> {
+        let mut reply = Vec::new();
+        answer::answer(self.space(), argv, &mut Encoder::new(&mut reply, protocol(resp3)));
+        reply
+    }
+
+    /// Runs commands as one, as `EXEC` does, and answers an array of replies as
+    /// [`answer`](Self::answer) does.
+    #[doc(hidden)]
+    pub fn answer_all(&self, commands: &[&[&[u8]]], resp3: bool) -> Vec<u8> {
+        let mut reply = Vec::new();
+        answer::answer_all(self.space(), commands, &mut Encoder::new(&mut reply, protocol(resp3)));
+        reply
+    }
+
     #[inline]
     pub(crate) fn space(&self) -> Space<'_> {
         Space { databases: &self.databases, database: self.database }
@@ -355,6 +396,10 @@ impl Store {
     pub(crate) fn databases(&self) -> &Arc<Databases> {
         &self.databases
     }
+}
+
+fn protocol(resp3: bool) -> Protocol {
+    if resp3 { Protocol::Resp3 } else { Protocol::Resp2 }
 }
 
 impl Default for Store {

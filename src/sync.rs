@@ -1,7 +1,9 @@
-//! Locks, condition variables and atomics: the one place they come from, so that a model checker can take their place.
+//! Locks, condition variables and atomics: the one place they come from, so that a model checker
+//! can take their place.
 //!
-//! A build with `RUSTFLAGS="--cfg shuttle"` replaces them by [shuttle](https://docs.rs/shuttle)'s, behind the same
-//! interface: `lock` and `read` return guards, a poisoned lock is not an error, `Condvar::wait` borrows its guard.
+//! A build with `RUSTFLAGS="--cfg shuttle"` replaces them by [shuttle](https://docs.rs/shuttle)'s,
+//! behind the same interface: `lock` and `read` return guards, a poisoned lock is not an error,
+//! `Condvar::wait` borrows its guard.
 
 #![allow(unused_imports, reason = "the whole choice is offered, whatever the features need of it")]
 
@@ -24,7 +26,8 @@ pub(crate) use shuttle::{sync::atomic, thread};
 #[cfg(not(shuttle))]
 pub(crate) use std::{sync::atomic, thread};
 
-/// Waits a few microseconds at most for what another thread is about to do, before the caller goes to sleep for it.
+/// Waits a few microseconds at most for what another thread is about to do, before the caller goes
+/// to sleep for it.
 pub(crate) fn spin_until(ready: impl Fn() -> bool) {
     // A model checker explores sleeping; to spin would only multiply its schedules.
     if cfg!(shuttle) {

@@ -131,7 +131,7 @@ fn empty_and_odd_members_round_trip() {
     let odd = store.sorted_set("");
     let long = vec![0xff; 1 << 20];
     odd.add("", 1.0).unwrap();
-    odd.add(&[0xff_u8; 3], 2.0).unwrap();
+    odd.add([0xff_u8; 3], 2.0).unwrap();
     odd.add(&long, 3.0).unwrap();
     let members = odd.range(..).members().unwrap();
     assert_eq!((members[0].len(), members[1].len(), members[2].len()), (0, 3, 1 << 20));

@@ -147,7 +147,7 @@ fn history(store: &Store, key: &str, seed: u64) -> Vec<Record> {
     let barrier = Barrier::new(THREADS);
     let record = |thread: usize| {
         let mut random = Random(seed * THREADS as u64 + thread as u64 + 1);
-        (0..20).for_each(|_| drop(random.next()));
+        (0..20).for_each(|_| _ = random.next());
         let calls: Vec<Call> = (0..CALLS).map(|_| random.call()).collect();
         barrier.wait();
         let timed = |call| {

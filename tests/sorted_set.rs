@@ -114,7 +114,9 @@ fn plain(members: Vec<(larder::Value, f64)>) -> Scored {
 
 fn remove_all(model: &mut Model, key: u8, members: &Scored) {
     let set = model.0.entry(key).or_default();
-    members.iter().for_each(|(member, _)| drop(set.remove(member)));
+    for (member, _) in members {
+        set.remove(member);
+    }
 }
 
 fn name(key: u8) -> String {
@@ -270,7 +272,9 @@ fn ask(store: &Store, model: &Model, op: &Op) -> larder::Result<()> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64, failure_persistence: None, ..Default::default()
+    })]
 
     #[test]
     fn behaves_as_the_model(ops in prop::collection::vec(op(), 1..80)) {

@@ -163,7 +163,7 @@ impl SortedSets<'_, Store> {
         keys: &[K],
         count: usize,
         timeout: impl Into<Option<Duration>>,
-    ) -> Waiting<Option<(Value, Vec<(Value, f64)>)>> {
+    ) -> Waiting<Option<Popped>> {
         self.pop_many_async(keys, End::Min, count, timeout.into())
     }
 
@@ -174,7 +174,7 @@ impl SortedSets<'_, Store> {
         keys: &[K],
         count: usize,
         timeout: impl Into<Option<Duration>>,
-    ) -> Waiting<Option<(Value, Vec<(Value, f64)>)>> {
+    ) -> Waiting<Option<Popped>> {
         self.pop_many_async(keys, End::Max, count, timeout.into())
     }
 

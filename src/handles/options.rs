@@ -161,7 +161,7 @@ impl<'a> From<DeleteIf<'a>> for strings::DeleteCondition<'a> {
 /// // At most two requests a minute, counted from the first.
 /// let store = Store::new();
 /// let request = Increment::by(1).at_most(2).first_expires_in(Duration::from_secs(60));
-/// let allowed = || Ok::<bool, larder::Error>(store.kv().increment_with("client", request)?.applied == 1);
+/// let allowed = || store.kv().increment_with("client", request).map(|done| done.applied == 1);
 /// assert!(allowed()? && allowed()?);
 /// assert!(!allowed()?);
 /// # Ok::<(), larder::Error>(())

@@ -129,7 +129,7 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
     #[doc(alias = "XGROUP")]
     pub fn set_position(&self, start: impl Into<GroupStart>) -> T::Answer<()> {
         let entries_read = EntriesRead::default();
-        let (key, group, start) = (self.key, self.group, start.into());
+        let (key, group, start) = (self.key, self.group, Position(start.into()));
         self.target.submit(&SetGroupId { key, group, start, entries_read }, Ok)
     }
 

@@ -1,8 +1,8 @@
 //! Which shards an operation locks, decided by its type.
 //!
 //! An operation names one of the accesses below. [`Read`] and [`Write`] are the fast paths: one
-//! key, one lock, everything on the stack. [`ReadMany`] and [`WriteMany`] lock what their
-//! [`Extent`] names, all before they see anything, so they are atomic. [`Walk`] visits shard
+//! key, one lock, everything on the stack. [`ReadEach`], [`ReadMany`] and [`WriteMany`] lock all
+//! that they name before they see anything, so they are atomic. [`Walk`] visits shard
 //! after shard and is not. [`Channels`] touches no key at all.
 //!
 //! The same operation also runs *within* shards that a batch or a transaction has [`Locked`].
@@ -49,6 +49,8 @@ pub(crate) trait Access {
 pub(crate) struct Read;
 /// Reads and changes one key.
 pub(crate) struct Write;
+/// Reads several keys at one instant, each by itself.
+pub(crate) struct ReadEach;
 /// Reads several keys at one instant.
 pub(crate) struct ReadMany;
 /// Reads and changes several keys at one instant.
@@ -169,6 +171,57 @@ impl Access for Write {
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
         run(locked.writer(database, key)?)
+    }
+}
+
+impl Access for ReadEach {
+    type Target<'a> = &'a [&'a [u8]];
+    /// The keys as they are, in their order.
+    type Scope<'s> = &'s [View<'s>];
+
+    /// Takes all locks first and then looks at all keys, so that the processor can wait for the
+    /// memory of several keys at once: there is no lock between two of them.
+    fn enter<R>(
+        space: Space<'_>,
+        keys: Self::Target<'_>,
+        run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let Space { databases, database } = space;
+        let keyspace = databases.keyspace(database);
+        let moment = Moment::new(databases);
+        let mut places: Vec<(usize, usize, u64)> = Vec::with_capacity(keys.len());
+        places.extend(keys.iter().enumerate().map(|(position, key)| {
+            let hash = databases.hash(key);
+            (shard_index(hash), position, hash)
+        }));
+        places.sort_unstable_by_key(|(shard, ..)| *shard);
+        let guards: Vec<RwLockReadGuard<'_, Shard>> = places
+            .chunk_by(|one, other| one.0 == other.0)
+            .map(|chunk| keyspace.shard(chunk[0].0).read())
+            .collect();
+        let mut views = vec![View::absent(&moment); keys.len()];
+        let chunks = places.chunk_by(|one, other| one.0 == other.0);
+        for (chunk, guard) in chunks.zip(&guards) {
+            for &(_, position, hash) in chunk {
+                views[position] = View::find(guard, hash, keys[position], &moment);
+            }
+        }
+        run(&views)
+    }
+
+    fn demand(space: Space<'_>, keys: Self::Target<'_>, demand: &mut Demand) {
+        keys.iter().for_each(|key| demand.key(space, key, false));
+    }
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        database: u16,
+        keys: Self::Target<'_>,
+        run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let views: Result<Vec<View<'_>>> =
+            keys.iter().map(|key| locked.view(database, key)).collect();
+        run(&views?)
     }
 }
 

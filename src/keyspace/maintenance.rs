@@ -198,8 +198,7 @@ impl Databases {
                 if earliest.is_none_or(|earliest| earliest > now) {
                     break earliest;
                 }
-                let after = self.expire_some(database, &mut shard.write(), now);
-                after.settle(self);
+                self.expire_some(database, &mut shard.write(), now).settle(self);
             };
             next = [next, due].into_iter().flatten().min();
         }

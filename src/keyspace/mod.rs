@@ -36,11 +36,10 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 pub(crate) use maintenance::Maintenance;
-pub(crate) use object::Data;
-pub(crate) use shard::{Held, Removed, Shard};
+pub(crate) use shard::{Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
-pub(crate) use writer::{Edit, Taken, Writer};
+pub(crate) use writer::{Edit, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
@@ -181,14 +180,15 @@ struct Slot(RwLock<Shard>);
 
 /// One database.
 struct Keyspace {
-    shards: Box<[OnceLock<Box<Slot>>]>,
+    shards: Box<[OnceLock<Box<Slot>>; SHARDS]>,
     /// Held while a shard comes into being, and by whoever needs that none does.
     births: Mutex<()>,
 }
 
 impl Keyspace {
     fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        let shards: Box<[OnceLock<Box<Slot>>]> = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        let Ok(shards) = shards.try_into() else { unreachable!("there are as many as asked for") };
         Self { shards, births: Mutex::new(()) }
     }
 
@@ -242,6 +242,13 @@ impl<'e> Moment<'e> {
             self.now.set(self.databases.clock.now());
         }
         self.now.get()
+    }
+
+    /// The Unix time in milliseconds as the clock on the wall tells it now, which is quicker to
+    /// read than [`unix`](Self::unix) but does not stand still.
+    #[inline]
+    pub(crate) fn wall(&self) -> u64 {
+        self.databases.clock.wall()
     }
 
     /// The Unix time in milliseconds.
@@ -306,7 +313,7 @@ impl After {
     /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
     /// removed. No lock of a shard may be held.
     #[inline]
-    pub(crate) fn settle(mut self, databases: &Databases) {
+    pub(crate) fn settle(&mut self, databases: &Databases) {
         if self.rest.is_some() {
             self.settle_rest(databases);
         }

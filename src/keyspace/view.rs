@@ -77,15 +77,4 @@ impl<'s> View<'s> {
     pub(super) fn held(&self) -> Option<Held<'s>> {
         self.entry.map(|(shard, block)| shard.held(block))
     }
-
-    /// Bytes that the entry takes on the heap.
-    pub(crate) fn heap_size(&self) -> Option<usize> {
-        self.entry.map(|(shard, block)| {
-            block.heap_size()
-                + match shard.held(block) {
-                    Held::String(_) => 0,
-                    Held::Object(object) => object.bytes(),
-                }
-        })
-    }
 }

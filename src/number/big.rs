@@ -1,6 +1,7 @@
 //! A natural number of any size, with just the steps that exact decimal conversion needs.
 //!
-//! Invariant: limbs are little-endian and the highest is not zero (zero has no limb). Each step is O(limbs).
+//! Invariant: limbs are little-endian and the highest is not zero (zero has no limb). Each step is
+//! O(limbs).
 
 /// A natural number.
 pub(super) struct Big {
@@ -82,7 +83,8 @@ impl Big {
         remainder as u32
     }
 
-    /// The top 128 bits as (m, e) with the number being m · 2^e; the lowest bit of m stands for all bits dropped.
+    /// The top 128 bits as (m, e) with the number being m · 2^e; the lowest bit of m stands for all
+    /// bits dropped.
     pub(super) fn top_bits(&self) -> (u128, i32) {
         let kept = self.limbs.len().min(4);
         let (dropped, top) = self.limbs.split_at(self.limbs.len() - kept);

@@ -1,12 +1,13 @@
 //! Floats with a 64-bit mantissa: the arithmetic behind `INCRBYFLOAT`.
 //!
-//! Redis adds in C's `long double` and prints 17 decimals, so `0.1 + 0.2` is `0.3` and not `0.30000000000000004`. On the
-//! platforms that matter that type is the 80-bit x87 format, which this file computes in integers: read with one correct
-//! rounding, add with one correct rounding, print exactly. The same digits follow on every machine.
+//! Redis adds in C's `long double` and prints 17 decimals, so `0.1 + 0.2` is `0.3` and not
+//! `0.30000000000000004`. On the platforms that matter that type is the 80-bit x87 format, which
+//! this file computes in integers: read with one correct rounding, add with one correct rounding,
+//! print exactly. The same digits follow on every machine.
 //!
-//! Invariant: a finite value is ±mantissa · 2^exponent, in the range of the format. Ordinary numbers (19 digits, 18
-//! decimals) take a few nanoseconds in 128-bit arithmetic; others go through [`Big`], O(length²) in a text that
-//! is at most [`MAX_TEXT`] bytes.
+//! Invariant: a finite value is ±mantissa · 2^exponent, in the range of the format. Ordinary
+//! numbers (19 digits, 18 decimals) take a few nanoseconds in 128-bit arithmetic; others go through
+//! [`Big`], O(length²) in a text that is at most [`MAX_TEXT`] bytes.
 
 use super::{NumberText, big::Big, is_infinity, split_sign, strip_hex_prefix};
 
@@ -16,7 +17,8 @@ const MAX_TEXT: usize = 5 * 1024 - 1;
 /// Decimals printed.
 const DECIMALS: u32 = 17;
 
-/// A binary float format: mantissa width, exponent of the lowest bit of the smallest number, and of the infinity.
+/// A binary float format: mantissa width, exponent of the lowest bit of the smallest number, and of
+/// the infinity.
 struct Format {
     precision: i32,
     min_exponent: i32,
@@ -54,8 +56,8 @@ impl Extended {
     /// The lowest finite number.
     pub(crate) const MIN: Self = Self { negative: true, ..Self::MAX };
 
-    /// Reads what `strtold` reads, with nothing around it. NaN, overflow and underflow to zero are refused; an infinity
-    /// that is spelled out is not.
+    /// Reads what `strtold` reads, with nothing around it. NaN, overflow and underflow to zero are
+    /// refused; an infinity that is spelled out is not.
     pub(crate) fn parse(text: &[u8]) -> Option<Extended> {
         if text.len() > MAX_TEXT {
             return None;
@@ -71,7 +73,8 @@ impl Extended {
         Some(Extended { negative, magnitude })
     }
 
-    /// The number a client would have sent for `value`: its shortest decimal spelling. `None` for NaN.
+    /// The number a client would have sent for `value`: its shortest decimal spelling. `None` for
+    /// NaN.
     pub(crate) fn from_shortest(value: f64) -> Option<Extended> {
         Extended::parse(format!("{value:e}").as_bytes())
     }
@@ -93,7 +96,8 @@ impl Extended {
         Some(Extended { negative: negative && sum != 0, magnitude: round(sum, exponent, &X87)? })
     }
 
-    /// As Redis stores the result: 17 decimals less the trailing zeros, never an exponent, never `-0`.
+    /// As Redis stores the result: 17 decimals less the trailing zeros, never an exponent, never
+    /// `-0`.
     pub(crate) fn format(self) -> NumberText {
         let mut text = NumberText::new();
         if self.negative {
@@ -115,6 +119,7 @@ impl Extended {
     }
 
     /// The double nearest to what [`format`](Self::format) prints.
+    #[cfg(test)]
     pub(crate) fn to_f64(self) -> f64 {
         let text = self.format();
         std::str::from_utf8(&text)
@@ -123,7 +128,8 @@ impl Extended {
             .expect("a printed number is a number")
     }
 
-    /// The mantissa with 63 bits of room below and one above, so that an addition loses nothing but what is sticky.
+    /// The mantissa with 63 bits of room below and one above, so that an addition loses nothing but
+    /// what is sticky.
     fn widened(self) -> (u128, i32) {
         match self.magnitude {
             Magnitude::Finite { mantissa: 0, .. } | Magnitude::Infinite => (0, i32::MIN / 2),
@@ -183,8 +189,8 @@ impl PartialEq for Extended {
 
 impl Eq for Extended {}
 
-/// Rounds m · 2^e, whose lowest bit may be sticky, to the nearest number of the format, ties to even.
-/// `None` if that is infinite, or zero though m is not.
+/// Rounds m · 2^e, whose lowest bit may be sticky, to the nearest number of the format, ties to
+/// even. `None` if that is infinite, or zero though m is not.
 fn round(mantissa: u128, exponent: i32, format: &Format) -> Option<Magnitude> {
     if mantissa == 0 {
         return Some(ZERO);
@@ -279,7 +285,8 @@ fn round_short(digits: u64, scale: i32) -> Option<Magnitude> {
     round(quotient, -(shift as i32), &X87)
 }
 
-/// digits · 10^scale in big arithmetic: the power of two is free, the power of five is multiplied or divided out.
+/// digits · 10^scale in big arithmetic: the power of two is free, the power of five is multiplied
+/// or divided out.
 fn round_big(mut digits: Big, scale: i32) -> Option<Magnitude> {
     if scale >= 0 {
         digits.multiply_power_of_five(scale as u32);
@@ -295,12 +302,14 @@ fn round_big(mut digits: Big, scale: i32) -> Option<Magnitude> {
     round(mantissa | u128::from(inexact), exponent + scale - shift as i32, &X87)
 }
 
-/// Reads a double from what follows `0x`, rounding once; overflow and underflow to zero are refused.
+/// Reads a double from what follows `0x`, rounding once; overflow and underflow to zero are
+/// refused.
 pub(super) fn parse_hex_double(digits: &[u8]) -> Option<f64> {
     match Hexadecimal::parse(digits)?.round(&DOUBLE)? {
         Magnitude::Finite { mantissa: 0, .. } | Magnitude::Infinite => Some(0.0),
         Magnitude::Finite { mantissa, exponent } => {
-            // Normal numbers hide the top bit of a 53-bit mantissa; subnormal ones sit at the lowest exponent.
+            // Normal numbers hide the top bit of a 53-bit mantissa; subnormal ones sit at the
+            // lowest exponent.
             let shift = (mantissa.leading_zeros() as i32 - 11).min(exponent - DOUBLE.min_exponent);
             let (mantissa, exponent) = (mantissa << shift, exponent - shift);
             let biased = (exponent - DOUBLE.min_exponent) as u64;
@@ -309,8 +318,8 @@ pub(super) fn parse_hex_double(digits: &[u8]) -> Option<f64> {
     }
 }
 
-/// The 17 significant digits of a fraction of ordinary size and its decimal exponent, rounded once, ties to even.
-/// `None` where 128 bits do not suffice.
+/// The 17 significant digits of a fraction of ordinary size and its decimal exponent, rounded once,
+/// ties to even. `None` where 128 bits do not suffice.
 pub(super) fn seventeen_digits(magnitude: f64) -> Option<(u64, i32)> {
     if !(1e-5..1e15).contains(&magnitude) {
         return None;
@@ -360,7 +369,8 @@ impl Hexadecimal {
     }
 }
 
-/// The parts of a float literal without its sign: `whole.fraction`, at least one digit, then an optional exponent.
+/// The parts of a float literal without its sign: `whole.fraction`, at least one digit, then an
+/// optional exponent.
 struct Literal<'a> {
     whole: &'a [u8],
     fraction: &'a [u8],

@@ -221,7 +221,11 @@ proptest! {
     }
 
     #[test]
-    fn both_ways_to_17_digits_agree(mantissa in 1.0_f64..10.0, exponent in -6_i32..16, places in 0_i32..17) {
+    fn both_ways_to_17_digits_agree(
+        mantissa in 1.0_f64..10.0,
+        exponent in -6_i32..16,
+        places in 0_i32..17,
+    ) {
         let rounded = (mantissa * 10_f64.powi(places)).round() / 10_f64.powi(places);
         let value = rounded * 10_f64.powi(exponent);
         if let Some(digits) = extended::seventeen_digits(value) {
@@ -232,7 +236,9 @@ proptest! {
     #[test]
     fn hexadecimal_doubles_are_exact(mantissa in 0_u64..1 << 53, exponent in -1074_i32..=971) {
         let text = format!("0x{mantissa:x}p{exponent}");
-        let exact = mantissa as f64 * 2_f64.powi(exponent.max(-500)) * 2_f64.powi(exponent.min(-500) + 500);
+        let exact = mantissa as f64
+            * 2_f64.powi(exponent.max(-500))
+            * 2_f64.powi(exponent.min(-500) + 500);
         prop_assert_eq!(parse_float(text.as_bytes()), Some(exact));
     }
 
@@ -251,7 +257,10 @@ proptest! {
         let extended = Extended::parse(text.as_bytes());
         // Its range is wider; otherwise the grammars are one.
         prop_assert!(double.is_none() || extended.is_some());
-        if let (Some(double), Some(extended)) = (double, extended) && double.abs() > 1e-3 && double.abs() < 1e300 {
+        if let (Some(double), Some(extended)) = (double, extended)
+            && double.abs() > 1e-3
+            && double.abs() < 1e300
+        {
             let difference = (extended.to_f64() - double).abs() / double.abs();
             prop_assert!(difference < 1e-13, "{double} {extended:?}");
         }

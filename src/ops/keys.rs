@@ -4,9 +4,7 @@ use std::borrow::Cow;
 
 use super::Operation;
 use crate::error::{Error, Result};
-use crate::keyspace::access::{
-    Extent, Place, Read, ReadMany, Views, Walk, Write, WriteMany, Writers,
-};
+use crate::keyspace::access::{Extent, Place, Read, ReadEach, Walk, Write, WriteMany, Writers};
 use crate::keyspace::{EventKind, Kind, View, Writer};
 use crate::keyspace::{SHARDS, access::Shards};
 
@@ -99,18 +97,14 @@ macro_rules! count_existing {
     ($($operation:ident),*) => {$(
         impl Operation for $operation<'_> {
             type Output = usize;
-            type Access = ReadMany;
+            type Access = ReadEach;
 
-            fn target(&self) -> Extent<'_> {
-                Extent::keys(self.keys.iter().copied())
+            fn target(&self) -> &[&[u8]] {
+                &self.keys
             }
 
-            fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-                let mut existing = 0;
-                for key in self.keys.iter() {
-                    existing += usize::from(views.view(key)?.exists());
-                }
-                Ok(existing)
+            fn run(&self, views: &[View<'_>]) -> Result<Self::Output> {
+                Ok(views.iter().filter(|view| view.exists()).count())
             }
         }
     )*};

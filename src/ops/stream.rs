@@ -172,7 +172,7 @@ impl NewId {
     #[inline]
     fn resolve(self, stream: &Stream, moment: &Moment<'_>) -> Result<StreamId> {
         match self {
-            Self::Auto => stream.next_id(moment.unix()).ok_or(Error::StreamExhausted),
+            Self::Auto => stream.next_id(moment.wall()).ok_or(Error::StreamExhausted),
             Self::At(ms) => Ok(stream.next_id_at(ms)?),
             Self::Exact(id) => Ok(id),
         }

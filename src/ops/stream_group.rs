@@ -101,9 +101,13 @@ impl Operation for CreateGroup<'_> {
 pub(crate) struct SetGroupId<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) group: &'a [u8],
-    pub(crate) start: GroupStart,
+    pub(crate) start: Position,
     pub(crate) entries_read: EntriesRead,
 }
+
+/// Where a group goes on to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position(pub(crate) GroupStart);
 
 impl Operation for SetGroupId<'_> {
     type Output = ();
@@ -116,7 +120,7 @@ impl Operation for SetGroupId<'_> {
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
         let (key, group) = (self.key, self.group);
         let set = writer.edit(|edit: &mut Edit<'_, Stream>| {
-            let id = self.start.resolve(edit);
+            let id = self.start.0.resolve(edit);
             let set = edit.set_group_id(group, id, self.entries_read.0);
             if set { Ok(()) } else { Err(no_group(key, group)) }
         })?;

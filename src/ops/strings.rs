@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Operation;
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Access, Extent, Read, ReadMany, Views, Write, WriteMany, Writers};
+use crate::keyspace::access::{Access, Extent, Read, ReadEach, Write, WriteMany, Writers};
 use crate::keyspace::{EventKind, Space, View, Writer};
 use crate::value::Value;
 
@@ -50,15 +50,14 @@ pub(crate) struct GetMany<'a> {
 
 impl Operation for GetMany<'_> {
     type Output = Vec<Option<Value>>;
-    type Access = ReadMany;
+    type Access = ReadEach;
 
-    fn target(&self) -> Extent<'_> {
-        Extent::keys(self.keys.iter().copied())
+    fn target(&self) -> &[&[u8]] {
+        &self.keys
     }
 
-    fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-        let read = |key: &&[u8]| Ok(views.view(key)?.value().unwrap_or(None));
-        self.keys.iter().map(read).collect()
+    fn run(&self, views: &[View<'_>]) -> Result<Self::Output> {
+        Ok(views.iter().map(|view| view.value().unwrap_or(None)).collect())
     }
 }
 

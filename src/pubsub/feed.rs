@@ -1,14 +1,15 @@
 //! One channel of typed messages: what keyspace events travel by.
 //!
-//! **Invariant.** A listener is in the feed's list from [`Feed::subscribe`] until it is dropped or disconnected.
+//! **Invariant.** A listener is in the feed's list from [`Feed::subscribe`] until it is dropped or
+//! disconnected.
 //!
 //! **Order.** All listeners see the messages in one order: that in which the feed's lock was taken.
 //!
 //! **Complexity.** Publish: O(listeners), one atomic load without any.
 //!
-//! **Threads.** As the hub: a publisher that must wait for room ([`Overflow::Block`]) holds no lock meanwhile, and
-//! wakers run outside all locks. Filters run under the feed's lock, more than once a message: they are
-//! pure functions of it.
+//! **Threads.** As the hub: a publisher that must wait for room ([`Overflow::Block`]) holds no lock
+//! meanwhile, and wakers run outside all locks. Filters run under the feed's lock, more than once a
+//! message: they are pure functions of it.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -92,7 +93,8 @@ impl<T: Clone> Feed<T> {
         self.registry.count.load(Acquire) > 0
     }
 
-    /// Sends a message to all listeners whose filter it passes. Returns in how many queues it was put.
+    /// Sends a message to all listeners whose filter it passes. Returns in how many queues it was
+    /// put.
     pub(crate) fn publish(&self, message: &T) -> usize {
         let mut wakers = Wakers::default();
         let (mut queued, mut disconnected) = (0, Vec::new());
@@ -167,8 +169,8 @@ pub struct Listener<T> {
 }
 
 impl<T: Send> Listener<T> {
-    /// Takes the next message, and waits for it as long as it takes. [`RecvError::Lagged`] comes where messages are
-    /// missing, and reading goes on behind it.
+    /// Takes the next message, and waits for it as long as it takes. [`RecvError::Lagged`] comes
+    /// where messages are missing, and reading goes on behind it.
     ///
     /// # Errors
     ///
@@ -202,8 +204,8 @@ impl<T: Send> Listener<T> {
         self.queue.len()
     }
 
-    /// The messages as they come, waiting for each. A lag is an item of its own; after [`RecvError::Disconnected`],
-    /// or without an item when the store is gone, the iterator ends.
+    /// The messages as they come, waiting for each. A lag is an item of its own; after
+    /// [`RecvError::Disconnected`], or without an item when the store is gone, the iterator ends.
     #[must_use]
     pub fn iter(&self) -> Messages<'_, T> {
         Messages::new(&*self.queue)

@@ -1,19 +1,22 @@
 //! The registry of channels and patterns, and the fan-out of a message to its subscribers.
 //!
-//! **Invariant.** A channel is registered if and only if it has a subscriber; so is a pattern. A subscriber is in a
-//! channel's list exactly once if the channel is in its [`Routes`], else not at all; so for patterns. `routes` counts
-//! both. A subscriber without routes is known to `members` alone.
+//! **Invariant.** A channel is registered if and only if it has a subscriber; so is a pattern. A
+//! subscriber is in a channel's list exactly once if the channel is in its [`Routes`], else not at
+//! all; so for patterns. `routes` counts both. A subscriber without routes is known to `members`
+//! alone.
 //!
-//! **Order.** A message is appended to all its queues under the lock of its channel's shard, so all subscribers of a
-//! channel, by name or by pattern, see its messages in one order.
+//! **Order.** A message is appended to all its queues under the lock of its channel's shard, so all
+//! subscribers of a channel, by name or by pattern, see its messages in one order.
 //!
-//! **Complexity.** Publish: O(1 + subscribers reached + patterns registered × text matched), one atomic load when
-//! nobody subscribes to anything. Subscribe: O(1). Unsubscribe: O(subscribers of the channel). For a pattern
-//! O(log patterns) more. Publishing allocates nothing, unless a subscriber's queue grows, or a channel known through
-//! patterns alone is not the one its queue saw last.
+//! **Complexity.** Publish: O(1 + subscribers reached + patterns registered × text matched), one
+//! atomic load when nobody subscribes to anything. Subscribe: O(1). Unsubscribe: O(subscribers of
+//! the channel). For a pattern O(log patterns) more. Publishing allocates nothing, unless a
+//! subscriber's queue grows, or a channel known through patterns alone is not the one its queue saw
+//! last.
 //!
-//! **Threads.** Locks nest a subscriber's routes, then a shard, then the patterns, then a queue. A publisher that must
-//! wait for room ([`Overflow::Block`]) waits before the message has a place in the order, and holds no lock.
+//! **Threads.** Locks nest a subscriber's routes, then a shard, then the patterns, then a queue. A
+//! publisher that must wait for room ([`Overflow::Block`]) waits before the message has a place in
+//! the order, and holds no lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -73,8 +76,8 @@ pub(super) struct Routes {
 }
 
 struct Channel {
-    /// For lookup only: readers count references to `shared` all the time, and publishers should not share a cache
-    /// line with that.
+    /// For lookup only: readers count references to `shared` all the time, and publishers should
+    /// not share a cache line with that.
     name: Box<[u8]>,
     /// The name as messages carry it.
     shared: Value,
@@ -116,8 +119,9 @@ impl Hub {
         Subscription::new(subscriber, Arc::downgrade(self))
     }
 
-    /// Sends `payload` to all who subscribe to `channel` by name or by pattern. Returns in how many queues it was put:
-    /// a subscriber counts once for its channel and once for each pattern of its that matches, as in Redis.
+    /// Sends `payload` to all who subscribe to `channel` by name or by pattern. Returns in how many
+    /// queues it was put: a subscriber counts once for its channel and once for each pattern of its
+    /// that matches, as in Redis.
     pub(crate) fn publish(&self, channel: &[u8], payload: Value) -> usize {
         self.publish_from(NOBODY, channel, payload)
     }
@@ -136,7 +140,8 @@ impl Hub {
         fan_out.finish(self)
     }
 
-    /// The channels that have subscribers by name, in no order: all, or those that `pattern` matches.
+    /// The channels that have subscribers by name, in no order: all, or those that `pattern`
+    /// matches.
     pub(crate) fn channels(&self, pattern: Option<&Glob>) -> Vec<Value> {
         let mut names = Vec::new();
         for shard in &self.shards {
@@ -174,7 +179,8 @@ impl Hub {
 type Admitted<'a> = (MutexGuard<'a, HashTable<Channel>>, Option<RwLockReadGuard<'a, Patterns>>);
 
 impl Hub {
-    /// Locks the registries, at a moment when every subscriber that makes its publishers wait has promised a place.
+    /// Locks the registries, at a moment when every subscriber that makes its publishers wait has
+    /// promised a place.
     #[inline]
     fn admit(&self, channel: &[u8], hash: u64, origin: u64) -> Admitted<'_> {
         loop {

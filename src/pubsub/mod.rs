@@ -1,7 +1,8 @@
 //! Publish and subscribe within the process.
 //!
-//! [`queue`] is the bounded queue of one subscriber, whatever its messages are; [`hub`] is the registry that fans a
-//! message out to the queues; [`subscription`] is what a reader holds; [`feed`] is one channel of typed messages.
+//! [`queue`] is the bounded queue of one subscriber, whatever its messages are; [`hub`] is the
+//! registry that fans a message out to the queues; [`subscription`] is what a reader holds;
+//! [`feed`] is one channel of typed messages.
 
 mod feed;
 mod hub;

@@ -1,24 +1,28 @@
 //! The bounded queue that a subscriber owns: its policy when full, and its readers.
 //!
-//! **Shape.** Publishers append to the *backlog* under its lock. A reader takes the whole backlog at once into the
-//! *inbox*, which publishers never touch, and reads from there: a reader that keeps up or lags far behind meets the
-//! publishers' lock once a batch, not once a message. Messages are stored as runs: consecutive messages with the same
-//! label (channel and pattern) share one copy of it, so a queued message costs the size of its payload's handle.
+//! **Shape.** Publishers append to the *backlog* under its lock. A reader takes the whole backlog
+//! at once into the *inbox*, which publishers never touch, and reads from there: a reader that
+//! keeps up or lags far behind meets the publishers' lock once a batch, not once a message.
+//! Messages are stored as runs: consecutive messages with the same label (channel and pattern)
+//! share one copy of it, so a queued message costs the size of its payload's handle.
 //!
-//! **Invariant.** The lengths of a batch's runs add up to its bodies; no run is empty; messages under capacity are
-//! in publishing order; a [`Run::Gap`] stands exactly where messages were lost, and counts them. The backlog never
-//! holds more than `capacity` messages, reservations included (one publish that matches a subscriber several times
-//! may exceed it by those matches); the inbox holds at most one former backlog.
+//! **Invariant.** The lengths of a batch's runs add up to its bodies; no run is empty; messages
+//! under capacity are in publishing order; a [`Run::Gap`] stands exactly where messages were lost,
+//! and counts them. The backlog never holds more than `capacity` messages, reservations included
+//! (one publish that matches a subscriber several times may exceed it by those matches); the inbox
+//! holds at most one former backlog.
 //!
-//! **Complexity.** Every operation is O(1), and allocates only while the queue grows to its highest length so far.
+//! **Complexity.** Every operation is O(1), and allocates only while the queue grows to its highest
+//! length so far.
 //!
-//! **Layout.** A message to a thousand subscribers costs the cache lines that it touches. So what a push reads and
-//! writes comes first, together, in `Queue`, `Backlog` and `Batch` (hence `repr(C)`).
+//! **Layout.** A message to a thousand subscribers costs the cache lines that it touches. So what a
+//! push reads and writes comes first, together, in `Queue`, `Backlog` and `Batch` (hence
+//! `repr(C)`).
 //!
-//! **Threads.** Any number of publishers and readers. Locks nest inbox, then backlog. A reader sleeps only when both
-//! are empty, and every push wakes one more sleeper: so nobody sleeps while a message lies in the inbox, unless all who
-//! were woken for it are still on their way. Wakers run arbitrary code, so they are handed to the caller ([`Wakers`])
-//! to be woken outside every lock.
+//! **Threads.** Any number of publishers and readers. Locks nest inbox, then backlog. A reader
+//! sleeps only when both are empty, and every push wakes one more sleeper: so nobody sleeps while a
+//! message lies in the inbox, unless all who were woken for it are still on their way. Wakers run
+//! arbitrary code, so they are handed to the caller ([`Wakers`]) to be woken outside every lock.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,16 +38,18 @@ use crate::sync::{Condvar, Mutex, MutexGuard, spin_until};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Drop the oldest waiting message; the reader is told how many it missed, at the place where they are missing.
+    /// Drop the oldest waiting message; the reader is told how many it missed, at the place where
+    /// they are missing.
     #[default]
     DropOldest,
-    /// Drop the message that does not fit; the reader is told how many it missed, at the place where they are missing.
+    /// Drop the message that does not fit; the reader is told how many it missed, at the place
+    /// where they are missing.
     DropNewest,
-    /// Make the publisher wait until there is room. No message is lost, but one idle subscriber stops its publishers:
-    /// a thread that publishes to its own full subscription waits for ever.
+    /// Make the publisher wait until there is room. No message is lost, but one idle subscriber
+    /// stops its publishers: a thread that publishes to its own full subscription waits for ever.
     Block,
-    /// Disconnect the subscriber: it reads what was queued, then [`RecvError::Disconnected`]. This is what a Redis
-    /// server does to a client whose output buffer is full.
+    /// Disconnect the subscriber: it reads what was queued, then [`RecvError::Disconnected`]. This
+    /// is what a Redis server does to a client whose output buffer is full.
     Disconnect,
 }
 
@@ -51,7 +57,8 @@ pub enum Overflow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The queue overflowed here: so many messages were dropped. The next read continues behind them.
+    /// The queue overflowed here: so many messages were dropped. The next read continues behind
+    /// them.
     #[error("the subscriber was too slow and missed {0} messages")]
     Lagged(u64),
     /// No message is waiting.
@@ -68,7 +75,8 @@ pub enum RecvError {
     Closed,
 }
 
-/// A message as a queue stores it: a label that many messages in a row share, and a body of its own.
+/// A message as a queue stores it: a label that many messages in a row share, and a body of its
+/// own.
 pub(crate) trait Item {
     type Label: Clone;
     type Body;
@@ -78,7 +86,8 @@ pub(crate) trait Item {
     fn join(label: Self::Label, body: Self::Body) -> Self::Read;
 }
 
-/// A borrowed label: compared with the last one queued, and made into a label of its own only if they differ.
+/// A borrowed label: compared with the last one queued, and made into a label of its own only if
+/// they differ.
 pub(crate) trait LabelRef<L> {
     fn is(&self, label: &L) -> bool;
     fn to_label(&self) -> L;
@@ -144,7 +153,8 @@ pub(crate) struct Queue<M: Item> {
 
 #[repr(C)]
 struct Backlog<M: Item> {
-    /// A push that finds so many messages must ask the policy: the capacity, or zero if every push must ask.
+    /// A push that finds so many messages must ask the policy: the capacity, or zero if every push
+    /// must ask.
     limit: usize,
     /// Whether anybody may be asleep.
     watched: bool,
@@ -199,8 +209,8 @@ impl<M: Item> Queue<M> {
         self.overflow
     }
 
-    /// Appends a message, or does what the policy says. Never waits: under [`Overflow::Block`] the caller has
-    /// [reserved](Self::reserve) the place.
+    /// Appends a message, or does what the policy says. Never waits: under [`Overflow::Block`] the
+    /// caller has [reserved](Self::reserve) the place.
     #[inline]
     pub(crate) fn push(
         &self,
@@ -225,7 +235,8 @@ impl<M: Item> Queue<M> {
         Pushed::Queued
     }
 
-    /// Does what the policy says about a push that is over the limit: it may go on, with what it displaces, or not.
+    /// Does what the policy says about a push that is over the limit: it may go on, with what it
+    /// displaces, or not.
     fn make_room(
         &self,
         backlog: &mut Backlog<M>,
@@ -252,8 +263,9 @@ impl<M: Item> Queue<M> {
         }
     }
 
-    /// Promises one push to a publisher. `again` says that the same publish holds a promise already: its further
-    /// matches may exceed the capacity, since to wait for a place for each could be to wait for ever.
+    /// Promises one push to a publisher. `again` says that the same publish holds a promise
+    /// already: its further matches may exceed the capacity, since to wait for a place for each
+    /// could be to wait for ever.
     pub(crate) fn reserve(&self, again: bool) -> Admission {
         let mut backlog = self.backlog.lock();
         if backlog.ended.is_some() {
@@ -282,7 +294,8 @@ impl<M: Item> Queue<M> {
         }
     }
 
-    /// Ends the queue, unless it has ended before: readers get what is queued, then `reason`; publishers are released.
+    /// Ends the queue, unless it has ended before: readers get what is queued, then `reason`;
+    /// publishers are released.
     pub(crate) fn end(&self, reason: RecvError, wakers: &mut Wakers) {
         let mut backlog = self.backlog.lock();
         if backlog.ended.is_none() {
@@ -346,7 +359,8 @@ impl<M: Item> Queue<M> {
         }
     }
 
-    /// Takes the next message, or has the task woken when there is one. One task waits at a time: the last to ask.
+    /// Takes the next message, or has the task woken when there is one. One task waits at a time:
+    /// the last to ask.
     pub(crate) fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<M::Read, RecvError>> {
         let mut backlog = match self.take() {
             Ok(read) => return Poll::Ready(read),
@@ -371,7 +385,8 @@ impl<M: Item> Queue<M> {
         inbox.bodies.len() + self.backlog.lock().batch.bodies.len()
     }
 
-    /// The next message or gap; or, if there is none, the locked backlog to wait on: nothing can arrive in between.
+    /// The next message or gap; or, if there is none, the locked backlog to wait on: nothing can
+    /// arrive in between.
     fn take(&self) -> Result<Result<M::Read, RecvError>, MutexGuard<'_, Backlog<M>>> {
         let mut inbox = self.inbox.lock();
         if let Some(read) = inbox.pop() {
@@ -459,6 +474,7 @@ impl<M: Item> Batch<M> {
 /// What [`Messages`] reads from, whatever a queue stores.
 pub(super) trait Source<T> {
     fn next(&self) -> Result<T, RecvError>;
+    #[cfg_attr(not(feature = "async"), allow(dead_code, reason = "read by the feature `async`"))]
     fn poll_next(&self, context: &Context<'_>) -> Poll<Result<T, RecvError>>;
 }
 
@@ -472,8 +488,8 @@ impl<M: Item> Source<M::Read> for Queue<M> {
     }
 }
 
-/// A reader's messages, one after the other. A lag is an item of its own; after [`RecvError::Disconnected`], or without
-/// an item when the store is gone, there are no more.
+/// A reader's messages, one after the other. A lag is an item of its own; after
+/// [`RecvError::Disconnected`], or without an item when the store is gone, there are no more.
 pub struct Messages<'a, T> {
     pub(super) source: &'a (dyn Source<T> + Sync),
     pub(super) ended: bool,

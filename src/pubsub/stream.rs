@@ -11,8 +11,9 @@ use super::queue::{Messages, RecvError};
 use super::subscription::{Message, Subscription};
 
 impl Subscription {
-    /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do. Dropping the stream or
-    /// a pending `next` loses no message. One task at a time may wait on a subscription.
+    /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do.
+    /// Dropping the stream or a pending `next` loses no message. One task at a time may wait on a
+    /// subscription.
     ///
     /// With the `next` of any crate of stream adapters it is `messages.next().await`; by hand:
     ///
@@ -60,8 +61,9 @@ impl Subscription {
 }
 
 impl<T: Send> Listener<T> {
-    /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do. Dropping the stream or
-    /// a pending `next` loses no message. One task at a time may wait on a listener.
+    /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do.
+    /// Dropping the stream or a pending `next` loses no message. One task at a time may wait on a
+    /// listener.
     #[must_use]
     pub fn stream(&self) -> Messages<'_, T> {
         self.iter()

@@ -14,8 +14,8 @@ use crate::value::Value;
 pub struct Message {
     /// The channel it was published to.
     pub channel: Value,
-    /// The pattern by which it was received, if it was by pattern: a subscriber gets a message once for its channel
-    /// and once for each of its patterns that match.
+    /// The pattern by which it was received, if it was by pattern: a subscriber gets a message once
+    /// for its channel and once for each of its patterns that match.
     pub pattern: Option<Value>,
     /// What was published, shared with all who got it.
     pub payload: Value,
@@ -40,7 +40,8 @@ impl Item for Message {
     }
 }
 
-/// How much a subscription lets wait, and what happens then: by default 1,024 messages, and the oldest are dropped.
+/// How much a subscription lets wait, and what happens then: by default 1,024 messages, and the
+/// oldest are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionOptions {
     pub(super) capacity: usize,
@@ -60,8 +61,9 @@ impl SubscriptionOptions {
         Self::default()
     }
 
-    /// How many messages may wait for the reader, at least one. Messages that the reader has begun to take, at most as
-    /// many again, no longer count. Memory grows with what waits, not with what may wait.
+    /// How many messages may wait for the reader, at least one. Messages that the reader has begun
+    /// to take, at most as many again, no longer count. Memory grows with what waits, not with what
+    /// may wait.
     #[must_use]
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages.max(1);
@@ -78,9 +80,10 @@ impl SubscriptionOptions {
 
 /// Channels and patterns subscribed to, and the one queue of their messages.
 ///
-/// All the messages of a channel arrive in the order in which every other subscriber of it sees them; messages of
-/// different channels have no common order. Dropping the subscription unsubscribes. It can be shared by reference:
-/// a message goes to one of the threads that read, and one thread may subscribe while another waits.
+/// All the messages of a channel arrive in the order in which every other subscriber of it sees
+/// them; messages of different channels have no common order. Dropping the subscription
+/// unsubscribes. It can be shared by reference: a message goes to one of the threads that read, and
+/// one thread may subscribe while another waits.
 pub struct Subscription {
     pub(super) subscriber: Arc<Subscriber>,
     hub: Weak<Hub>,
@@ -91,29 +94,31 @@ impl Subscription {
         Self { subscriber, hub }
     }
 
-    /// Subscribes to a channel by its name. Returns whether the subscription is new; on one that was disconnected or
-    /// whose store is gone it is not. O(log n) in the subscription's own channels.
+    /// Subscribes to a channel by its name. Returns whether the subscription is new; on one that
+    /// was disconnected or whose store is gone it is not. O(log n) in the subscription's own
+    /// channels.
     #[doc(alias = "SUBSCRIBE")]
     pub fn subscribe(&self, channel: impl AsRef<[u8]>) -> bool {
         self.hub.upgrade().is_some_and(|hub| hub.add_channel(&self.subscriber, channel.as_ref()))
     }
 
-    /// Unsubscribes from a channel. Returns whether it was subscribed to. Messages that wait already can still be
-    /// read. O(n) in the channel's subscribers.
+    /// Unsubscribes from a channel. Returns whether it was subscribed to. Messages that wait
+    /// already can still be read. O(n) in the channel's subscribers.
     #[doc(alias = "UNSUBSCRIBE")]
     pub fn unsubscribe(&self, channel: impl AsRef<[u8]>) -> bool {
         self.hub.upgrade().is_some_and(|hub| hub.remove_channel(&self.subscriber, channel.as_ref()))
     }
 
-    /// Subscribes to all channels whose name matches a pattern: `*`, `?`, `[a-z]`, `[^a-z]`, and `\` to take the next
-    /// byte as it is. Every pattern is valid. As in Redis, `*` does not match the channel with the empty name.
-    /// Returns as [`subscribe`](Self::subscribe) does.
+    /// Subscribes to all channels whose name matches a pattern: `*`, `?`, `[a-z]`, `[^a-z]`, and
+    /// `\` to take the next byte as it is. Every pattern is valid. As in Redis, `*` does not match
+    /// the channel with the empty name. Returns as [`subscribe`](Self::subscribe) does.
     #[doc(alias = "PSUBSCRIBE")]
     pub fn psubscribe(&self, pattern: impl AsRef<[u8]>) -> bool {
         self.hub.upgrade().is_some_and(|hub| hub.add_pattern(&self.subscriber, pattern.as_ref()))
     }
 
-    /// Unsubscribes from a pattern, spelled as it was subscribed to. Returns as [`unsubscribe`](Self::unsubscribe).
+    /// Unsubscribes from a pattern, spelled as it was subscribed to. Returns as
+    /// [`unsubscribe`](Self::unsubscribe).
     #[doc(alias = "PUNSUBSCRIBE")]
     pub fn punsubscribe(&self, pattern: impl AsRef<[u8]>) -> bool {
         self.hub.upgrade().is_some_and(|hub| hub.remove_pattern(&self.subscriber, pattern.as_ref()))
@@ -137,8 +142,9 @@ impl Subscription {
         self.subscriber.queue.len()
     }
 
-    /// Takes the next message, and waits for it as long as it takes. The order of messages is never disturbed by
-    /// an overflow: [`RecvError::Lagged`] comes where messages are missing, and reading goes on behind it.
+    /// Takes the next message, and waits for it as long as it takes. The order of messages is never
+    /// disturbed by an overflow: [`RecvError::Lagged`] comes where messages are missing, and
+    /// reading goes on behind it.
     ///
     /// # Errors
     ///
@@ -166,8 +172,8 @@ impl Subscription {
         self.subscriber.queue.recv(Instant::now().checked_add(timeout))
     }
 
-    /// The messages as they come, waiting for each. A lag is an item of its own; after [`RecvError::Disconnected`],
-    /// or without an item when the store is gone, the iterator ends.
+    /// The messages as they come, waiting for each. A lag is an item of its own; after
+    /// [`RecvError::Disconnected`], or without an item when the store is gone, the iterator ends.
     #[must_use]
     pub fn iter(&self) -> Messages<'_, Message> {
         Messages::new(&self.subscriber.queue)

@@ -1,11 +1,11 @@
 //! Reads replies of RESP2 and RESP3 from a buffer that grows.
 //!
-//! Aggregates that are not complete wait on an explicit stack, so depth costs heap and is capped, and a reply cut into
-//! many pieces is parsed once. While a reply is incomplete the buffer's beginning must stay; once it is complete the
-//! caller drops the bytes consumed.
+//! Aggregates that are not complete wait on an explicit stack, so depth costs heap and is capped,
+//! and a reply cut into many pieces is parsed once. While a reply is incomplete the buffer's
+//! beginning must stay; once it is complete the caller drops the bytes consumed.
 //!
-//! Invariant: everything before `offset` is in `stack`; every level on it lacks at least one element. Memory is
-//! reserved for what has arrived, never for what a length announces.
+//! Invariant: everything before `offset` is in `stack`; every level on it lacks at least one
+//! element. Memory is reserved for what has arrived, never for what a length announces.
 
 use super::frame::Frame;
 use super::protocol::{Length, Line, LineScanner, ProtocolError, parse_length, short_length};
@@ -74,8 +74,8 @@ impl Decoder {
         Decoder { limits, ..Decoder::default() }
     }
 
-    /// The reply at the beginning of `buffer` and its length, or `None` if more bytes are needed. After an error the
-    /// connection is of no use.
+    /// The reply at the beginning of `buffer` and its length, or `None` if more bytes are needed.
+    /// After an error the connection is of no use.
     pub(crate) fn decode(
         &mut self,
         buffer: &[u8],
@@ -106,7 +106,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Gives a complete frame to the aggregate it belongs to, and so on outwards; returns it if it belongs to none.
+    /// Gives a complete frame to the aggregate it belongs to, and so on outwards; returns it if it
+    /// belongs to none.
     fn close(&mut self, mut frame: Frame) -> Option<Frame> {
         while let Some(mut level) = self.stack.pop() {
             level.items.push(frame);

@@ -1,10 +1,12 @@
 //! Writes replies straight into an output buffer.
 //!
-//! A caller says what a reply means (a map, a double, a null array); the encoder knows how each protocol version spells
-//! it. RESP2 has fewer types, so there the richer ones fall back exactly as Redis's do: a map becomes an array of twice
-//! the length, a set or push an array, a double, big number or verbatim text a bulk string, a boolean an integer.
+//! A caller says what a reply means (a map, a double, a null array); the encoder knows how each
+//! protocol version spells it. RESP2 has fewer types, so there the richer ones fall back exactly as
+//! Redis's do: a map becomes an array of twice the length, a set or push an array, a double, big
+//! number or verbatim text a bulk string, a boolean an integer.
 //!
-//! An aggregate is its header followed by its elements, which the caller writes next. Every call appends; nothing fails.
+//! An aggregate is its header followed by its elements, which the caller writes next. Every call
+//! appends; nothing fails.
 
 use crate::number;
 
@@ -150,7 +152,8 @@ impl<'a> Encoder<'a> {
         self.aggregate(b'>', length);
     }
 
-    /// Begins the attributes of the next reply. RESP2 has none, and there the caller must leave them out.
+    /// Begins the attributes of the next reply. RESP2 has none, and there the caller must leave
+    /// them out.
     pub(crate) fn attribute(&mut self, pairs: usize) {
         debug_assert_eq!(self.protocol, Protocol::Resp3, "RESP2 has no attributes");
         self.header(b'|', pairs as i64);

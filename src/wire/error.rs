@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::stream_group::MIN_IDLE;
 use crate::error::Error;
 use crate::value::Value;
 
@@ -37,7 +38,8 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
             "ERR The stream has exhausted the last possible ID, unable to add more items"
         }
         Error::NoSuchStream => {
-            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically."
+            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may \
+             want to use the MKSTREAM option to create an empty stream automatically."
         }
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
@@ -60,6 +62,7 @@ fn composed_text(error: &Error, command: &str) -> String {
             format!("ERR wrong number of arguments for '{name}' command")
         }
         Error::UnsupportedOption(option) => format!("ERR Unsupported option {}", text(option)),
+        Error::OutOfRange(MIN_IDLE) => format!("ERR {MIN_IDLE} {command}"),
         Error::Syntax(text) | Error::OutOfRange(text) | Error::StreamMetadata(text) => {
             format!("ERR {text}")
         }
@@ -70,7 +73,8 @@ fn composed_text(error: &Error, command: &str) -> String {
         Error::SubcommandOptions { command, given } => {
             let given = text(given);
             format!(
-                "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {command} HELP."
+                "ERR unknown subcommand or wrong number of arguments for '{given}'. \
+                 Try {command} HELP."
             )
         }
         Error::UnknownOption { command, given } => {
@@ -84,7 +88,8 @@ fn composed_text(error: &Error, command: &str) -> String {
 fn no_group(key: &str, group: &str, command: &str) -> String {
     match command.to_ascii_uppercase().as_str() {
         "XREADGROUP" => format!(
-            "NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option"
+            "NOGROUP No such key '{key}' or consumer group '{group}' \
+             in XREADGROUP with GROUP option"
         ),
         "XPENDING" | "XCLAIM" | "XAUTOCLAIM" => {
             format!("NOGROUP No such key '{key}' or consumer group '{group}'")

@@ -1,8 +1,9 @@
 //! A reply as a tree that owns its bytes.
 //!
-//! Operations write their replies with [`Encoder`] and never build this tree; it is for whoever reads replies: a client,
-//! or a test. A tree that came from [`Decoder`](super::Decoder) is at most [`FrameLimits::depth`](super::FrameLimits)
-//! deep, so what recurses over it (encoding, comparing, printing, dropping) has a bounded stack.
+//! Operations write their replies with [`Encoder`] and never build this tree; it is for whoever
+//! reads replies: a client, or a test. A tree that came from [`Decoder`](super::Decoder) is at most
+//! [`FrameLimits::depth`](super::FrameLimits) deep, so what recurses over it (encoding, comparing,
+//! printing, dropping) has a bounded stack.
 
 use super::encoder::{Encoder, Protocol};
 use crate::value::Value;

@@ -1,6 +1,6 @@
 //! The wire form of the operations on keys.
 
-use super::args::{Arg, Args, Argv, SYNTAX};
+use super::args::{Arg, Args, Argv, SYNTAX, parse_cursor};
 use super::command::command;
 use super::encoder::Encoder;
 use super::frame::Frame;
@@ -246,10 +246,6 @@ impl<'a> Arg<'a> for u64 {
     fn encode(&self, argv: &mut Argv) {
         argv.integer(*self);
     }
-}
-
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The options of `SCAN`, in any order.

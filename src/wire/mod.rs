@@ -2,8 +2,10 @@
 //!
 //! - [`frame`], [`encoder`], [`decoder`], [`request`]: RESP2 and RESP3;
 //! - [`args`], [`reply`]: arguments and outputs by type;
-//! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name.
+//! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name; [`answer`]:
+//!   a command's name and arguments to its reply.
 
+pub(crate) mod answer;
 pub(crate) mod args;
 pub(crate) mod command;
 mod counters;
@@ -22,11 +24,14 @@ mod stream_group;
 mod strings;
 pub(crate) mod table;
 
-pub(crate) use decoder::{Decoder, FrameLimits};
-pub(crate) use encoder::{Encoder, Protocol};
-pub(crate) use frame::Frame;
-pub(crate) use protocol::ProtocolError;
-pub(crate) use request::{Request, RequestLimits, RequestParser};
+#[allow(unused_imports, reason = "only tests read commands and answer them so far")]
+pub(crate) use {
+    decoder::{Decoder, FrameLimits},
+    encoder::{Encoder, Protocol},
+    frame::Frame,
+    protocol::ProtocolError,
+    request::{Request, RequestLimits, RequestParser},
+};
 
 #[cfg(test)]
 mod tests;

@@ -137,8 +137,8 @@ pub(super) enum Length {
     Unclear,
 }
 
-/// Reads the digits and CRLF at `start` in one pass. Anything but a short canonical number is left to the slow path,
-/// which knows the errors.
+/// Reads the digits and CRLF at `start` in one pass. Anything but a short canonical number is left
+/// to the slow path, which knows the errors.
 #[inline]
 pub(super) fn short_length(buffer: &[u8], start: usize) -> Length {
     let mut value = 0;

@@ -1,11 +1,12 @@
 //! Requests: what a client sends, as a list of arguments that borrow the read buffer.
 //!
-//! A request is an array of bulk strings, or one line of words for people with a terminal (inline). The parser works on
-//! the caller's buffer: while a request is incomplete the buffer may grow, but its beginning must stay; once it is
-//! complete the caller drops [`Request::consumed`] bytes.
+//! A request is an array of bulk strings, or one line of words for people with a terminal (inline).
+//! The parser works on the caller's buffer: while a request is incomplete the buffer may grow, but
+//! its beginning must stay; once it is complete the caller drops [`Request::consumed`] bytes.
 //!
-//! Invariant: arguments already found are never looked at again, so the work is linear in the bytes received, however
-//! they are cut. Memory is reserved for what has arrived, never for what a length announces.
+//! Invariant: arguments already found are never looked at again, so the work is linear in the bytes
+//! received, however they are cut. Memory is reserved for what has arrived, never for what a length
+//! announces.
 //!
 //! As in Redis, the two bytes that end a length or a string are not examined.
 
@@ -59,7 +60,8 @@ pub(crate) struct RequestParser {
     inline: bool,
 }
 
-/// One request: arguments that borrow the buffer. It may be empty, which asks for nothing and gets no reply.
+/// One request: arguments that borrow the buffer. It may be empty, which asks for nothing and gets
+/// no reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     bytes: &'a [u8],
@@ -77,8 +79,8 @@ impl RequestParser {
         self.limits = limits;
     }
 
-    /// The request at the beginning of `buffer`, or `None` if more bytes are needed. After an error the connection is
-    /// of no use.
+    /// The request at the beginning of `buffer`, or `None` if more bytes are needed. After an error
+    /// the connection is of no use.
     #[inline]
     pub(crate) fn parse<'a>(
         &'a mut self,
@@ -162,7 +164,8 @@ impl RequestParser {
         Ok(true)
     }
 
-    /// The number after the marker at the offset (`None` if it is none), and where the next line begins.
+    /// The number after the marker at the offset (`None` if it is none), and where the next line
+    /// begins.
     #[inline]
     fn length(
         &mut self,
@@ -218,8 +221,9 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Splits a line into words: space separates, `"…"` knows escapes (`\n`, `\x41`), `'…'` knows only `\'`, and a closing
-/// quote ends its word. `None` if a quote is not closed or not followed by space.
+/// Splits a line into words: space separates, `"…"` knows escapes (`\n`, `\x41`), `'…'` knows only
+/// `\'`, and a closing quote ends its word. `None` if a quote is not closed or not followed by
+/// space.
 fn split_words(line: &[u8], words: &mut Vec<u8>, arguments: &mut Vec<Range<usize>>) -> Option<()> {
     let mut rest = line;
     loop {

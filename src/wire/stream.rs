@@ -427,18 +427,19 @@ impl<'a> Arg<'a> for ReadOptions {
 }
 
 /// What may stand as the id of a stream that is read.
-pub(super) trait Position: Copy {
+pub(super) trait ReadPosition: Copy {
     fn parse(text: &[u8]) -> Result<Self>;
     fn encode(&self, argv: &mut Argv);
 }
 
-impl Position for After {
+impl ReadPosition for After {
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b"$" => Ok(Self::Last),
             b"+" => Ok(Self::LastButOne),
             b">" => Err(Error::Syntax(
-                "The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+                "The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
+                 <consumer> option.",
             )),
             text => parse_id(text, 0).map(Self::Id),
         }
@@ -464,7 +465,7 @@ pub(super) fn check_balance(args: &Args<'_>) -> Result<()> {
 }
 
 /// Keys, and then as many positions.
-impl<'a, T: Position> Arg<'a> for Streams<'a, T> {
+impl<'a, T: ReadPosition> Arg<'a> for Streams<'a, T> {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         check_balance(args)?;
         let all = args.take_rest();
@@ -755,3 +756,6 @@ impl Reply for FullStreamInfo {
         Ok(Self { info, entries: record.field("entries")?, groups })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::command::{Context, Family, command};
 use super::encoder::Encoder;
 use super::frame::Frame;
 use super::reply::{Record, Reply, items, unexpected};
-use super::stream::{Position, check_balance, count, pair, parse_start, read_read, write_read};
+use super::stream::{ReadPosition, check_balance, count, pair, parse_start, read_read, write_read};
 use crate::data::stream::{Acknowledge, DeliveryTime, StreamId};
 use crate::error::{Error, Result};
 use crate::ops::stream::{Ids, ReadOptions};
@@ -126,6 +126,23 @@ impl<'a> Arg<'a> for GroupStart {
     }
 }
 
+/// The same, and `-` and `+` for the least and the greatest id.
+impl<'a> Arg<'a> for Position {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        Ok(Self(if args.keyword("-") {
+            GroupStart::Beginning
+        } else if args.keyword("+") {
+            GroupStart::After(StreamId::MAX)
+        } else {
+            args.arg()?
+        }))
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        self.0.encode(argv);
+    }
+}
+
 impl EntriesRead {
     /// Takes `ENTRIESREAD n`, if it is next; -1 is unknown.
     fn parse_one(&mut self, args: &mut Args<'_>) -> Result<bool> {
@@ -149,6 +166,9 @@ fn wrong_options(subcommand: &str) -> Error {
 impl<'a> Arg<'a> for EntriesRead {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut entries_read = Self::default();
+        if args.len() > 2 {
+            return Err(wrong_options("setid"));
+        }
         while !args.is_empty() {
             if !entries_read.parse_one(args)? {
                 return Err(wrong_options("setid"));
@@ -169,6 +189,9 @@ impl<'a> Arg<'a> for EntriesRead {
 impl<'a> Arg<'a> for GroupOptions {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut options = Self::default();
+        if args.len() > 3 {
+            return Err(wrong_options("create"));
+        }
         while !args.is_empty() {
             if args.keyword("MKSTREAM") {
                 options.create_stream = true;
@@ -219,12 +242,14 @@ impl<'a> Arg<'a> for ReadGroupOptions<'a> {
     }
 }
 
-impl Position for Wanted {
+impl ReadPosition for Wanted {
     fn parse(text: &[u8]) -> Result<Self> {
         match text {
             b">" => Ok(Self::New),
             b"$" => Err(Error::Syntax(
-                "The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+                "The $ ID is meaningless in the context of XREADGROUP: you want to read the \
+                 history of this consumer by specifying a proper ID, or use the > ID to get new \
+                 messages. The $ ID would just return an empty result set.",
             )),
             text => {
                 let id = StreamId::parse(text, 0).map_err(|_| Error::InvalidStreamId)?;
@@ -248,10 +273,13 @@ fn parse_millis(text: &[u8], invalid: &'static str) -> Result<Millis> {
     Ok(Millis(u64::try_from(millis).unwrap_or(0)))
 }
 
+/// What is wrong with a shortest idle time; its full text ends with the command's name.
+pub(super) const MIN_IDLE: &str = "Invalid min-idle-time argument for";
+
 /// The shortest idle time of a claim.
 impl<'a> Arg<'a> for Millis {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        parse_millis(args.next()?, "Invalid min-idle-time argument for XCLAIM")
+        parse_millis(args.next()?, MIN_IDLE)
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -401,10 +429,9 @@ impl<'a> Arg<'a> for AutoclaimLimits {
             if args.keyword("JUSTID") {
                 options.just_ids = true;
             } else if args.len() > 1 && args.keyword("COUNT") {
-                let count = args.integer()?;
-                let allowed = (1..=Self::MAX_LIMIT).contains(&count);
-                let refused = Error::OutOfRange("COUNT must be > 0");
-                options.limit = if allowed { count as usize } else { return Err(refused) };
+                let count = crate::number::parse_integer(args.next()?);
+                let allowed = count.filter(|count| (1..=Self::MAX_LIMIT).contains(count));
+                options.limit = allowed.ok_or(Error::OutOfRange("COUNT must be > 0"))? as usize;
             } else {
                 return Err(SYNTAX);
             }

@@ -274,7 +274,12 @@ impl Row {
                 let subcommand = self.subcommand(given).ok_or_else(|| {
                     Error::UnknownSubcommand { command: self.name, given: Value::from(given) }
                 })?;
-                subcommand.execute(arguments, context, encoder)
+                subcommand.execute(arguments, context, encoder).map_err(|error| match error {
+                    Error::SubcommandOptions { command, .. } => {
+                        Error::SubcommandOptions { command, given: Value::from(given) }
+                    }
+                    other => other,
+                })
             }
         }
     }

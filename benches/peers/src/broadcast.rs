@@ -1,7 +1,9 @@
-//! Publish/subscribe: payloads of 64 bytes to 0, 1, 10, 100 and 1,000 subscribers, and from one thread to another.
+//! Publish/subscribe: payloads of 64 bytes to 0, 1, 10, 100 and 1,000 subscribers, and from one
+//! thread to another.
 //!
-//! Queues are deep enough for a whole batch, so that no policy for full ones is measured. A rival with shared payloads publishes
-//! one that is there already; one that takes bytes copies them, as its callers would.
+//! Queues are deep enough for a whole batch, so that no policy for full ones is measured. A rival
+//! with shared payloads publishes one that is there already; one that takes bytes copies them, as
+//! its callers would.
 
 use std::hint::black_box;
 use std::sync::Barrier;

@@ -1,7 +1,8 @@
 //! Key-value: keys of 16 bytes (`key:%012d`), values of 64 bytes, on one thread and on two.
 //!
-//! A bare map holds `Box<[u8]>` keys and `Arc<[u8]>` values: what one writes to hand a value out without copying it or holding
-//! the map's lock. Every GET below takes its value out that way and reads a byte of it; a rival that can only copy, copies.
+//! A bare map holds `Box<[u8]>` keys and `Arc<[u8]>` values: what one writes to hand a value out
+//! without copying it or holding the map's lock. Every GET below takes its value out that way and
+//! reads a byte of it; a rival that can only copy, copies.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -22,14 +23,16 @@ const BATCH: usize = 100;
 
 /// A store of bytes by key, as one thread holds it.
 ///
-/// Operations take `&mut self` so that the floor needs no lock; a rival that threads can share hands out further handles.
+/// Operations take `&mut self` so that the floor needs no lock; a rival that threads can share
+/// hands out further handles.
 pub trait KeyValue: Send + Sized {
     /// Its row in the table.
     const NAME: &'static str;
     /// Whether an entry can have a time to live.
     const EXPIRES: bool;
 
-    /// A new store for about `capacity` keys. `lifetime` is for those that fix it here, not at each SET.
+    /// A new store for about `capacity` keys. `lifetime` is for those that fix it here, not at each
+    /// SET.
     fn open(capacity: usize, lifetime: Option<Duration>) -> Self;
     /// A handle on the same store for another thread, if threads can share it.
     fn share(&self) -> Option<Self>;
@@ -72,7 +75,8 @@ impl Work {
     ];
 }
 
-/// Keys in the order in which one thread uses them: laid out so, reading them costs no cache miss of its own.
+/// Keys in the order in which one thread uses them: laid out so, reading them costs no cache miss
+/// of its own.
 struct Feed {
     uniform: Vec<Key>,
     zipf: Vec<Key>,
@@ -121,13 +125,15 @@ fn named(prefix: &[u8; 4], mut number: usize) -> Key {
 /// A rival with its stores filled, whatever its type.
 trait Entrant {
     fn name(&self) -> &'static str;
-    /// Nanoseconds per operation with one thread for each of `feeds`, or `None` where the rival cannot do it.
+    /// Nanoseconds per operation with one thread for each of `feeds`, or `None` where the rival
+    /// cannot do it.
     fn run(&mut self, work: Work, feeds: &[Feed]) -> Option<f64>;
 }
 
 struct Filled<K> {
     main: K,
-    /// A second store takes the SETs with TTL: the deadlines would change what a GET of the first costs.
+    /// A second store takes the SETs with TTL: the deadlines would change what a GET of the first
+    /// costs.
     expiring: Option<K>,
 }
 

@@ -1,11 +1,13 @@
 //! Larder beside its rivals, in tables of medians and ratios.
 //!
 //! ```text
-//! cargo run --release -- kv|zset|stream|pubsub|stall [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]
+//! cargo run --release -- kv|zset|stream|pubsub|stall
+//!     [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]
 //! ```
 //!
-//! Each module holds one table: a trait that says what is measured, one implementation a rival, and the rounds. Larder is one more
-//! implementation of each trait, all in `larder.rs`. Only ratios inside one run count, and only on a quiet machine.
+//! Each module holds one table: a trait that says what is measured, one implementation a rival, and
+//! the rounds. Larder is one more implementation of each trait, all in `larder.rs`. Only ratios
+//! inside one run count, and only on a quiet machine.
 
 mod broadcast;
 #[cfg(feature = "kevy")]
@@ -20,7 +22,8 @@ mod streams;
 
 use measure::Options;
 
-const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]";
+const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall \
+                     [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

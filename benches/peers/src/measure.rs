@@ -1,7 +1,8 @@
 //! Rounds, medians, tables and memory figures: everything that is the same for each table.
 //!
-//! A cell collects one sample a round and shows their median. Rounds visit the rivals in turn and start with another one each
-//! time, so that a drift of the machine (heat, a neighbour, a clock) falls on all of them alike. Only ratios inside one run count.
+//! A cell collects one sample a round and shows their median. Rounds visit the rivals in turn and
+//! start with another one each time, so that a drift of the machine (heat, a neighbour, a clock)
+//! falls on all of them alike. Only ratios inside one run count.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -48,10 +49,11 @@ pub fn turn(round: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |at| (at + round) % count)
 }
 
-/// Nanoseconds per operation of `work`, called with 0, 1, 2, … until `budget` is spent or it was called `most` times.
+/// Nanoseconds per operation of `work`, called with 0, 1, 2, … until `budget` is spent or it was
+/// called `most` times.
 ///
-/// The clock is read after 1, 2, 4, … calls, so an operation of 20 ns is not measured by its clock, and one of 50 ms does not take
-/// all day.
+/// The clock is read after 1, 2, 4, … calls, so an operation of 20 ns is not measured by its clock,
+/// and one of 50 ms does not take all day.
 pub fn time_within<T>(budget: Duration, most: usize, mut work: impl FnMut(usize) -> T) -> f64 {
     let start = Instant::now();
     let (mut done, mut stride) = (0, 1);
@@ -187,7 +189,8 @@ fn resident() -> f64 {
     pages * 4096.0
 }
 
-/// Resident bytes that `build` adds, shared out over `entries`. For a process that has done nothing else yet.
+/// Resident bytes that `build` adds, shared out over `entries`. For a process that has done nothing
+/// else yet.
 pub fn growth<T>(entries: usize, build: impl FnOnce() -> T) -> f64 {
     let before = resident();
     let built = build();
@@ -196,7 +199,8 @@ pub fn growth<T>(entries: usize, build: impl FnOnce() -> T) -> f64 {
     (after - before) / entries as f64
 }
 
-/// The figures that this same program prints when started afresh as `child ARGUMENTS`: a new heap holds no leftovers of others.
+/// The figures that this same program prints when started afresh as `child ARGUMENTS`: a new heap
+/// holds no leftovers of others.
 pub fn in_child(arguments: &[&str]) -> Vec<f64> {
     let program = std::env::current_exe().expect("the path of this program");
     let answer = Command::new(program)

@@ -1,7 +1,7 @@
 //! Sorted sets: 10,000, 100,000 and 1,000,000 members of 16 bytes.
 //!
-//! A tree alone cannot tell a member's score, so the trees of the lower rows are paired with an `ahash` index from member to score,
-//! which shares the member's bytes; they take no lock.
+//! A tree alone cannot tell a member's score, so the trees of the lower rows are paired with an
+//! `ahash` index from member to score, which shares the member's bytes; they take no lock.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -27,7 +27,8 @@ const LIMIT: usize = 10;
 /// Most time that one column may take per round, so that a linear rank does not take all day.
 const BUDGET: Duration = Duration::from_millis(400);
 
-/// One sorted set in a store. Ranks ascend with the score; a range returns how many members it took out.
+/// One sorted set in a store. Ranks ascend with the score; a range returns how many members it took
+/// out.
 pub trait Scores {
     /// Its row in the table.
     const NAME: &'static str;
@@ -198,7 +199,8 @@ fn memory_of<S: Scores>(name: &str, size: usize) -> Option<f64> {
     let fill = || {
         let mut random = Random(30);
         let mut set = S::open();
-        // A step that shares no factor with the size visits every number once, without a list that would count as memory.
+        // A step that shares no factor with the size visits every number once, without a list that
+        // would count as memory.
         (0..size).for_each(|at| set.add(&member((at * 7_919) % size), random.unit() * SPREAD));
         set
     };
@@ -233,7 +235,8 @@ fn owned((score, member): Entry) -> (Member, f64) {
     (member[..].try_into().expect("16 bytes"), score.0)
 }
 
-/// What the two trees share: the index from member to score, and the smallest member, to start a range by score at.
+/// What the two trees share: the index from member to score, and the smallest member, to start a
+/// range by score at.
 struct Index {
     scores: HashMap<Arc<[u8]>, f64, RandomState>,
     lowest: Arc<[u8]>,
@@ -380,7 +383,8 @@ impl Scores for Std {
     }
 }
 
-/// Members are text here, as its codec stores with the least work. Its ranges have no limit and no scores.
+/// Members are text here, as its codec stores with the least work. Its ranges have no limit and no
+/// scores.
 struct Heaplet(heaplet::Store);
 
 impl Heaplet {

@@ -1,7 +1,7 @@
 //! The worst single SET while a store grows to 10,000,000 keys: the mean hides a table's rehash.
 //!
-//! Every rival grows in a process of its own, so that none meets the heap that another left. The two clock reads around each SET
-//! are in the figures, the same for all.
+//! Every rival grows in a process of its own, so that none meets the heap that another left. The
+//! two clock reads around each SET are in the figures, the same for all.
 
 use std::time::Instant;
 

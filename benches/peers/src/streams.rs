@@ -1,7 +1,7 @@
 //! Streams: 1,000,000 entries of two fields, in two shapes.
 //!
-//! The floors number their entries and read no clock. They keep an entry as Redis's clients see it: names and values, each with its
-//! length. Both stand behind a lock, as a store's stream must.
+//! The floors number their entries and read no clock. They keep an entry as Redis's clients see it:
+//! names and values, each with its length. Both stand behind a lock, as a store's stream must.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -38,7 +38,8 @@ pub trait Log {
     fn open() -> Self;
     /// Appends an entry under the id that the store chooses.
     fn append(&mut self, fields: &[Field<'_>]) -> Id;
-    /// Reads `count` entries from `from` on and returns how long their names and values are together.
+    /// Reads `count` entries from `from` on and returns how long their names and values are
+    /// together.
     fn range(&mut self, from: Id, count: usize) -> usize;
 }
 
@@ -177,7 +178,8 @@ struct Blocks(Mutex<Blocked>);
 
 #[derive(Default)]
 struct Blocked {
-    /// The first id of each block, and its bytes: per entry the step from the id before, then its fields.
+    /// The first id of each block, and its bytes: per entry the step from the id before, then its
+    /// fields.
     blocks: Vec<(u64, Vec<u8>)>,
     last: u64,
 }

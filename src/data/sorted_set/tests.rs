@@ -1,3 +1,5 @@
+//! Sorted sets against an ordered list of pairs, and their edges one by one.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
@@ -98,7 +100,9 @@ fn apply(set: &mut SortedSet, model: &mut Model, op: Op) {
             let expected: Vec<_> =
                 sorted(model).into_iter().skip(start).take(end - start).collect();
             assert_eq!(removed, expected);
-            removed.iter().for_each(|(_, member)| drop(model.remove(member)));
+            for (_, member) in &removed {
+                model.remove(member);
+            }
         }
         Op::Rebuild => {
             let entries = model.iter().map(|(member, &score)| (Value::from(&member[..]), score));
@@ -140,7 +144,10 @@ proptest! {
 
     #[test]
     fn behaves_as_the_model(
-        steps in prop::collection::vec((op(), member(), (0..200usize, 0..200usize), any_score()), 0..600),
+        steps in prop::collection::vec(
+            (op(), member(), (0..200usize, 0..200usize), any_score()),
+            0..600,
+        ),
     ) {
         let (mut set, mut model) = (SortedSet::default(), Model::new());
         for (op, member, ranks, min) in steps {

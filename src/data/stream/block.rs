@@ -2,32 +2,35 @@
 //!
 //! ```text
 //! buffer   names entry*
-//! names    count (len name)*             the field names of the first entry, which most entries share
+//! names    count (len name)*             the field names of the first entry, which most share
 //! entry    flags [ms] [seq] body         ms, seq: what to add to the id of the first entry
 //! body     (len value)*                  if the names are the block's
 //!          count (len name len value)*   otherwise
 //! ```
 //!
-//! All numbers are LEB128. `starts` tells where each entry begins, so an entry of the stream's usual fields costs its
-//! values, a length byte each, and four to six bytes. A removed entry keeps its bytes and gets a mark, until its block
-//! has no live entry left and goes as a whole.
+//! All numbers are LEB128. `starts` tells where each entry begins, so an entry of the stream's
+//! usual fields costs its values, a length byte each, and four to six bytes. A removed entry keeps
+//! its bytes and gets a mark, until its block has no live entry left and goes as a whole.
 //!
-//! Invariant: ids grow; `head` is the first live entry, so a block trimmed or consumed from the front is as quick to
-//! enter as a fresh one; `live` counts the entries without a mark.
+//! Invariant: ids grow; `head` is the first live entry, so a block trimmed or consumed from the
+//! front is as quick to enter as a fresh one; `live` counts the entries without a mark.
 //!
-//! Cost: append O(bytes appended); finding an id O(log entries); a run of entries is copied at once.
+//! Cost: append O(bytes appended); finding an id O(log entries); a run of entries is copied at
+//! once.
 //!
-//! Where a block ends decides what an approximate trim removes. So that it removes what Redis would, `node_bytes`
-//! follows the size this block would have as a node of Redis.
+//! Where a block ends decides what an approximate trim removes. So that it removes what Redis
+//! would, `node_bytes` follows the size this block would have as a node of Redis.
 
 use std::ops::Range;
 
 use super::entries::{Entry, Layout};
 use super::id::StreamId;
 
-/// A block takes no further entry once it holds this many, removed ones included (Redis's `stream-node-max-entries`).
+/// A block takes no further entry once it holds this many, removed ones included (Redis's
+/// `stream-node-max-entries`).
 pub(crate) const MAX_ENTRIES: usize = 100;
-/// A block takes no further entry that would bring it to this size (Redis's `stream-node-max-bytes`).
+/// A block takes no further entry that would bring it to this size (Redis's
+/// `stream-node-max-bytes`).
 const MAX_BYTES: usize = 4096;
 
 const DELETED: u8 = 1;
@@ -44,7 +47,8 @@ pub(crate) type FieldSlice<'a> = &'a [(&'a [u8], &'a [u8])];
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     data: Vec<u8>,
-    /// Where each entry begins, counted from the end of the names. Only a block of one entry can be long.
+    /// Where each entry begins, counted from the end of the names. Only a block of one entry can be
+    /// long.
     starts: Vec<u16>,
     /// The id of the first entry, live or not: the block's key.
     first: StreamId,
@@ -205,8 +209,8 @@ impl Block {
 
     /// The first place whose id is not below this one.
     ///
-    /// Looks first around where the id would be if time passed evenly: in a block that is not in the cache every
-    /// place looked at is a miss, but neighbours share one.
+    /// Looks first around where the id would be if time passed evenly: in a block that is not in
+    /// the cache every place looked at is a miss, but neighbours share one.
     fn place_of(&self, id: StreamId) -> usize {
         let guess = self.guess(id);
         let mut around = [guess.saturating_sub(1), guess + 1].into_iter();
@@ -256,7 +260,8 @@ impl Block {
         (before - self.live) as usize
     }
 
-    /// Drops the removed entries above an id, below which the next entry may come. No live one is above it.
+    /// Drops the removed entries above an id, below which the next entry may come. No live one is
+    /// above it.
     pub(super) fn forget_above(&mut self, id: StreamId) {
         while self.last > id
             && let Some(start) = self.starts.pop()
@@ -402,7 +407,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Out of line, so that reading fields stays small enough to live in the registers of the caller's loop.
+/// Out of line, so that reading fields stays small enough to live in the registers of the caller's
+/// loop.
 #[inline(never)]
 fn long_number(mut rest: &[u8]) -> (u64, &[u8]) {
     let (mut number, mut shift) = (0, 0);
@@ -456,8 +462,8 @@ pub(super) fn fields_len(fields: FieldSlice<'_>) -> usize {
     fields.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
-/// What Redis's node for the same entries would take: a listpack whose elements are integers or strings, each with its
-/// own length behind it.
+/// What Redis's node for the same entries would take: a listpack whose elements are integers or
+/// strings, each with its own length behind it.
 mod node {
     use super::{FieldSlice, StreamId};
 

@@ -1,9 +1,10 @@
 //! Entries read from a stream: an owned, compact list.
 //!
-//! Invariant: every slot's body and names lie within `data`, encoded as in `block`, so that reading a range copies
-//! whole bodies and allocates twice, however many entries it returns.
+//! Invariant: every slot's body and names lie within `data`, encoded as in `block`, so that reading
+//! a range copies whole bodies and allocates twice, however many entries it returns.
 //!
-//! Cost: O(1) to reach an entry; a field is decoded when it is asked for. Immutable once built: free to share.
+//! Cost: O(1) to reach an entry; a field is decoded when it is asked for. Immutable once built:
+//! free to share.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,7 +24,8 @@ pub enum Direction {
 
 /// Entries read from a stream, in the order in which they were asked for.
 ///
-/// They are a copy: later changes to the stream do not show. However many there are, they take two blocks of memory.
+/// They are a copy: later changes to the stream do not show. However many there are, they take two
+/// blocks of memory.
 ///
 /// ```
 /// use larder::{Entries, StreamId};
@@ -265,7 +267,8 @@ impl<'a> Entry<'a> {
         self.id
     }
 
-    /// Whether the entry is still pending in a group, but no longer in the stream. It then has no fields.
+    /// Whether the entry is still pending in a group, but no longer in the stream. It then has no
+    /// fields.
     pub fn is_deleted(&self) -> bool {
         matches!(self.layout, Layout::Deleted)
     }

@@ -1,14 +1,15 @@
 //! The entries of a stream and the counters about them: everything but its consumer groups.
 //!
-//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry. Only the last one, the tail, may
-//! take further entries. The others lie under their last id: what holds an id is the first block from it on. No id is
-//! above `last_id`; `len` and `bytes` are the sums over the blocks.
+//! Invariant: blocks are ordered by id and disjoint, and none is without a live entry. Only the
+//! last one, the tail, may take further entries. The others lie under their last id: what holds an
+//! id is the first block from it on. No id is above `last_id`; `len` and `bytes` are the sums over
+//! the blocks.
 //!
-//! Cost: append O(bytes appended); reaching or removing an entry O(log entries); a read adds O(bytes copied), a trim
-//! O(blocks dropped) and the entries marked in one block.
+//! Cost: append O(bytes appended); reaching or removing an entry O(log entries); a read adds
+//! O(bytes copied), a trim O(blocks dropped) and the entries marked in one block.
 //!
-//! Full blocks are shared between clones, so that cloning a stream costs a reference count per block; whoever removes
-//! an entry first copies its block.
+//! Full blocks are shared between clones, so that cloning a stream costs a reference count per
+//! block; whoever removes an entry first copies its block.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -32,9 +33,11 @@ pub enum TrimBound {
 pub enum Precision {
     /// To the entry.
     Exact,
-    /// Only whole blocks of up to 100 entries go, which is quicker; a little more than asked for may stay.
+    /// Only whole blocks of up to 100 entries go, which is quicker; a little more than asked for
+    /// may stay.
     Approximate {
-        /// Stop before more than so many entries are gone. 0 is no limit; `None` is Redis's own, 10,000.
+        /// Stop before more than so many entries are gone. 0 is no limit; `None` is Redis's own,
+        /// 10,000.
         limit: Option<usize>,
     },
 }
@@ -69,7 +72,8 @@ pub(crate) enum SetIdError {
 const LARGEST_ENTRY: usize = 1 << 30;
 /// A new block is given no more room than this for entries to come.
 const LARGEST_ROOM: usize = 8192;
-/// What a full block costs beside its buffer: its share of the map, and itself with its reference counts.
+/// What a full block costs beside its buffer: its share of the map, and itself with its reference
+/// counts.
 const SEALED_BYTES: usize = 48 + size_of::<Block>() + 16;
 
 #[derive(Debug, Clone, Default)]
@@ -160,7 +164,8 @@ impl EntryLog {
         Ok(())
     }
 
-    /// Closes the tail, and returns the room that the next one is likely to take: as much as this one did.
+    /// Closes the tail, and returns the room that the next one is likely to take: as much as this
+    /// one did.
     fn seal_tail(&mut self) -> (usize, usize) {
         let Some(mut block) = self.tail.take() else { return (0, 0) };
         let (bytes, entries) = block.room_used();
@@ -226,21 +231,12 @@ impl EntryLog {
         entries
     }
 
-    /// Makes room for what a read is likely to return: never more than a modest amount, whatever was asked for.
+    /// Makes room for what a read is likely to return: never more than a modest amount, whatever
+    /// was asked for.
     fn reserve(&self, entries: &mut Entries, limit: usize) {
         let expected = limit.min(self.len).min(1024);
         let average = self.bytes / self.len.max(1) + 1;
         entries.reserve(expected, expected.saturating_mul(average).min(64 * 1024));
-    }
-
-    /// The entries of a range, read in place.
-    pub(super) fn iter(
-        &self,
-        ids: RangeInclusive<StreamId>,
-    ) -> impl Iterator<Item = Entry<'_>> + '_ {
-        let (start, end) = ids.into_inner();
-        let blocks = self.blocks_from(start).take_while(move |block| block.first() <= end);
-        blocks.flat_map(move |block| block.entries_at(block.places(start, end)))
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<Entry<'_>> {
@@ -412,7 +408,8 @@ impl EntryLog {
         Ok(())
     }
 
-    /// Whether an entry at or above this id was removed singly while older ones remain, so that counting would err.
+    /// Whether an entry at or above this id was removed singly while older ones remain, so that
+    /// counting would err.
     pub(super) fn has_gap_from(&self, start: StreamId) -> bool {
         start <= self.max_deleted_id && self.has_gap()
     }

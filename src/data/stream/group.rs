@@ -1,10 +1,11 @@
 //! Consumer groups: who was given which entry, and has not acknowledged it yet.
 //!
-//! Invariant: an id is in the group's pending list exactly if it is in that of one consumer, the one its delivery
-//! names. Pending entries may be missing from the stream. Consumers and groups are iterated in the order of their
-//! names.
+//! Invariant: an id is in the group's pending list exactly if it is in that of one consumer, the
+//! one its delivery names. Pending entries may be missing from the stream. Consumers and groups are
+//! iterated in the order of their names.
 //!
-//! Cost: O(log pending) for every entry delivered, acknowledged or claimed, plus reading it. The heap account is O(1).
+//! Cost: O(log pending) for every entry delivered, acknowledged or claimed, plus reading it. The
+//! heap account is O(1).
 //!
 //! Times are milliseconds on whatever clock the caller keeps.
 
@@ -16,7 +17,8 @@ use super::entries::{Direction, Entries};
 use super::entry_log::EntryLog;
 use super::id::StreamId;
 
-/// A pending entry's share of the map by id and of the set by consumer, whose nodes are two thirds full.
+/// A pending entry's share of the map by id and of the set by consumer, whose nodes are two thirds
+/// full.
 const PENDING_BYTES: usize = (2 * size_of::<StreamId>() + size_of::<Delivery>()) * 3 / 2;
 /// A consumer without its name: its slot, the map's share, the counts of the shared name.
 const CONSUMER_BYTES: usize = size_of::<Option<Consumer>>() + 32 * 3 / 2 + 16;
@@ -488,6 +490,7 @@ impl Consumer {
     }
 
     /// When it last got entries to acknowledge.
+    #[allow(dead_code, reason = "a snapshot will keep it, as Redis does")]
     pub(crate) fn active_at(&self) -> Option<u64> {
         self.active_at
     }
@@ -557,7 +560,8 @@ impl<'a> GroupMut<'a> {
         self.group.deliver(self.log, consumer, limit, acknowledge, now_ms)
     }
 
-    /// What a consumer has pending above an id, delivered once more. Entries that left the stream come as deleted.
+    /// What a consumer has pending above an id, delivered once more. Entries that left the stream
+    /// come as deleted.
     pub(crate) fn history(
         &mut self,
         consumer: &[u8],
@@ -573,8 +577,8 @@ impl<'a> GroupMut<'a> {
         self.group.ack(id)
     }
 
-    /// Makes pending entries this consumer's, who is created once there is one. The entries themselves can then be read
-    /// with [`Stream::collect`](super::Stream::collect).
+    /// Makes pending entries this consumer's, who is created once there is one. The entries
+    /// themselves can then be read with [`Stream::collect`](super::Stream::collect).
     pub(crate) fn claim(
         &mut self,
         consumer: &[u8],

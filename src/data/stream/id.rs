@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// The id of a stream entry: the time it was added, and its place among entries of the same millisecond.
+/// The id of a stream entry: the time it was added, and its place among entries of the same
+/// millisecond.
 ///
 /// Ids of one stream only ever grow. They are written `ms-seq`, as in Redis.
 ///
@@ -55,8 +56,9 @@ impl StreamId {
 
     /// Reads `ms-seq`, or `ms` alone, which takes `missing_seq`.
     ///
-    /// Accepts what Redis accepts, which is more than `Display` writes: leading zeros, blanks and plus signs, and
-    /// anything behind a NUL byte. `-` and `+`, the names of the ends of a range, are no ids.
+    /// Accepts what Redis accepts, which is more than `Display` writes: leading zeros, blanks and
+    /// plus signs, and anything behind a NUL byte. `-` and `+`, the names of the ends of a range,
+    /// are no ids.
     pub fn parse(text: &[u8], missing_seq: u64) -> Result<Self> {
         const LONGEST: usize = 127;
         if text.len() > LONGEST {
@@ -72,8 +74,8 @@ impl StreamId {
 
 /// One number of an id, by the rules of C's `strtoull`: blanks, a sign, digits.
 ///
-/// A minus sign wraps around, but only before a number that is not in its shortest form: Redis first tries its own
-/// strict parser, and refuses the negative number which that one finds.
+/// A minus sign wraps around, but only before a number that is not in its shortest form: Redis
+/// first tries its own strict parser, and refuses the negative number which that one finds.
 fn parse_part(text: &[u8]) -> Result<u64> {
     let blanks = text.iter().take_while(|&&byte| byte == b' ' || (9..=13).contains(&byte));
     let unsigned = &text[blanks.count()..];

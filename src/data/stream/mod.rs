@@ -1,12 +1,14 @@
 //! A stream: entries of fields under ever growing ids, and the consumer groups that read them.
 //!
-//! Invariant: that of [`entry_log`] and [`group`]; `group_bytes` is the sum over the groups. A pending entry need not
-//! be in the stream.
+//! Invariant: that of [`entry_log`] and [`group`]; `group_bytes` is the sum over the groups. A
+//! pending entry need not be in the stream.
 //!
-//! Cost: append O(bytes appended) amortised, a few bytes over the payload per entry; reaching an id O(log entries);
-//! group operations O(log pending) per entry. `len`, `bytes`, first and last id are O(1).
+//! Cost: append O(bytes appended) amortised, a few bytes over the payload per entry; reaching an id
+//! O(log entries); group operations O(log pending) per entry. `len`, `bytes`, first and last id are
+//! O(1).
 //!
-//! Pure and single-threaded: no key, lock, clock or reply; the time is an argument. Reads take `&self`.
+//! Pure and single-threaded: no key, lock, clock or reply; the time is an argument. Reads take
+//! `&self`.
 
 mod block;
 mod entries;
@@ -122,8 +124,8 @@ impl Stream {
         self.log.append(id, fields)
     }
 
-    /// The id for an entry that is added now: never below one given before, even if the clock went back. `None` once
-    /// there is no higher one.
+    /// The id for an entry that is added now: never below one given before, even if the clock went
+    /// back. `None` once there is no higher one.
     pub(crate) fn next_id(&self, now_ms: u64) -> Option<StreamId> {
         self.log.next_id(now_ms)
     }
@@ -133,7 +135,8 @@ impl Stream {
         self.log.next_id_at(ms)
     }
 
-    /// Reads up to `limit` entries whose ids are in the range. Bounds the wrong way round find nothing.
+    /// Reads up to `limit` entries whose ids are in the range. Bounds the wrong way round find
+    /// nothing.
     pub(crate) fn range(
         &self,
         ids: RangeInclusive<StreamId>,
@@ -141,18 +144,6 @@ impl Stream {
         direction: Direction,
     ) -> Entries {
         self.log.range(ids, limit, direction)
-    }
-
-    /// The entries of a range, lowest id first, without a copy.
-    pub(crate) fn iter(
-        &self,
-        ids: RangeInclusive<StreamId>,
-    ) -> impl Iterator<Item = Entry<'_>> + '_ {
-        self.log.iter(ids)
-    }
-
-    pub(crate) fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        self.log.get(id)
     }
 
     /// Reads these entries; those that the stream does not hold come as deleted.
@@ -216,8 +207,8 @@ impl Stream {
         true
     }
 
-    /// How many entries the group has yet to be given; `None` if deletions make that unknown. Negative if the group was
-    /// told to have read more than there ever was.
+    /// How many entries the group has yet to be given; `None` if deletions make that unknown.
+    /// Negative if the group was told to have read more than there ever was.
     pub(crate) fn lag(&self, group: &Group) -> Option<i64> {
         group.lag(&self.log)
     }
@@ -235,8 +226,8 @@ impl Stream {
         }
     }
 
-    /// Acknowledges an entry in a group, and deletes it as the other groups' references to it allow. An entry that the
-    /// group does not have pending is `NotFound` and stays as it is.
+    /// Acknowledges an entry in a group, and deletes it as the other groups' references to it
+    /// allow. An entry that the group does not have pending is `NotFound` and stays as it is.
     pub(crate) fn ack_and_delete(
         &mut self,
         group: &[u8],

@@ -9,8 +9,8 @@ use crate::handles::{Submit, accept};
 use crate::ops::Timeout;
 use crate::ops::sorted_set::{
     self as op, Aggregate, Await, AwaitFrom, BlockingPopMany, BlockingPopMax, BlockingPopMin,
-    CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Query,
-    StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
+    CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Popped,
+    Query, StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
 };
 use crate::store::Store;
 use crate::value::Value;
@@ -112,11 +112,7 @@ impl<'t, T: Submit> SortedSets<'t, T> {
     /// [`Error::NoKeys`] without a key, [`Error::OutOfRange`] if `count` is zero,
     /// [`Error::WrongType`] if a key before the first set holds something else.
     #[doc(alias = "ZMPOP")]
-    pub fn pop_min<K: AsRef<[u8]>>(
-        &self,
-        keys: &[K],
-        count: usize,
-    ) -> T::Answer<Option<(Value, Vec<(Value, f64)>)>> {
+    pub fn pop_min<K: AsRef<[u8]>>(&self, keys: &[K], count: usize) -> T::Answer<Option<Popped>> {
         let from = accept!(self, pop_from(keys, End::Min, count));
         self.target.submit(&PopMany { from }, Ok)
     }
@@ -124,11 +120,7 @@ impl<'t, T: Submit> SortedSets<'t, T> {
     /// Takes up to `count` members with the highest scores, as [`pop_min`](Self::pop_min) does
     /// those with the lowest.
     #[doc(alias = "ZMPOP")]
-    pub fn pop_max<K: AsRef<[u8]>>(
-        &self,
-        keys: &[K],
-        count: usize,
-    ) -> T::Answer<Option<(Value, Vec<(Value, f64)>)>> {
+    pub fn pop_max<K: AsRef<[u8]>>(&self, keys: &[K], count: usize) -> T::Answer<Option<Popped>> {
         let from = accept!(self, pop_from(keys, End::Max, count));
         self.target.submit(&PopMany { from }, Ok)
     }
@@ -199,7 +191,7 @@ impl SortedSets<'_, Store> {
         keys: &[K],
         count: usize,
         timeout: impl Into<Option<Duration>>,
-    ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
+    ) -> Result<Option<Popped>> {
         let timeout = timeout.into();
         self.pop_many_blocking(&Self::many_of(keys, End::Min, count, timeout)?, timeout)
     }
@@ -212,7 +204,7 @@ impl SortedSets<'_, Store> {
         keys: &[K],
         count: usize,
         timeout: impl Into<Option<Duration>>,
-    ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
+    ) -> Result<Option<Popped>> {
         let timeout = timeout.into();
         self.pop_many_blocking(&Self::many_of(keys, End::Max, count, timeout)?, timeout)
     }
@@ -240,7 +232,7 @@ impl SortedSets<'_, Store> {
         &self,
         operation: &BlockingPopMany<'_>,
         timeout: Option<Duration>,
-    ) -> Result<Option<(Value, Vec<(Value, f64)>)>> {
+    ) -> Result<Option<Popped>> {
         let (databases, database) = (self.target.databases(), self.target.space().database);
         engine::block::<BlockingPopMany<'static>>(databases, database, operation, timeout)
     }

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 pub use combine::Aggregate;
 pub(crate) use combine::*;
+pub use pop::Popped;
 pub(crate) use pop::*;
 pub(crate) use range::*;
 pub(crate) use sample::*;

@@ -75,8 +75,8 @@ pub(crate) struct PopFrom<'a> {
     pub(crate) count: usize,
 }
 
-/// A key, and what was popped from it.
-pub(crate) type Popped = (Value, Vec<Scored>);
+/// A key, and what was popped from it: members with their scores.
+pub type Popped = (Value, Vec<Scored>);
 
 impl PopFrom<'_> {
     fn pop(&self, writers: Writers<'_>) -> Result<Option<Popped>> {

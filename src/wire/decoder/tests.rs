@@ -1,3 +1,5 @@
+//! Replies read back: whole, in pieces, malformed and hostile.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Replies as both versions of the protocol write them.
+
 use super::*;
 
 fn written(protocol: Protocol, write: impl Fn(&mut Encoder<'_>)) -> String {

@@ -1,3 +1,5 @@
+//! Requests: whole, in pieces, malformed and hostile.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -179,7 +181,9 @@ fn almost_requests() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn requests_round_trip_however_they_are_cut(requests in prop::collection::vec(arguments(), 1..4)) {
+    fn requests_round_trip_however_they_are_cut(
+        requests in prop::collection::vec(arguments(), 1..4),
+    ) {
         let bytes: Vec<u8> = requests.iter().flat_map(|request| encode(request)).collect();
         let (mut parser, mut start, mut parsed) = (RequestParser::default(), 0, Vec::new());
         for end in 0..=bytes.len() {
@@ -199,7 +203,9 @@ proptest! {
         for end in 0..=bytes.len() {
             let piecewise = match parser.parse(&bytes[..end]) {
                 Ok(None) if end < bytes.len() => continue,
-                Ok(request) => Ok(request.map(|request| request.iter().map(<[u8]>::to_vec).collect())),
+                Ok(request) => {
+                    Ok(request.map(|request| request.iter().map(<[u8]>::to_vec).collect()))
+                }
                 Err(error) => Err(error),
             };
             prop_assert_eq!(piecewise, whole);

@@ -1,3 +1,5 @@
+//! Sorted-set commands read back what they wrote, and refuse what Redis refuses.
+
 use proptest::prelude::*;
 
 use super::*;

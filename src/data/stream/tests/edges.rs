@@ -112,7 +112,7 @@ fn entries_keep_their_fields_whatever_they_are() {
     let all = stream.range(everything(), None, Direction::Forward);
     for (entry, fields) in all.iter().zip(shapes) {
         assert!(entry.fields().eq(fields.iter().copied()));
-        assert_eq!(entry, stream.get(entry.id()).unwrap());
+        assert_eq!(entry, stream.log.get(entry.id()).unwrap());
     }
     assert_eq!(all.get(4).unwrap().get("name"), Some(&b"1"[..]), "the first of a name");
     assert_eq!(all.get(0).unwrap().get("other"), None);
@@ -243,7 +243,7 @@ fn a_last_id_set_back_over_deleted_entries_lets_new_ones_take_their_ids() {
     stream.append(id(4), FIELD).unwrap();
     stream.check();
     assert_eq!(forward(&stream, StreamId::MIN, StreamId::MAX), [1, 3, 3, 4]);
-    assert!(stream.remove(id(4)) && stream.get(StreamId::new(3, 1)).is_some());
+    assert!(stream.remove(id(4)) && stream.log.get(StreamId::new(3, 1)).is_some());
 }
 
 #[test]

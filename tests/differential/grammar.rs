@@ -1,0 +1,506 @@
+//! Random commands, from a grammar of each.
+//!
+//! A grammar is a line of text. Words in capitals and signs stand for themselves, names in small
+//! letters for a random argument of that kind (see [`Commands::argument`]), `( a | b )` for one
+//! of several, `{ a , b }` for some of them in any order, and `+` behind something for one to
+//! three of it. What begins with `^` is newer than Redis 7.0, what begins with `!` makes a
+//! command wait where it can: both are left out unless they are asked for.
+//!
+//! The unit tests of the wire form and the comparison with Redis share this file.
+
+/// Everything that a command can look like, by its name; a subcommand is named `COMMAND|NAME`.
+pub(crate) type Grammar = (&'static str, &'static str);
+
+pub(crate) const STRINGS: &[Grammar] = &[
+    ("GET", "key"),
+    ("MGET", "key+"),
+    ("STRLEN", "key"),
+    ("GETRANGE", "key index index"),
+    ("SUBSTR", "key index index"),
+    (
+        "SET",
+        "key value { ( NX | XX | ^IFEQ value | ^IFNE value ) , GET , \
+         ( EX seconds | PX millis | EXAT date | PXAT datemillis | KEEPTTL ) }",
+    ),
+    ("SETNX", "key value"),
+    ("SETEX", "key seconds value"),
+    ("PSETEX", "key millis value"),
+    ("GETSET", "key value"),
+    ("GETDEL", "key"),
+    ("GETEX", "key { ( EX seconds | PX millis | EXAT date | PXAT datemillis | PERSIST ) }"),
+    ("MSET", "( key value ) +"),
+    ("MSETNX", "( key value ) +"),
+    ("MSETEX", "^ pairs { ( NX | XX ) , ( EX seconds | PX millis | KEEPTTL ) }"),
+    ("APPEND", "key value"),
+    ("SETRANGE", "key offset value"),
+    ("DELEX", "^ key { ( IFEQ value | IFNE value ) }"),
+    ("INCR", "key"),
+    ("DECR", "key"),
+    ("INCRBY", "key integer"),
+    ("DECRBY", "key integer"),
+    ("INCRBYFLOAT", "key float"),
+    (
+        "INCREX",
+        "^ key { ( BYINT integer | BYFLOAT float ) , SATURATE , UBOUND integer , LBOUND integer , \
+         ( EX seconds | PX millis | PERSIST ) }",
+    ),
+];
+
+pub(crate) const KEYS: &[Grammar] = &[
+    ("DEL", "key+"),
+    ("UNLINK", "key+"),
+    ("EXISTS", "key+"),
+    ("TOUCH", "key+"),
+    ("TYPE", "key"),
+    ("EXPIRE", "key seconds { ( NX | XX | GT | LT ) , XX }"),
+    ("PEXPIRE", "key millis { ( NX | XX | GT | LT ) , XX }"),
+    ("EXPIREAT", "key date { ( NX | XX | GT | LT ) , XX }"),
+    ("PEXPIREAT", "key datemillis { ( NX | XX | GT | LT ) , XX }"),
+    ("TTL", "key"),
+    ("PTTL", "key"),
+    ("EXPIRETIME", "key"),
+    ("PEXPIRETIME", "key"),
+    ("PERSIST", "key"),
+    ("RENAME", "key key"),
+    ("RENAMENX", "key key"),
+    ("COPY", "key key { DB database , REPLACE }"),
+    ("MOVE", "key database"),
+    ("DBSIZE", ""),
+    ("FLUSHDB", "{ ( SYNC | ASYNC ) }"),
+    ("FLUSHALL", "{ ( SYNC | ASYNC ) }"),
+    ("SCAN", "0 COUNT 100000 { MATCH pattern , TYPE kind }"),
+    ("KEYS", "pattern"),
+    ("RANDOMKEY", ""),
+    ("PUBLISH", "member value"),
+    ("PUBSUB|CHANNELS", "{ pattern }"),
+    ("PUBSUB|NUMSUB", "{ member+ }"),
+    ("PUBSUB|NUMPAT", ""),
+];
+
+pub(crate) const SORTED_SETS: &[Grammar] = &[
+    (
+        "ZADD",
+        "key ( { ( NX | XX ) , CH } ( score member ) + | { XX , ( GT | LT ) , CH } \
+         ( score member ) + | { ( NX | XX | GT | LT ) , CH } INCR score member )",
+    ),
+    ("ZADD", "lex ( 0 member ) +"),
+    ("ZINCRBY", "key score member"),
+    ("ZCARD", "key"),
+    ("ZCOUNT", "key scorebound scorebound"),
+    ("ZLEXCOUNT", "lexkey lexbound lexbound"),
+    ("ZSCORE", "key member"),
+    ("ZMSCORE", "key member+"),
+    ("ZRANK", "key member { ^WITHSCORE }"),
+    ("ZREVRANK", "key member { ^WITHSCORE }"),
+    (
+        "ZRANGE",
+        "( key index index { REV , WITHSCORES } \
+         | key scorebound scorebound BYSCORE { REV , LIMIT count index , WITHSCORES } \
+         | lexkey lexbound lexbound BYLEX { REV , LIMIT count index } )",
+    ),
+    ("ZREVRANGE", "key index index { WITHSCORES }"),
+    ("ZRANGEBYSCORE", "key scorebound scorebound { WITHSCORES , LIMIT count index }"),
+    ("ZREVRANGEBYSCORE", "key scorebound scorebound { WITHSCORES , LIMIT count index }"),
+    ("ZRANGEBYLEX", "lexkey lexbound lexbound { LIMIT count index }"),
+    ("ZREVRANGEBYLEX", "lexkey lexbound lexbound { LIMIT count index }"),
+    (
+        "ZRANGESTORE",
+        "key ( key index index { REV } \
+         | key scorebound scorebound BYSCORE { REV , LIMIT count index } \
+         | lexkey lexbound lexbound BYLEX { REV , LIMIT count index } )",
+    ),
+    ("ZREM", "key member+"),
+    ("ZREMRANGEBYRANK", "key index index"),
+    ("ZREMRANGEBYSCORE", "key scorebound scorebound"),
+    ("ZREMRANGEBYLEX", "lexkey lexbound lexbound"),
+    ("ZPOPMIN", "key { count }"),
+    ("ZPOPMAX", "key { count }"),
+    ("BZPOPMIN", "! key+ timeout"),
+    ("BZPOPMAX", "! key+ timeout"),
+    ("ZMPOP", "keys ( MIN | MAX ) { COUNT positive }"),
+    ("BZMPOP", "! timeout keys ( MIN | MAX ) { COUNT positive }"),
+    ("ZUNION", "keys { WEIGHTS weights , AGGREGATE ( SUM | MIN | MAX ) , WITHSCORES }"),
+    ("ZINTER", "keys { WEIGHTS weights , AGGREGATE ( SUM | MIN | MAX ) , WITHSCORES }"),
+    ("ZDIFF", "keys { WITHSCORES }"),
+    ("ZUNIONSTORE", "key keys { WEIGHTS weights , AGGREGATE ( SUM | MIN | MAX ) }"),
+    ("ZINTERSTORE", "key keys { WEIGHTS weights , AGGREGATE ( SUM | MIN | MAX ) }"),
+    ("ZDIFFSTORE", "key keys"),
+    ("ZINTERCARD", "keys { LIMIT count }"),
+    ("ZRANDMEMBER", "key { ( index | index WITHSCORES ) }"),
+    ("ZSCAN", "key 0 { COUNT 100000 , MATCH pattern }"),
+];
+
+pub(crate) const STREAMS: &[Grammar] = &[
+    (
+        "XADD",
+        "key { NOMKSTREAM , ( MAXLEN ( = count | ~ count | count ) \
+         | MINID ( = id | ~ id | id ) ) } newid ( member value ) +",
+    ),
+    ("XLEN", "key"),
+    ("XRANGE", "key start end { COUNT count }"),
+    ("XREVRANGE", "key end start { COUNT count }"),
+    ("XREAD", "{ COUNT count , ! BLOCK wait } STREAMS streams"),
+    ("XDEL", "key id+"),
+    ("XDELEX", "^ key ( KEEPREF | DELREF | ACKED ) IDS ids"),
+    (
+        "XTRIM",
+        "key ( MAXLEN ( = count | ~ count { LIMIT count } | count ) \
+         | MINID ( = id | ~ id { LIMIT count } | id ) )",
+    ),
+    ("XSETID", "key topid { ENTRIESADDED count MAXDELETEDID id }"),
+    ("XINFO|STREAM", "key ( FULL | FULL COUNT count | )"),
+    ("XINFO|GROUPS", "key"),
+    ("XINFO|CONSUMERS", "key group"),
+    ("XGROUP|CREATE", "key group ( $ | id ) { MKSTREAM , ENTRIESREAD count }"),
+    ("XGROUP|SETID", "key group ( $ | id ) { ENTRIESREAD count }"),
+    ("XGROUP|DESTROY", "key group"),
+    ("XGROUP|CREATECONSUMER", "key group consumer"),
+    ("XGROUP|DELCONSUMER", "key group consumer"),
+    (
+        "XREADGROUP",
+        "GROUP group consumer { COUNT count , ! BLOCK wait , NOACK } STREAMS groupstreams",
+    ),
+    ("XACK", "key group id+"),
+    ("XACKDEL", "^ key group ( KEEPREF | DELREF | ACKED ) IDS ids"),
+    (
+        "XPENDING",
+        "key group ( start end count | start end count consumer | IDLE idle start end count | )",
+    ),
+    (
+        "XCLAIM",
+        "key group consumer idle id+ \
+         { ( IDLE claimedidle | TIME past ) , RETRYCOUNT count , FORCE , JUSTID , LASTID id }",
+    ),
+    ("XAUTOCLAIM", "key group consumer idle start { COUNT positive , JUSTID }"),
+];
+
+/// Texts of help, which are each implementation's own.
+pub(crate) const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
+
+/// Whether two right answers to this command may differ: what is picked at random, and in which
+/// order a hash table is walked.
+pub(crate) fn is_open(name: &[u8]) -> bool {
+    ["KEYS", "SCAN", "RANDOMKEY", "ZRANDMEMBER", "ZSCAN"]
+        .iter()
+        .any(|open| name.eq_ignore_ascii_case(open.as_bytes()))
+}
+
+/// A command with its name.
+pub(crate) type Argv = Vec<Vec<u8>>;
+
+/// A source of random commands; the same seed gives the same ones.
+pub(crate) struct Commands {
+    random: Random,
+    /// Whether to use what Redis 7.0 does not know.
+    pub(crate) newer: bool,
+    /// Whether to generate commands that may wait.
+    pub(crate) waiting: bool,
+    /// How many keys were named last.
+    keys: usize,
+    /// Entries are mostly appended above this time.
+    millis: u64,
+}
+
+impl Commands {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { random: Random(seed), newer: false, waiting: false, keys: 0, millis: 1 }
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.random.below(bound)
+    }
+
+    pub(crate) fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
+        &from[self.below(from.len())]
+    }
+
+    /// A command by its grammar; `None` if it is of a kind that was not asked for.
+    pub(crate) fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
+        let words: Vec<&str> = grammar.split_whitespace().collect();
+        let form = Parser { words: &words }.sequence();
+        if !self.allows(&form) {
+            return None;
+        }
+        let mut argv: Argv = name.split('|').map(|word| word.as_bytes().to_vec()).collect();
+        self.write(&form, &mut argv);
+        Some(argv)
+    }
+
+    fn allows(&self, form: &Form<'_>) -> bool {
+        match form {
+            Form::Sequence { newer, waiting, .. } => {
+                (self.newer || !newer) && (self.waiting || !waiting)
+            }
+            _ => true,
+        }
+    }
+
+    fn write(&mut self, form: &Form<'_>, argv: &mut Argv) {
+        match form {
+            Form::Word(word) => argv.push(word.as_bytes().to_vec()),
+            Form::Argument(kind) => self.argument(kind, argv),
+            Form::Sequence { items, .. } => items.iter().for_each(|item| self.write(item, argv)),
+            Form::OneOf(forms) => {
+                let allowed: Vec<_> = forms.iter().filter(|form| self.allows(form)).collect();
+                let chosen = *self.pick(&allowed);
+                self.write(chosen, argv);
+            }
+            Form::SomeOf(forms) => {
+                let mut allowed: Vec<_> = forms.iter().filter(|form| self.allows(form)).collect();
+                while !allowed.is_empty() {
+                    let chosen = allowed.swap_remove(self.below(allowed.len()));
+                    if self.below(5) < 2 {
+                        self.write(chosen, argv);
+                    }
+                }
+            }
+            Form::Many(form) => (0..=self.below(3)).for_each(|_| self.write(form, argv)),
+        }
+    }
+
+    /// Writes a random argument, or arguments that belong together.
+    fn argument(&mut self, kind: &str, argv: &mut Argv) {
+        match kind {
+            "keys" | "pairs" | "ids" => {
+                self.keys = 1 + self.below(3);
+                argv.push(self.keys.to_string().into_bytes());
+                for _ in 0..self.keys {
+                    argv.push(self.text(if kind == "ids" { "id" } else { "key" }));
+                    if kind == "pairs" {
+                        argv.push(self.text("value"));
+                    }
+                }
+            }
+            "weights" => (0..self.keys).for_each(|_| argv.push(self.text("score"))),
+            "streams" | "groupstreams" => {
+                let streams = 1 + self.below(2);
+                let position = if kind == "streams" { "position" } else { "groupposition" };
+                for kind in ["key", position] {
+                    (0..streams).for_each(|_| argv.push(self.text(kind)));
+                }
+            }
+            kind => argv.push(self.text(kind)),
+        }
+    }
+
+    /// A random argument of a kind.
+    fn text(&mut self, kind: &str) -> Vec<u8> {
+        let small = self.below(7) as i64;
+        let number = match kind {
+            "index" => small * 2 - 6 + self.below(2) as i64,
+            "count" => small - i64::from(self.below(20) == 0),
+            "positive" => small + 1,
+            "offset" => self.below(40) as i64,
+            "database" => *self.pick(&[0, 1, 2, 2, 16]),
+            "integer" => *self.pick(&[1, 2, -1, 5, -10, 0, 100, i64::MAX, i64::MIN + 1]),
+            "seconds" => 1_000 + self.below(1_000_000_000) as i64,
+            "millis" => 1_000_000 + self.below(1_000_000_000) as i64 * 100,
+            "date" => 4_000_000_000 + self.below(1_000_000_000) as i64,
+            "datemillis" => 4_000_000_000_000 + self.below(1_000_000_000) as i64,
+            "idle" => *self.pick(&[0, 0, 50_000, 1_000_000_000]),
+            "claimedidle" => *self.pick(&[0, 100_000]),
+            "past" => *self.pick(&[1, 1_000_000_000_000]),
+            "wait" => 5,
+            kind => return self.word(kind),
+        };
+        number.to_string().into_bytes()
+    }
+
+    /// A random argument that is not merely a number.
+    fn word(&mut self, kind: &str) -> Vec<u8> {
+        let words: &[&str] = match kind {
+            // The last three hold one type each for most of the time.
+            "key" => &["a", "a", "a", "b", "b", "b", "c", "c", "str", "set", "log"],
+            // All members of the first have the same score: otherwise the order by member is not
+            // defined.
+            "lexkey" => &["lex", "lex", "lex", "lex", "lex", "text", "none"],
+            "value" => &[
+                "",
+                "v",
+                "10",
+                "-3",
+                "abc",
+                "3.5",
+                "1e3",
+                " 1",
+                "01",
+                "9223372036854775807",
+                "0.1",
+                "a much longer value, which no small block of any kind holds: 0123456789",
+                "two\r\nlines",
+            ],
+            "float" => &["1.5", "-2", "0", "1e10", "3.0e-3", "0.1", "inf", "1e308", "5"],
+            "score" => &[
+                "1",
+                "2",
+                "3",
+                "2.5",
+                "-1",
+                "0",
+                "-0",
+                "1e3",
+                "inf",
+                "-inf",
+                "0.1",
+                "0.2",
+                "3.0",
+                "17179869184",
+                "1e300",
+                "1.5e-7",
+                "123456789012345678",
+            ],
+            "scorebound" => &["-inf", "+inf", "(1", "(2.5", "1", "3", "0.1", "(inf", "-1", "1e3"],
+            "lexbound" => &["-", "+", "[b", "(c", "[f", "(", "[", "(10"],
+            "member" => &["a", "b", "c", "d", "e", "f", "g", "h", "", "10", "9", "Zoë"],
+            "pattern" => &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""],
+            "kind" => &["string", "zset", "stream", "hash", "foo"],
+            "group" => &["g1", "g1", "g2"],
+            "consumer" => &["c1", "c1", "c2", "c3"],
+            "timeout" => &["0.01", "1", "0.5"],
+            // Never below an entry, be it deleted.
+            "topid" => {
+                self.millis += 3;
+                return format!("{}-0", self.millis).into_bytes();
+            }
+            "newid" | "id" | "start" | "end" | "position" | "groupposition" => {
+                return self.id(kind);
+            }
+            kind => panic!("{kind:?} is no kind of argument"),
+        };
+        self.pick(words).as_bytes().to_vec()
+    }
+
+    /// An id of an entry, or what may stand in its place.
+    fn id(&mut self, kind: &str) -> Vec<u8> {
+        let dice = self.below(10);
+        let place = match (kind, dice) {
+            ("newid", 0..=6) => {
+                self.millis += self.below(3) as u64;
+                let seq = self.below(4);
+                return match dice {
+                    0 => format!("{}-*", self.millis).into_bytes(),
+                    _ => format!("{}-{seq}", self.millis).into_bytes(),
+                };
+            }
+            ("newid", 7) if self.newer => "*",
+            ("start", 0..=5) => "-",
+            ("end", 0..=5) => "+",
+            ("position", 0) => "$",
+            ("position", 1) if self.newer => "+",
+            ("position" | "groupposition", 2..=4) => "0",
+            ("groupposition", 5..) => ">",
+            _ => {
+                let open = if kind == "start" && dice > 8 { "(" } else { "" };
+                let above = self.millis.saturating_sub(self.below(12) as u64);
+                let seq = self.below(4);
+                return match self.below(12) {
+                    0 => format!("{open}{above}"),
+                    1 => "0-0".to_owned(),
+                    2 if kind != "newid" => format!("{}-{}", u64::MAX, u64::MAX),
+                    _ => format!("{open}{above}-{seq}"),
+                }
+                .into_bytes();
+            }
+        };
+        place.as_bytes().to_vec()
+    }
+}
+
+/// What a part of a grammar says.
+enum Form<'g> {
+    Word(&'g str),
+    Argument(&'g str),
+    Sequence { newer: bool, waiting: bool, items: Vec<Form<'g>> },
+    OneOf(Vec<Form<'g>>),
+    SomeOf(Vec<Form<'g>>),
+    Many(Box<Form<'g>>),
+}
+
+struct Parser<'g, 't> {
+    words: &'t [&'g str],
+}
+
+impl<'g> Parser<'g, '_> {
+    fn next(&mut self) -> Option<&'g str> {
+        let (first, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(first)
+    }
+
+    /// Reads up to the end, or to what ends or separates alternatives.
+    fn sequence(&mut self) -> Form<'g> {
+        let (mut newer, mut waiting) = (false, false);
+        let mut items = Vec::new();
+        while let Some(word) =
+            self.words.first().filter(|word| !["|", ",", ")", "}"].contains(word))
+        {
+            let word = *word;
+            self.next();
+            let item = match word {
+                "^" => {
+                    newer = true;
+                    continue;
+                }
+                "!" => {
+                    waiting = true;
+                    continue;
+                }
+                "(" => Form::OneOf(self.alternatives()),
+                "{" => Form::SomeOf(self.alternatives()),
+                word => match word.strip_prefix('^') {
+                    Some(word) => {
+                        newer = true;
+                        Form::Word(word)
+                    }
+                    None => Self::terminal(word),
+                },
+            };
+            let item = match self.words.first() {
+                Some(&"+") => {
+                    self.next();
+                    Form::Many(Box::new(item))
+                }
+                _ => item,
+            };
+            items.push(item);
+        }
+        Form::Sequence { newer, waiting, items }
+    }
+
+    fn terminal(word: &'g str) -> Form<'g> {
+        match word.strip_suffix('+') {
+            Some(kind) if !kind.is_empty() => Form::Many(Box::new(Form::Argument(kind))),
+            _ if word == "lex" => Form::Word(word),
+            _ if word.starts_with(|first: char| first.is_ascii_lowercase()) => Form::Argument(word),
+            _ => Form::Word(word),
+        }
+    }
+
+    fn alternatives(&mut self) -> Vec<Form<'g>> {
+        let mut found = vec![self.sequence()];
+        loop {
+            match self.next() {
+                Some("|" | ",") => found.push(self.sequence()),
+                _ => return found,
+            }
+        }
+    }
+}
+
+/// Steele, Lea and Flood's SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}

@@ -1,0 +1,499 @@
+//! The same random commands to a real Redis 7.0 and to a store: every reply must be the same, to
+//! the byte, in RESP2 and in RESP3.
+//!
+//! Run it with `cargo test --test differential`. `REDIS_SERVER` names the server's program,
+//! `LARDER_COMMANDS` how many commands each family runs (20,000 unless set), `LARDER_SEED` a seed
+//! to run in place of the fixed and the fresh one. A difference is reported as the shortest list
+//! of commands that still shows it.
+//!
+//! Commands are drawn by `grammar.rs`; one in eight is then spoiled: an argument lost, doubled or
+//! replaced by something that hardly fits. Some are sent together, between `MULTI` and `EXEC`.
+//!
+//! What may differ, and why:
+//!
+//! - the order of `KEYS`, `SCAN` and `ZSCAN`, and what `RANDOMKEY` and `ZRANDMEMBER` pick: hash
+//!   tables differ, and dice;
+//! - cursors other than 0: they are positions in each implementation's own tables;
+//! - times that are measured from now (`TTL`, `PTTL`, deadlines set by a time to live, idle times,
+//!   times of delivery) by what passes between the two runs of a command;
+//! - `radix-tree-keys` and `radix-tree-nodes` of `XINFO STREAM`, which count nodes of a tree that
+//!   only Redis has;
+//! - a command that is wrong in two ways: arguments are read before any key is looked at, where
+//!   Redis now and then looks first, and finds another type, no group, or nothing to do;
+//! - bytes of a request that are not UTF-8 and that an error repeats;
+//! - scores of `ZSCAN`, of which Redis writes large whole ones in two ways, by how many there are;
+//! - entries above an id that `XSETID` set a stream back to, once they are deleted: Redis keeps
+//!   them in its blocks, out of order, and `XTRIM` stops there;
+//! - ids made from the clock;
+//! - what is newer than Redis 7.0, and the texts of `HELP`, are not compared.
+
+mod grammar;
+mod redis;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use grammar::{Argv, Commands, Grammar};
+use larder::Store;
+use redis::{Connection, Reply, Server, write_request};
+
+/// Commands between two times that everything is cleared.
+const ROUND: usize = 250;
+const FIXED_SEED: u64 = 7;
+/// Reports of one run: the first difference of each command, up to so many commands.
+const MOST_REPORTS: usize = 12;
+
+#[test]
+fn strings() {
+    compare(&[grammar::STRINGS], &["SET", "MSET", "INCRBYFLOAT"]);
+}
+
+#[test]
+fn keys() {
+    compare(&[grammar::KEYS], &["SET", "ZADD", "XADD", "SETEX"]);
+}
+
+#[test]
+fn sorted_sets() {
+    compare(&[grammar::SORTED_SETS], &["ZADD"]);
+}
+
+#[test]
+fn streams() {
+    compare(&[grammar::STREAMS], &["XADD", "XADD", "XGROUP|CREATE", "XREADGROUP"]);
+}
+
+#[test]
+fn everything() {
+    compare(
+        &[grammar::STRINGS, grammar::KEYS, grammar::SORTED_SETS, grammar::STREAMS],
+        &["SET", "ZADD", "XADD", "XGROUP|CREATE"],
+    );
+}
+
+/// What is sent at one time.
+#[derive(Clone, Debug)]
+enum Step {
+    One(Argv),
+    Batch(Vec<Argv>),
+}
+
+/// A family of commands, and how to draw from it.
+struct Family {
+    all: Vec<Grammar>,
+    /// Commands that make data, so that the others find some.
+    makers: Vec<Grammar>,
+}
+
+/// Runs random commands of `families` on both and panics with a report if they differ.
+fn compare(families: &[&[Grammar]], makers: &[&str]) {
+    let known = [grammar::STRINGS, grammar::KEYS, grammar::SORTED_SETS, grammar::STREAMS].concat();
+    let maker = |name: &&str| *known.iter().find(|known| known.0 == *name).expect("a command");
+    let family = Family { all: families.concat(), makers: makers.iter().map(maker).collect() };
+    let commands = number("LARDER_COMMANDS").unwrap_or(20_000) as usize;
+    let fresh = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos() as u64;
+    let seeds = number("LARDER_SEED").map_or(vec![FIXED_SEED, fresh], |seed| vec![seed]);
+
+    let server = Server::start();
+    let mut pairs = [false, true].map(|resp3| Pair::new(&server, resp3));
+    let mut reports = BTreeMap::new();
+    let mut compared = 0;
+    for seed in &seeds {
+        for round in 0..commands.div_ceil(ROUND * seeds.len()) {
+            let round_seed = seed.wrapping_add(round as u64);
+            let steps = family.round(round_seed);
+            compared += steps.len();
+            let pair = &mut pairs[round % 2];
+            if let Some(difference) = pair.difference(&steps) {
+                let name = difference.name();
+                if reports.len() < MOST_REPORTS && !reports.contains_key(&name) {
+                    reports.insert(name, pair.report(&steps, difference, round_seed));
+                }
+            }
+        }
+    }
+    println!("{compared} commands compared, seeds {seeds:?}");
+    let reports: Vec<String> = reports.into_values().collect();
+    assert!(reports.is_empty(), "\n{}", reports.join("\n"));
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+impl Family {
+    fn round(&self, seed: u64) -> Vec<Step> {
+        let mut commands = Commands::new(seed);
+        let wrong_types: [&[&str]; 4] = [
+            &["SET", "str", "10"],
+            &["SET", "text", "v"],
+            &["ZADD", "set", "1", "a"],
+            &["XADD", "log", "1-1", "a", "b"],
+        ];
+        let argv = |words: &&[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let mut steps: Vec<Step> = wrong_types.iter().map(argv).map(Step::One).collect();
+        while steps.len() < ROUND {
+            steps.push(self.step(&mut commands));
+        }
+        steps
+    }
+
+    fn step(&self, commands: &mut Commands) -> Step {
+        if commands.below(20) == 0 {
+            commands.waiting = true;
+            let batch = (0..=commands.below(5)).map(|_| self.draw(commands)).collect();
+            commands.waiting = false;
+            return Step::Batch(batch);
+        }
+        let mut argv = self.draw(commands);
+        if commands.below(8) == 0 {
+            spoil(&mut argv, commands);
+        }
+        Step::One(argv)
+    }
+
+    fn draw(&self, commands: &mut Commands) -> Argv {
+        loop {
+            let from = if commands.below(3) == 0 { &self.makers } else { &self.all };
+            let grammar = *commands.pick(from);
+            // Few rounds would get far if they were cleared as often as anything else.
+            let clears = ["FLUSHALL", "FLUSHDB"].contains(&grammar.0);
+            if clears && commands.below(5) > 0 {
+                continue;
+            }
+            if let Some(argv) = commands.command(grammar) {
+                return argv;
+            }
+        }
+    }
+}
+
+/// Makes a command doubtful.
+fn spoil(argv: &mut Argv, commands: &mut Commands) {
+    const ODD: &[&[u8]] = &[
+        b"",
+        b"abc",
+        b"-1",
+        b"0",
+        b"nan",
+        b"-nan",
+        b"1.5",
+        b"9223372036854775808",
+        b"9223372036854775807",
+        b"-9223372036854775808",
+        b"+",
+        b"-",
+        b"$",
+        b">",
+        b"(",
+        b"[",
+        b"NX",
+        b"GT",
+        b"LIMIT",
+        b"WITHSCORES",
+        b"COUNT",
+        b"1 ",
+        b" 1",
+        b"+1",
+        b"0x10",
+        b"\xff",
+        b"1e400",
+        b"1-",
+        b"-1-1",
+        b"1-1-1",
+        b"infinity",
+    ];
+    let odd = || ODD;
+    let place = commands.below(argv.len());
+    match commands.below(6) {
+        0 if place > 0 => drop(argv.remove(place)),
+        1 => argv.truncate(place.max(1)),
+        2 if place > 0 => argv.insert(place, argv[place].clone()),
+        3 => argv.push(commands.pick(odd()).to_vec()),
+        4 => argv.iter_mut().for_each(|argument| argument.make_ascii_lowercase()),
+        5 if place == 0 => argv[0].push(b'X'),
+        _ => {
+            let place = place.max(1).min(argv.len() - 1);
+            argv[place] = commands.pick(odd()).to_vec();
+        }
+    }
+}
+
+impl Step {
+    fn name(&self) -> String {
+        let name = |argv: &Argv| String::from_utf8_lossy(&argv[0]).to_uppercase();
+        match self {
+            Self::One(argv) => name(argv),
+            Self::Batch(batch) => format!("MULTI {}", batch.iter().map(name).collect::<String>()),
+        }
+    }
+
+    /// The requests that the step is in Redis, and how many replies they get.
+    fn requests(&self, out: &mut Vec<u8>) -> usize {
+        match self {
+            Self::One(argv) => {
+                write_request(&borrowed(argv), out);
+                1
+            }
+            Self::Batch(batch) => {
+                write_request(&[b"MULTI"], out);
+                batch.iter().for_each(|argv| write_request(&borrowed(argv), out));
+                write_request(&[b"EXEC"], out);
+                batch.len() + 2
+            }
+        }
+    }
+
+    fn run(&self, store: &Store, resp3: bool) -> Vec<u8> {
+        match self {
+            Self::One(argv) => store.answer(&borrowed(argv), resp3),
+            Self::Batch(batch) => {
+                let batch: Vec<_> = batch.iter().map(borrowed).collect();
+                let batch: Vec<_> = batch.iter().map(|argv| &argv[..]).collect();
+                store.answer_all(&batch, resp3)
+            }
+        }
+    }
+
+    /// Whether both replies are right.
+    fn agrees(&self, ours: &[u8], theirs: &[u8]) -> bool {
+        if ours == theirs {
+            return true;
+        }
+        let (ours, theirs) = (Reply::parse(ours), Reply::parse(theirs));
+        match self {
+            Self::One(argv) => alike(argv, &ours, &theirs),
+            Self::Batch(batch) => {
+                let (ours, theirs) = (ours.elements(), theirs.elements());
+                let mut replies = ours.iter().zip(theirs);
+                ours.len() == theirs.len()
+                    && batch.iter().all(|argv| {
+                        replies.next().is_some_and(|(ours, theirs)| alike(argv, ours, theirs))
+                    })
+            }
+        }
+    }
+
+    /// The step as one would type it.
+    fn print(&self, out: &mut String) {
+        let mut print = |argv: &Argv| {
+            for argument in argv {
+                let text = argument.escape_ascii().to_string();
+                let plain = !text.is_empty() && !text.contains([' ', '\\', '"']);
+                let _ = if plain { write!(out, " {text}") } else { write!(out, " \"{text}\"") };
+            }
+            out.push('\n');
+        };
+        match self {
+            Self::One(argv) => print(argv),
+            Self::Batch(batch) => {
+                print(&vec![b"MULTI".to_vec()]);
+                batch.iter().for_each(&mut print);
+                print(&vec![b"EXEC".to_vec()]);
+            }
+        }
+    }
+}
+
+fn borrowed(argv: &Argv) -> Vec<&[u8]> {
+    argv.iter().map(|argument| &argument[..]).collect()
+}
+
+/// Whether two replies to one command are both right, though their bytes differ.
+fn alike(argv: &Argv, ours: &Reply, theirs: &Reply) -> bool {
+    let name = argv[0].to_ascii_uppercase();
+    let is_first_page = |cursor: Option<&Vec<u8>>| cursor.is_some_and(|cursor| cursor == b"0");
+    match &name[..] {
+        b"TTL" | b"EXPIRETIME" => is_close(ours, theirs, 1),
+        b"PTTL" | b"PEXPIRETIME" => is_close(ours, theirs, 1_000),
+        b"KEYS" => sorted(ours, 1) == sorted(theirs, 1),
+        b"RANDOMKEY" | b"ZRANDMEMBER" => same_shape(ours, theirs),
+        b"SCAN" if !is_first_page(argv.get(1)) => same_shape_but_length(ours, theirs),
+        b"ZSCAN" if !is_first_page(argv.get(2)) => same_shape_but_length(ours, theirs),
+        _ if are_errors_alike(&name, ours, theirs) => true,
+        b"SCAN" | b"ZSCAN" => match (ours.elements(), theirs.elements()) {
+            ([cursor, ours], [other, theirs]) => {
+                let width = if name == b"SCAN" { 1 } else { 2 };
+                cursor != other || sorted(ours, width) == sorted(theirs, width)
+            }
+            _ => ours == theirs,
+        },
+        b"XPENDING" => times_alike(ours, theirs, Some(2)),
+        b"XINFO" => described_alike(ours, theirs),
+        _ => ours == theirs,
+    }
+}
+
+/// Whether our error stands rightly for another reply of a command that is wrong in itself.
+fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
+    let Reply::Scalar(b'-', ours) = ours else { return false };
+    let about_keys = |text: &[u8]| {
+        let starts: [&[u8]; 4] =
+            [b"WRONGTYPE ", b"NOGROUP ", b"ERR no such key", b"ERR The XGROUP subcommand requires"];
+        starts.iter().any(|start| text.starts_with(start))
+    };
+    match theirs {
+        Reply::Scalar(b'-', theirs) => {
+            String::from_utf8_lossy(theirs).as_bytes() == ours
+                || about_keys(theirs) && !about_keys(ours)
+                // The id stands before the options, but is read after them.
+                || name == b"XGROUP" && ours.starts_with(b"ERR Invalid stream ID")
+                // It minds the greatest deleted id before it reads on.
+                || name == b"XSETID" && ours == b"ERR syntax error"
+                // Redis 7.0 knows no `WITHSCORE`.
+                || [&b"ZRANK"[..], b"ZREVRANK"].contains(&name) && ours == b"ERR syntax error"
+        }
+        // Nothing is done to a key that is absent.
+        Reply::Scalar(b':', count) => [&b"XACK"[..], b"XDEL"].contains(&name) && count == b"0",
+        Reply::Aggregate(..) => name == b"ZSCAN" && theirs.elements()[1].elements().is_empty(),
+        _ => false,
+    }
+}
+
+fn is_close(ours: &Reply, theirs: &Reply, tolerance: u64) -> bool {
+    match (ours.integer(), theirs.integer()) {
+        (Some(ours), Some(theirs)) => ours.abs_diff(theirs) <= tolerance,
+        _ => ours == theirs,
+    }
+}
+
+/// The elements in groups of `width`, in an order of their own. The second of two is a number.
+fn sorted(reply: &Reply, width: usize) -> Vec<Vec<Reply>> {
+    let mut groups: Vec<_> = reply.elements().chunks(width).map(<[_]>::to_vec).collect();
+    for score in groups.iter_mut().filter_map(|group| group.get_mut(1)) {
+        if let Reply::Scalar(_, text) = score {
+            let number: f64 = String::from_utf8_lossy(text).parse().expect("a score");
+            *text = format!("{number:?}").into_bytes();
+        }
+    }
+    groups.sort();
+    groups
+}
+
+fn same_shape(ours: &Reply, theirs: &Reply) -> bool {
+    match (ours, theirs) {
+        (Reply::Scalar(b'$', _), Reply::Scalar(b'$', _)) => true,
+        (Reply::Aggregate(ours, a), Reply::Aggregate(theirs, b)) => {
+            ours == theirs && a.len() == b.len()
+        }
+        _ => ours == theirs,
+    }
+}
+
+fn same_shape_but_length(ours: &Reply, theirs: &Reply) -> bool {
+    match (ours, theirs) {
+        (Reply::Aggregate(ours, _), Reply::Aggregate(theirs, _)) => ours == theirs,
+        _ => ours == theirs,
+    }
+}
+
+/// Whether lists of pending entries agree, their times apart, which are the element `time` of
+/// each.
+fn times_alike(ours: &Reply, theirs: &Reply, time: Option<usize>) -> bool {
+    let (a, b) = (ours.elements(), theirs.elements());
+    if a.is_empty() || a.len() != b.len() {
+        return ours == theirs;
+    }
+    a.iter().zip(b).all(|(ours, theirs)| {
+        let (a, b) = (ours.elements(), theirs.elements());
+        if a.is_empty() || a.len() != b.len() {
+            return ours == theirs;
+        }
+        a.iter().zip(b).enumerate().all(|(index, (ours, theirs))| {
+            if time == Some(index) { is_close(ours, theirs, 20_000) } else { ours == theirs }
+        })
+    })
+}
+
+/// Whether descriptions of streams, groups and consumers agree, times and trees apart.
+fn described_alike(ours: &Reply, theirs: &Reply) -> bool {
+    let (Reply::Aggregate(marker, a), Reply::Aggregate(other, b)) = (ours, theirs) else {
+        let is_unix_time = |reply: &Reply| reply.integer().is_some_and(|time| time > 1_000_000_000);
+        let are_times = is_unix_time(ours) && is_unix_time(theirs);
+        return ours == theirs || are_times && is_close(ours, theirs, 20_000);
+    };
+    let named = |index: usize, names: &[&str]| {
+        let name = index.checked_sub(1).map(|before| &a[before]);
+        matches!(name, Some(Reply::Scalar(b'$', name)) if names.iter().any(|n| n.as_bytes() == name))
+    };
+    marker == other
+        && a.len() == b.len()
+        && a.iter().zip(b).enumerate().all(|(index, (ours, theirs))| {
+            named(index, &["radix-tree-keys", "radix-tree-nodes"])
+                || named(index, &["idle", "inactive"]) && is_close(ours, theirs, 20_000)
+                || described_alike(ours, theirs)
+        })
+}
+
+/// A connection to Redis, and how a store is asked for the same.
+struct Pair {
+    connection: Connection,
+    resp3: bool,
+}
+
+/// The first step that the two answer differently.
+struct Difference {
+    at: usize,
+    step: Step,
+    ours: Vec<u8>,
+    theirs: Vec<u8>,
+}
+
+impl Difference {
+    /// The command, and the first words of what it should have said.
+    fn name(&self) -> String {
+        self.step.name()
+    }
+}
+
+impl Pair {
+    fn new(server: &Server, resp3: bool) -> Self {
+        Self { connection: server.connect(resp3), resp3 }
+    }
+
+    /// Runs `steps` from nothing on both.
+    fn difference(&mut self, steps: &[Step]) -> Option<Difference> {
+        let mut requests = Vec::new();
+        write_request(&[b"FLUSHALL"], &mut requests);
+        let replies: Vec<usize> = steps.iter().map(|step| step.requests(&mut requests)).collect();
+        self.connection.send(&requests);
+        self.connection.receive();
+        let store = Store::new();
+        let mut found = None;
+        for (at, (step, replies)) in steps.iter().zip(replies).enumerate() {
+            let theirs = (0..replies).map(|_| self.connection.receive()).last().expect("a reply");
+            if found.is_some() {
+                continue;
+            }
+            let ours = step.run(&store, self.resp3);
+            if !step.agrees(&ours, &theirs) {
+                found = Some(Difference { at, step: step.clone(), ours, theirs });
+            }
+        }
+        found
+    }
+
+    /// A report of a difference with as few commands before it as still show it.
+    fn report(&mut self, steps: &[Step], mut shown: Difference, seed: u64) -> String {
+        let mut steps = steps[..=shown.at].to_vec();
+        let mut next = shown.at;
+        while next > 0 {
+            next -= 1;
+            let mut fewer = steps.clone();
+            fewer.remove(next);
+            if let Some(difference) = self.difference(&fewer)
+                && difference.at + 1 == fewer.len()
+            {
+                shown = difference;
+                steps = fewer;
+            }
+        }
+        let mut text = format!("seed {seed}, RESP{}:\n", if self.resp3 { 3 } else { 2 });
+        steps.iter().for_each(|step| step.print(&mut text));
+        let _ = writeln!(text, "  larder: {}", shown.ours.escape_ascii());
+        let _ = writeln!(text, "  redis:  {}", shown.theirs.escape_ascii());
+        text
+    }
+}

@@ -1,0 +1,185 @@
+//! A real redis-server, alone on a socket of its own, and replies as it sends them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server that ends with this value.
+pub(crate) struct Server {
+    process: Child,
+    folder: PathBuf,
+}
+
+/// A connection that speaks one protocol.
+pub(crate) struct Connection {
+    stream: BufReader<UnixStream>,
+}
+
+impl Server {
+    /// Starts the program that `REDIS_SERVER` names, or else `redis-server`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or if it is not of version 7.0.
+    pub(crate) fn start() -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("larder-differential-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let process = Command::new(&program)
+            .args(["--port", "0", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(&folder)
+            .arg("--unixsocket")
+            .arg(folder.join("socket"))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("the comparison needs {program}: {error}"));
+        let server = Self { process, folder };
+        let info = server.connect(false).call(&[b"INFO", b"server"]);
+        let info = String::from_utf8_lossy(&info).into_owned();
+        let version = info.split("redis_version:").nth(1).and_then(|rest| rest.lines().next());
+        assert!(
+            version.is_some_and(|version| version.starts_with("7.0.")),
+            "the comparison is with Redis 7.0, {program} is {version:?}"
+        );
+        server
+    }
+
+    /// Connects, as soon as the server is up.
+    pub(crate) fn connect(&self, resp3: bool) -> Connection {
+        let begun = Instant::now();
+        let stream = loop {
+            match UnixStream::connect(self.folder.join("socket")) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "{error}"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        let mut connection = Connection { stream: BufReader::new(stream) };
+        if resp3 {
+            connection.call(&[b"HELLO", b"3"]);
+        }
+        connection
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Connection {
+    pub(crate) fn call(&mut self, argv: &[&[u8]]) -> Vec<u8> {
+        let mut request = Vec::new();
+        write_request(argv, &mut request);
+        self.send(&request);
+        self.receive()
+    }
+
+    pub(crate) fn send(&mut self, requests: &[u8]) {
+        self.stream.get_mut().write_all(requests).expect("the server listens");
+    }
+
+    /// The bytes of the next reply.
+    pub(crate) fn receive(&mut self) -> Vec<u8> {
+        let mut reply = Vec::new();
+        let mut expected = 1_i64;
+        while expected > 0 {
+            expected -= 1;
+            let start = reply.len();
+            self.stream.read_until(b'\n', &mut reply).expect("the server answers");
+            let (marker, length) = header(&reply[start..]);
+            match marker {
+                b'$' | b'!' | b'=' if length >= 0 => {
+                    let end = reply.len();
+                    reply.resize(end + length as usize + 2, 0);
+                    self.stream.read_exact(&mut reply[end..]).expect("a whole reply");
+                }
+                b'*' | b'~' | b'>' => expected += length.max(0),
+                b'%' => expected += length * 2,
+                _ => {}
+            }
+        }
+        reply
+    }
+}
+
+/// Appends a request.
+pub(crate) fn write_request(argv: &[&[u8]], request: &mut Vec<u8>) {
+    request.extend(format!("*{}\r\n", argv.len()).bytes());
+    for argument in argv {
+        request.extend(format!("${}\r\n", argument.len()).bytes());
+        request.extend(*argument);
+        request.extend(b"\r\n");
+    }
+}
+
+/// A reply as a tree of its elements: scalars with all their bytes (the marker of what is absent is
+/// always `_`), aggregates by their marker.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reply {
+    Scalar(u8, Vec<u8>),
+    Aggregate(u8, Vec<Reply>),
+}
+
+impl Reply {
+    /// Reads a whole reply.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let mut rest = bytes;
+        let reply = Self::take(&mut rest);
+        assert!(rest.is_empty(), "something behind a reply: {}", bytes.escape_ascii());
+        reply
+    }
+
+    fn take(rest: &mut &[u8]) -> Self {
+        let end = rest.windows(2).position(|two| two == b"\r\n").expect("a line") + 2;
+        let (line, behind) = rest.split_at(end);
+        *rest = behind;
+        let (marker, length) = header(line);
+        match marker {
+            b'$' | b'!' | b'=' if length >= 0 => {
+                let (text, behind) = rest.split_at(length as usize + 2);
+                *rest = behind;
+                Self::Scalar(marker, text[..length as usize].to_vec())
+            }
+            b'*' | b'~' | b'>' | b'%' if length >= 0 => {
+                let elements = if marker == b'%' { length * 2 } else { length };
+                Self::Aggregate(marker, (0..elements).map(|_| Self::take(rest)).collect())
+            }
+            b'$' | b'*' => Self::Scalar(b'_', line.to_vec()),
+            marker => Self::Scalar(marker, line[1..line.len() - 2].to_vec()),
+        }
+    }
+
+    /// The elements of an aggregate; none of anything else.
+    pub(crate) fn elements(&self) -> &[Self] {
+        match self {
+            Self::Aggregate(_, elements) => elements,
+            Self::Scalar(..) => &[],
+        }
+    }
+
+    pub(crate) fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Scalar(b':', digits) => std::str::from_utf8(digits).ok()?.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// The marker of a line and its number, if it has one.
+fn header(line: &[u8]) -> (u8, i64) {
+    let text = std::str::from_utf8(&line[1..]).unwrap_or_default();
+    (line[0], text.trim_end().parse().unwrap_or(0))
+}
