@@ -174,9 +174,6 @@ pub(crate) const STREAMS: &[Grammar] = &[
     ("XAUTOCLAIM", "key group consumer idle start { COUNT positive , JUSTID }"),
 ];
 
-/// Texts of help, which are each implementation's own.
-pub(crate) const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
-
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
     [STRINGS, KEYS, SORTED_SETS, STREAMS].concat()
@@ -187,14 +184,6 @@ pub(crate) fn named(names: &[&str]) -> Vec<Grammar> {
     let all = all();
     let named = |name: &&str| *all.iter().find(|known| known.0 == *name).expect("a command");
     names.iter().map(named).collect()
-}
-
-/// Whether two right answers to this command may differ: what is picked at random, and in which
-/// order a hash table is walked.
-pub(crate) fn is_open(name: &[u8]) -> bool {
-    ["KEYS", "SCAN", "RANDOMKEY", "ZRANDMEMBER", "ZSCAN"]
-        .iter()
-        .any(|open| name.eq_ignore_ascii_case(open.as_bytes()))
 }
 
 /// A command with its name.

@@ -120,18 +120,24 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 impl Family {
+    /// Random steps between those that make keys of all types and those that look at everything.
     fn round(&self, seed: u64) -> Vec<Step> {
         let mut commands = Commands::new(seed);
-        let wrong_types: [&[&str]; 4] = [
-            &["SET", "str", "10"],
-            &["SET", "text", "v"],
-            &["ZADD", "set", "1", "a"],
-            &["XADD", "log", "1-1", "a", "b"],
-        ];
-        let argv = |words: &&[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let mut steps: Vec<Step> = wrong_types.iter().map(argv).map(Step::One).collect();
+        let first = ["SET str 10", "SET text v", "ZADD set 1 a", "XADD log 1-1 a b"];
+        let mut steps: Vec<Step> = first.iter().map(|line| Step::typed(line)).collect();
         while steps.len() < ROUND {
             steps.push(self.step(&mut commands));
+        }
+        let last = [
+            "TYPE KEY",
+            "PEXPIRETIME KEY",
+            "GET KEY",
+            "ZRANGE KEY 0 -1 WITHSCORES",
+            "XRANGE KEY - +",
+            "XINFO STREAM KEY FULL",
+        ];
+        for key in ["a", "b", "c", "str", "text", "set", "log", "lex"] {
+            steps.extend(last.iter().map(|line| Step::typed(&line.replace("KEY", key))));
         }
         steps
     }
@@ -179,6 +185,10 @@ fn spoil(argv: &mut Argv, commands: &mut Commands) {
 }
 
 impl Step {
+    fn typed(line: &str) -> Self {
+        Self::One(line.split(' ').map(|word| word.as_bytes().to_vec()).collect())
+    }
+
     fn name(&self) -> String {
         let name = |argv: &Argv| String::from_utf8_lossy(&argv[0]).to_uppercase();
         match self {
