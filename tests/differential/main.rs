@@ -21,6 +21,7 @@
 //! - a command that is wrong in two ways: arguments are read before any key is looked at, where
 //!   Redis now and then looks first, and finds another type, no group, or nothing to do;
 //! - bytes of a request that are not UTF-8 and that an error repeats;
+//! - a score of minus zero, which is zero here, and in Redis too if the sorted set is small;
 //! - scores of `ZSCAN`, of which Redis writes large whole ones in two ways, by how many there are;
 //! - entries above an id that `XSETID` set a stream back to, once they are deleted: Redis keeps
 //!   them in its blocks, out of order, and `XTRIM` stops there;
@@ -271,6 +272,11 @@ fn borrowed(argv: &Argv) -> Vec<&[u8]> {
 /// Whether two replies to one command are both right, though their bytes differ.
 fn alike(argv: &Argv, ours: &Reply, theirs: &Reply) -> bool {
     let name = argv[0].to_ascii_uppercase();
+    let has_scores = name.starts_with(b"Z") || name.starts_with(b"BZ");
+    let [ours, theirs] = &[ours, theirs].map(|reply| match has_scores {
+        true => reply.without_minus_zero(),
+        false => reply.clone(),
+    });
     let is_first_page = |cursor: Option<&Vec<u8>>| cursor.is_some_and(|cursor| cursor == b"0");
     match &name[..] {
         b"TTL" | b"EXPIRETIME" => is_close(ours, theirs, 1),
