@@ -41,6 +41,8 @@ use redis::{Connection, Reply, Server, write_request};
 
 /// Commands between two times that everything is cleared.
 const ROUND: usize = 250;
+/// One round in eight is so many times longer, for collections to grow.
+const LONG_ROUND: usize = 6;
 const FIXED_SEED: u64 = 7;
 /// Reports of one run: the first difference of each command, up to so many commands.
 const MOST_REPORTS: usize = 12;
@@ -96,14 +98,15 @@ fn compare(all: Vec<Grammar>, makers: &[&str]) {
     let mut pairs = [false, true].map(|resp3| Pair::new(&server, resp3));
     let mut reports = BTreeMap::new();
     let mut compared = 0;
-    for seed in &seeds {
-        for round in 0..commands.div_ceil(ROUND * seeds.len()) {
-            let round_seed = seed.wrapping_add(round as u64);
+    for (seed, part) in seeds.iter().zip(1..) {
+        let mut round_seed = *seed;
+        while compared < commands * part / seeds.len() {
+            round_seed = round_seed.wrapping_add(1);
             let steps = family.round(round_seed);
             compared += steps.len();
-            let pair = &mut pairs[round % 2];
+            let pair = &mut pairs[round_seed.count_ones() as usize % 2];
             if let Some(difference) = pair.difference(&steps) {
-                let name = difference.name();
+                let name = difference.step.name();
                 if reports.len() < MOST_REPORTS && !reports.contains_key(&name) {
                     reports.insert(name, pair.report(&steps, difference, round_seed));
                 }
@@ -126,7 +129,8 @@ impl Family {
         let mut commands = Commands::new(seed);
         let first = ["SET str 10", "SET text v", "ZADD set 1 a", "XADD log 1-1 a b"];
         let mut steps: Vec<Step> = first.iter().map(|line| Step::typed(line)).collect();
-        while steps.len() < ROUND {
+        let length = if seed.is_multiple_of(8) { LONG_ROUND * ROUND } else { ROUND };
+        while steps.len() < length {
             steps.push(self.step(&mut commands));
         }
         let last = [
@@ -152,12 +156,24 @@ impl Family {
             return Step::Batch(batch);
         }
         let mut argv = commands.draw(&self.all, &self.makers).1;
-        let spoiled = commands.below(8) == 0;
-        // The members of this key all keep the same score.
-        if spoiled && !argv.iter().any(|argument| argument == b"lex") {
-            spoil(&mut argv, commands);
+        if commands.below(8) == 0 {
+            let mut spoiled = argv.clone();
+            spoil(&mut spoiled, commands);
+            if keeps_lexkey(&argv, &spoiled) {
+                argv = spoiled;
+            }
         }
         Step::One(argv)
+    }
+}
+
+/// Whether a spoiled command still leaves alone what is ordered by member: all of its members
+/// have one score, as otherwise there is no such order.
+fn keeps_lexkey(argv: &Argv, spoiled: &Argv) -> bool {
+    let is_lexkey = |argument: &Vec<u8>| [&b"lex"[..], b"text", b"none"].contains(&&argument[..]);
+    match argv.iter().position(is_lexkey) {
+        Some(place) => argv[0] != b"ZADD" && spoiled.get(place) == argv.get(place),
+        None => true,
     }
 }
 
@@ -323,6 +339,7 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
         }
         // Nothing is done to a key that is absent.
         Reply::Scalar(b':', count) => [&b"XACK"[..], b"XDEL"].contains(&name) && count == b"0",
+        Reply::Scalar(b'_', _) => name == b"GETEX",
         Reply::Aggregate(..) => name == b"ZSCAN" && theirs.elements()[1].elements().is_empty(),
         _ => false,
     }
@@ -415,13 +432,6 @@ struct Difference {
     step: Step,
     ours: Vec<u8>,
     theirs: Vec<u8>,
-}
-
-impl Difference {
-    /// The command, and the first words of what it should have said.
-    fn name(&self) -> String {
-        self.step.name()
-    }
 }
 
 impl Pair {
