@@ -14,7 +14,7 @@ use crate::ops::sorted_set::{Await, BlockingPopMin};
 use crate::sync::Arc;
 use crate::{Error, ManualClock, Store};
 
-const SCHEDULES: usize = 1000;
+const SCHEDULES: usize = 300;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn explore(model: impl Fn() + Send + Sync + 'static) {
@@ -138,7 +138,7 @@ fn a_task_is_woken() {
         let (store, _clock) = store();
         let tasks = [(); 2].map(|()| {
             let call = blocked_pop(&store);
-            shuttle::future::spawn(async move { poll_fn(|cx| call.poll(cx.waker())).await })
+            shuttle::future::spawn(poll_fn(move |cx| call.poll(cx.waker())))
         });
         let adders = [adder(&store, "q", "a"), adder(&store, "q", "b")];
         for task in tasks {

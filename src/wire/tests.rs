@@ -1,7 +1,9 @@
 //! What every command must hold: an operation survives its wire form, an output its reply.
 
+mod every_command;
 mod keys;
 mod strings;
+mod table_truth;
 
 use std::fmt::Debug;
 
@@ -47,6 +49,30 @@ where
         let (frame, length) = decoder.decode(&reply).expect("a reply").expect("all of it");
         assert_eq!(length, reply.len(), "one reply and nothing behind it");
         assert_eq!(operation.decode(frame).as_ref(), Ok(output), "in {protocol:?}");
+    }
+}
+
+/// Asserts that a reply, in either protocol, reads back as an output with the same replies.
+pub(super) fn check_reply<O: Command>(operation: &O, output: &O::Output) {
+    let reply = |output: &O::Output, protocol| {
+        let mut reply = Vec::new();
+        operation.reply(output, &mut Encoder::new(&mut reply, protocol));
+        reply
+    };
+    let protocols = [Protocol::Resp2, Protocol::Resp3];
+    let expected = protocols.map(|protocol| reply(output, protocol));
+    for bytes in &expected {
+        let (frame, length) = Decoder::new(FrameLimits::default())
+            .decode(bytes)
+            .expect("a reply")
+            .expect("all of it");
+        assert_eq!(length, bytes.len(), "one reply and nothing behind it");
+        let read = operation.decode(frame);
+        let read = read.unwrap_or_else(|error| panic!("{}: {error}", bytes.escape_ascii()));
+        for (protocol, expected) in protocols.iter().zip(&expected) {
+            let again = reply(&read, *protocol);
+            assert_eq!(again.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        }
     }
 }
 

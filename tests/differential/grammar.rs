@@ -177,6 +177,18 @@ pub(crate) const STREAMS: &[Grammar] = &[
 /// Texts of help, which are each implementation's own.
 pub(crate) const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
 
+/// Every command that answers the same everywhere.
+pub(crate) fn all() -> Vec<Grammar> {
+    [STRINGS, KEYS, SORTED_SETS, STREAMS].concat()
+}
+
+/// The commands of these names, as often as they are named.
+pub(crate) fn named(names: &[&str]) -> Vec<Grammar> {
+    let all = all();
+    let named = |name: &&str| *all.iter().find(|known| known.0 == *name).expect("a command");
+    names.iter().map(named).collect()
+}
+
 /// Whether two right answers to this command may differ: what is picked at random, and in which
 /// order a hash table is walked.
 pub(crate) fn is_open(name: &[u8]) -> bool {
@@ -215,8 +227,24 @@ impl Commands {
         &from[self.below(from.len())]
     }
 
+    /// A command of one of `all`; in one case of three of one of `makers`, which make data for the
+    /// others to find.
+    pub(crate) fn draw(&mut self, all: &[Grammar], makers: &[Grammar]) -> (Grammar, Argv) {
+        loop {
+            let grammar = if self.below(3) == 0 { *self.pick(makers) } else { *self.pick(all) };
+            // No history would get far if it were cleared as often as anything else is done.
+            let clears = ["FLUSHALL", "FLUSHDB"].contains(&grammar.0);
+            if clears && self.below(5) > 0 {
+                continue;
+            }
+            if let Some(argv) = self.command(grammar) {
+                return (grammar, argv);
+            }
+        }
+    }
+
     /// A command by its grammar; `None` if it is of a kind that was not asked for.
-    pub(crate) fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
+    fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
         let words: Vec<&str> = grammar.split_whitespace().collect();
         let form = Parser { words: &words }.sequence();
         if !self.allows(&form) {
