@@ -52,28 +52,25 @@ where
     }
 }
 
-/// Asserts that a reply, in either protocol, reads back as an output with the same replies.
+/// Asserts that a reply, in either protocol, reads back as an output with the same reply.
+///
+/// What is read from RESP2 must do in RESP3 too, but not the other way round: a double of RESP3
+/// may stand for a longer number.
 pub(super) fn check_reply<O: Command>(operation: &O, output: &O::Output) {
     let reply = |output: &O::Output, protocol| {
         let mut reply = Vec::new();
         operation.reply(output, &mut Encoder::new(&mut reply, protocol));
-        reply
+        let mut decoder = Decoder::new(FrameLimits::default());
+        let (frame, length) = decoder.decode(&reply).expect("a reply").expect("all of it");
+        assert_eq!(length, reply.len(), "one reply and nothing behind it");
+        frame
     };
-    let protocols = [Protocol::Resp2, Protocol::Resp3];
-    let expected = protocols.map(|protocol| reply(output, protocol));
-    for bytes in &expected {
-        let (frame, length) = Decoder::new(FrameLimits::default())
-            .decode(bytes)
-            .expect("a reply")
-            .expect("all of it");
-        assert_eq!(length, bytes.len(), "one reply and nothing behind it");
-        let read = operation.decode(frame);
-        let read = read.unwrap_or_else(|error| panic!("{}: {error}", bytes.escape_ascii()));
-        for (protocol, expected) in protocols.iter().zip(&expected) {
-            let again = reply(&read, *protocol);
-            assert_eq!(again.escape_ascii().to_string(), expected.escape_ascii().to_string());
-        }
-    }
+    let read = |frame| operation.decode(frame).expect("its own reply");
+    let frames = [Protocol::Resp2, Protocol::Resp3].map(|protocol| reply(output, protocol));
+    let [first, second] = frames.clone().map(read);
+    assert_eq!(reply(&first, Protocol::Resp2), frames[0], "{}", O::NAME);
+    assert_eq!(reply(&first, Protocol::Resp3), frames[1], "{}", O::NAME);
+    assert_eq!(reply(&second, Protocol::Resp3), frames[1], "{}", O::NAME);
 }
 
 /// The reply of a command run on a store, or the error in Redis's words.

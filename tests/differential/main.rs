@@ -145,60 +145,35 @@ impl Family {
             return Step::Batch(batch);
         }
         let mut argv = commands.draw(&self.all, &self.makers).1;
-        if commands.below(8) == 0 {
+        let spoiled = commands.below(8) == 0;
+        // The members of this key all keep the same score.
+        if spoiled && !argv.iter().any(|argument| argument == b"lex") {
             spoil(&mut argv, commands);
         }
         Step::One(argv)
     }
 }
 
-/// Makes a command doubtful.
+/// Makes a command doubtful, but not into what only newer versions know.
 fn spoil(argv: &mut Argv, commands: &mut Commands) {
+    #[rustfmt::skip]
     const ODD: &[&[u8]] = &[
-        b"",
-        b"abc",
-        b"-1",
-        b"0",
-        b"nan",
-        b"-nan",
-        b"1.5",
-        b"9223372036854775808",
-        b"9223372036854775807",
-        b"-9223372036854775808",
-        b"+",
-        b"-",
-        b"$",
-        b">",
-        b"(",
-        b"[",
-        b"NX",
-        b"GT",
-        b"LIMIT",
-        b"WITHSCORES",
-        b"COUNT",
-        b"1 ",
-        b" 1",
-        b"+1",
-        b"0x10",
-        b"\xff",
-        b"1e400",
-        b"1-",
-        b"-1-1",
-        b"1-1-1",
-        b"infinity",
+        b"", b"abc", b"-1", b"0", b"nan", b"-nan", b"1.5", b"9223372036854775808",
+        b"9223372036854775807", b"-9223372036854775808", b"-", b"$", b">", b"(", b"[", b"NX",
+        b"GT", b"LIMIT", b"WITHSCORES", b"COUNT", b"1 ", b" 1", b"+1", b"0x10", b"\xff", b"1e400",
+        b"1-", b"-1-1", b"1-1-1", b"infinity",
     ];
-    let odd = || ODD;
     let place = commands.below(argv.len());
     match commands.below(6) {
         0 if place > 0 => drop(argv.remove(place)),
         1 => argv.truncate(place.max(1)),
         2 if place > 0 => argv.insert(place, argv[place].clone()),
-        3 => argv.push(commands.pick(odd()).to_vec()),
+        3 => argv.push(commands.pick(ODD).to_vec()),
         4 => argv.iter_mut().for_each(|argument| argument.make_ascii_lowercase()),
         5 if place == 0 => argv[0].push(b'X'),
         _ => {
             let place = place.max(1).min(argv.len() - 1);
-            argv[place] = commands.pick(odd()).to_vec();
+            argv[place] = commands.pick(ODD).to_vec();
         }
     }
 }
@@ -324,6 +299,9 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
                 || name == b"XGROUP" && ours.starts_with(b"ERR Invalid stream ID")
                 // It minds the greatest deleted id before it reads on.
                 || name == b"XSETID" && ours == b"ERR syntax error"
+                // An option of `ZADD` is one of `ZINCRBY` too, but then the number is missing.
+                || name == b"ZINCRBY" && theirs == b"ERR syntax error"
+                || name == b"COPY" && ours == b"ERR syntax error"
                 // Redis 7.0 knows no `WITHSCORE`.
                 || [&b"ZRANK"[..], b"ZREVRANK"].contains(&name) && ours == b"ERR syntax error"
         }
