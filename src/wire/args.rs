@@ -163,7 +163,8 @@ impl<'a, A: Arg<'a>, B: Arg<'a>> Arg<'a> for (A, B) {
     }
 }
 
-/// A cursor, as C's `strtoul` takes it: nothing at all is zero, and a minus counts from the largest number.
+/// A cursor, as C's `strtoul` takes it: nothing at all is zero, and a minus counts from the
+/// largest number.
 pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
     match text {
         [] => Some(0),
