@@ -239,3 +239,8 @@ macro_rules! blocking_families {
 }
 
 blocking_families!(BlockingPopMin, BlockingPopMax, BlockingPopMany);
+
+#[cfg(all(test, shuttle))]
+mod models;
+#[cfg(all(test, not(shuttle)))]
+mod tests;

@@ -127,9 +127,10 @@ pub(super) fn serve(databases: &Databases, database: u16, key: &[u8], after: &mu
     // Who joins the line from now on has seen the change.
     let Some(last) = slot.read().interests.last_ticket(key) else { return };
     let mut next = 0;
-    while let Some(waiter) = next_in_line(slot, hash, key, next..=last) {
-        next = waiter.ticket + 1;
+    while next <= last {
+        let Some(waiter) = next_in_line(slot, hash, key, next..=last) else { return };
         waiter.serve(databases, after);
+        next = waiter.ticket + 1;
     }
 }
 
@@ -144,4 +145,12 @@ fn next_in_line(
     let exists = shard.find(hash, key).is_some();
     let mut line = shard.interests.waiting(key, tickets);
     line.find(|waiter| exists || waiter.minds_removal).cloned()
+}
+
+#[cfg(test)]
+impl Databases {
+    /// Whether no key is waited for or watched.
+    pub(crate) fn is_nobody_interested(&self) -> bool {
+        self.shards().all(|(_, shard)| shard.read().interests.is_empty())
+    }
 }

@@ -8,7 +8,7 @@ use super::{Feed, Message, Overflow, RecvError, Subscription, SubscriptionOption
 use crate::sync::Arc;
 use crate::value::Value;
 
-const SCHEDULES: usize = 2000;
+const SCHEDULES: usize = 800;
 
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     shuttle::check_random(model, SCHEDULES);

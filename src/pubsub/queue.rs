@@ -474,6 +474,7 @@ impl<M: Item> Batch<M> {
 /// What [`Messages`] reads from, whatever a queue stores.
 pub(super) trait Source<T> {
     fn next(&self) -> Result<T, RecvError>;
+    #[cfg_attr(not(feature = "async"), allow(dead_code, reason = "read by the feature `async`"))]
     fn poll_next(&self, context: &Context<'_>) -> Poll<Result<T, RecvError>>;
 }
 

@@ -14,6 +14,48 @@ impl Subscription {
     /// The messages as a stream, with the items of [`iter`](Self::iter). Any executor will do.
     /// Dropping the stream or a pending `next` loses no message. One task at a time may wait on a
     /// subscription.
+    ///
+    /// With the `next` of any crate of stream adapters it is `messages.next().await`; by hand:
+    ///
+    /// ```
+    /// # use std::{future::Future, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark {
+    /// #     fn wake(self: Arc<Self>) {
+    /// #         self.0.unpark();
+    /// #     }
+    /// # }
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    /// #     let mut future = pin!(future);
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// use std::future::poll_fn;
+    /// use std::pin::pin;
+    ///
+    /// use futures_core::Stream;
+    ///
+    /// let store = larder::Store::new();
+    /// let news = store.subscribe(&["news"])?;
+    /// let publisher = thread::spawn(move || store.publish("news", "rain"));
+    /// let received = block_on(async {
+    ///     let mut messages = pin!(news.stream());
+    ///     let mut received = Vec::new();
+    ///     let mut next = || poll_fn(|context| messages.as_mut().poll_next(context));
+    ///     while let Some(message) = next().await {
+    ///         received.push(message?.payload);
+    ///     }
+    ///     Ok::<_, larder::RecvError>(received) // The store is gone: the stream has ended.
+    /// });
+    /// assert_eq!(received?, ["rain"]);
+    /// # publisher.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stream(&self) -> Messages<'_, Message> {
         self.iter()

@@ -162,3 +162,18 @@ impl<'a, A: Arg<'a>, B: Arg<'a>> Arg<'a> for (A, B) {
         self.1.encode(argv);
     }
 }
+
+/// A cursor, as C's `strtoul` takes it: nothing at all is zero, and a minus counts from the
+/// largest number.
+pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
+    match text {
+        [] => Some(0),
+        [b'-', digits @ ..] => parse_digits(digits).map(u64::wrapping_neg),
+        [b'+', digits @ ..] | digits => parse_digits(digits),
+    }
+}
+
+fn parse_digits(digits: &[u8]) -> Option<u64> {
+    digits.first().filter(|digit| digit.is_ascii_digit())?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::stream_group::MIN_IDLE;
 use crate::error::Error;
 use crate::value::Value;
 
@@ -61,6 +62,7 @@ fn composed_text(error: &Error, command: &str) -> String {
             format!("ERR wrong number of arguments for '{name}' command")
         }
         Error::UnsupportedOption(option) => format!("ERR Unsupported option {}", text(option)),
+        Error::OutOfRange(MIN_IDLE) => format!("ERR {MIN_IDLE} {command}"),
         Error::Syntax(text) | Error::OutOfRange(text) | Error::StreamMetadata(text) => {
             format!("ERR {text}")
         }

@@ -1,6 +1,6 @@
 //! The wire form of the operations on keys.
 
-use super::args::{Arg, Args, Argv, SYNTAX};
+use super::args::{Arg, Args, Argv, SYNTAX, parse_cursor};
 use super::command::command;
 use super::encoder::Encoder;
 use super::frame::Frame;
@@ -211,7 +211,12 @@ impl<'a> Arg<'a> for CopyOptions {
 /// The number of a database.
 impl<'a> Arg<'a> for u16 {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        Self::try_from(args.integer()?).map_err(|_| Error::NoSuchDatabase)
+        let number = i32::try_from(args.integer()?).map_err(|_| {
+            Error::OutOfRange(
+                "value is out of range, value must between -2147483648 and 2147483647",
+            )
+        });
+        Self::try_from(number?).map_err(|_| Error::NoSuchDatabase)
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -246,10 +251,6 @@ impl<'a> Arg<'a> for u64 {
     fn encode(&self, argv: &mut Argv) {
         argv.integer(*self);
     }
-}
-
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The options of `SCAN`, in any order.

@@ -7,14 +7,19 @@ use super::command::command;
 use super::encoder::Encoder;
 use super::frame::Frame;
 use super::reply::{Reply, items, unexpected};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::pubsub::*;
 use crate::value::Value;
 
 command!(Publish<'a>, "PUBLISH" { channel, message });
-/// An optional pattern.
+
+/// The pattern of `PUBSUB CHANNELS`, if any.
 impl<'a> Arg<'a> for Option<&'a [u8]> {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
+        if args.len() > 1 {
+            let given = Value::from("channels");
+            return Err(Error::SubcommandOptions { command: "PUBSUB", given });
+        }
         if args.is_empty() { Ok(None) } else { args.next().map(Some) }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::args::{Arg, Args, Argv, SYNTAX};
+use super::args::{Arg, Args, Argv, SYNTAX, parse_cursor};
 use super::command::command;
 use super::encoder::Encoder;
 use super::frame::Frame;
@@ -787,20 +787,6 @@ impl<'a> Arg<'a> for MemberCursor {
     fn encode(&self, argv: &mut Argv) {
         argv.integer(self.0);
     }
-}
-
-/// What C's `strtoul` takes: nothing at all is zero, and a minus counts from the largest number.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    match text {
-        [] => Some(0),
-        [b'-', digits @ ..] => parse_digits(digits).map(u64::wrapping_neg),
-        [b'+', digits @ ..] | digits => parse_digits(digits),
-    }
-}
-
-fn parse_digits(digits: &[u8]) -> Option<u64> {
-    digits.first().filter(|digit| digit.is_ascii_digit())?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The options of `ZSCAN`, in any order.

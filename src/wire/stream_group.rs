@@ -166,12 +166,14 @@ fn wrong_options(subcommand: &str) -> Error {
 impl<'a> Arg<'a> for EntriesRead {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut entries_read = Self::default();
+        let given = args.len();
         while !args.is_empty() {
             if !entries_read.parse_one(args)? {
                 return Err(wrong_options("setid"));
             }
         }
-        Ok(entries_read)
+        // Repetition is too much, though each option by itself is right.
+        if given > 2 { Err(wrong_options("setid")) } else { Ok(entries_read) }
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -186,6 +188,7 @@ impl<'a> Arg<'a> for EntriesRead {
 impl<'a> Arg<'a> for GroupOptions {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut options = Self::default();
+        let given = args.len();
         while !args.is_empty() {
             if args.keyword("MKSTREAM") {
                 options.create_stream = true;
@@ -193,7 +196,7 @@ impl<'a> Arg<'a> for GroupOptions {
                 return Err(wrong_options("create"));
             }
         }
-        Ok(options)
+        if given > 3 { Err(wrong_options("create")) } else { Ok(options) }
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -267,10 +270,13 @@ fn parse_millis(text: &[u8], invalid: &'static str) -> Result<Millis> {
     Ok(Millis(u64::try_from(millis).unwrap_or(0)))
 }
 
+/// What is wrong with a shortest idle time; its full text ends with the command's name.
+pub(super) const MIN_IDLE: &str = "Invalid min-idle-time argument for";
+
 /// The shortest idle time of a claim.
 impl<'a> Arg<'a> for Millis {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        parse_millis(args.next()?, "Invalid min-idle-time argument for XCLAIM")
+        parse_millis(args.next()?, MIN_IDLE)
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -420,10 +426,9 @@ impl<'a> Arg<'a> for AutoclaimLimits {
             if args.keyword("JUSTID") {
                 options.just_ids = true;
             } else if args.len() > 1 && args.keyword("COUNT") {
-                let count = args.integer()?;
-                let allowed = (1..=Self::MAX_LIMIT).contains(&count);
-                let refused = Error::OutOfRange("COUNT must be > 0");
-                options.limit = if allowed { count as usize } else { return Err(refused) };
+                let count = crate::number::parse_integer(args.next()?);
+                let allowed = count.filter(|count| (1..=Self::MAX_LIMIT).contains(count));
+                options.limit = allowed.ok_or(Error::OutOfRange("COUNT must be > 0"))? as usize;
             } else {
                 return Err(SYNTAX);
             }

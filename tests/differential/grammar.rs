@@ -147,7 +147,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
         "key ( MAXLEN ( = count | ~ count { LIMIT count } | count ) \
          | MINID ( = id | ~ id { LIMIT count } | id ) )",
     ),
-    ("XSETID", "key id { ENTRIESADDED count MAXDELETEDID id }"),
+    ("XSETID", "key topid { ENTRIESADDED count MAXDELETEDID id }"),
     ("XINFO|STREAM", "key ( FULL | FULL COUNT count | )"),
     ("XINFO|GROUPS", "key"),
     ("XINFO|CONSUMERS", "key group"),
@@ -176,6 +176,18 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Texts of help, which are each implementation's own.
 pub(crate) const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
+
+/// Every command that answers the same everywhere.
+pub(crate) fn all() -> Vec<Grammar> {
+    [STRINGS, KEYS, SORTED_SETS, STREAMS].concat()
+}
+
+/// The commands of these names, as often as they are named.
+pub(crate) fn named(names: &[&str]) -> Vec<Grammar> {
+    let all = all();
+    let named = |name: &&str| *all.iter().find(|known| known.0 == *name).expect("a command");
+    names.iter().map(named).collect()
+}
 
 /// Whether two right answers to this command may differ: what is picked at random, and in which
 /// order a hash table is walked.
@@ -215,8 +227,24 @@ impl Commands {
         &from[self.below(from.len())]
     }
 
+    /// A command of one of `all`; in one case of three of one of `makers`, which make data for the
+    /// others to find.
+    pub(crate) fn draw(&mut self, all: &[Grammar], makers: &[Grammar]) -> (Grammar, Argv) {
+        loop {
+            let grammar = if self.below(3) == 0 { *self.pick(makers) } else { *self.pick(all) };
+            // No history would get far if it were cleared as often as anything else is done.
+            let clears = ["FLUSHALL", "FLUSHDB"].contains(&grammar.0);
+            if clears && self.below(5) > 0 {
+                continue;
+            }
+            if let Some(argv) = self.command(grammar) {
+                return (grammar, argv);
+            }
+        }
+    }
+
     /// A command by its grammar; `None` if it is of a kind that was not asked for.
-    pub(crate) fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
+    fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
         let words: Vec<&str> = grammar.split_whitespace().collect();
         let form = Parser { words: &words }.sequence();
         if !self.allows(&form) {
@@ -314,7 +342,7 @@ impl Commands {
             "key" => &["a", "a", "a", "b", "b", "b", "c", "c", "str", "set", "log"],
             // All members of the first have the same score: otherwise the order by member is not
             // defined.
-            "lexkey" => &["lex", "lex", "lex", "lex", "lex", "str", "none"],
+            "lexkey" => &["lex", "lex", "lex", "lex", "lex", "text", "none"],
             "value" => &[
                 "",
                 "v",
@@ -358,6 +386,11 @@ impl Commands {
             "group" => &["g1", "g1", "g2"],
             "consumer" => &["c1", "c1", "c2", "c3"],
             "timeout" => &["0.01", "1", "0.5"],
+            // Never below an entry, be it deleted.
+            "topid" => {
+                self.millis += 3;
+                return format!("{}-0", self.millis).into_bytes();
+            }
             "newid" | "id" | "start" | "end" | "position" | "groupposition" => {
                 return self.id(kind);
             }
@@ -392,7 +425,7 @@ impl Commands {
                 return match self.below(12) {
                     0 => format!("{open}{above}"),
                     1 => "0-0".to_owned(),
-                    2 => format!("{}-{}", u64::MAX, u64::MAX),
+                    2 if kind != "newid" => format!("{}-{}", u64::MAX, u64::MAX),
                     _ => format!("{open}{above}-{seq}"),
                 }
                 .into_bytes();
@@ -466,7 +499,7 @@ impl<'g> Parser<'g, '_> {
     fn terminal(word: &'g str) -> Form<'g> {
         match word.strip_suffix('+') {
             Some(kind) if !kind.is_empty() => Form::Many(Box::new(Form::Argument(kind))),
-            "lex" => Form::Word(word),
+            _ if word == "lex" => Form::Word(word),
             _ if word.starts_with(|first: char| first.is_ascii_lowercase()) => Form::Argument(word),
             _ => Form::Word(word),
         }

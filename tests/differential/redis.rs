@@ -125,7 +125,8 @@ pub(crate) fn write_request(argv: &[&[u8]], request: &mut Vec<u8>) {
     }
 }
 
-/// A reply as a tree of its elements: scalars with all their bytes, aggregates by their marker.
+/// A reply as a tree of its elements: scalars with all their bytes (the marker of what is absent is
+/// always `_`), aggregates by their marker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reply {
     Scalar(u8, Vec<u8>),
@@ -156,6 +157,7 @@ impl Reply {
                 let elements = if marker == b'%' { length * 2 } else { length };
                 Self::Aggregate(marker, (0..elements).map(|_| Self::take(rest)).collect())
             }
+            b'$' | b'*' => Self::Scalar(b'_', line.to_vec()),
             marker => Self::Scalar(marker, line[1..line.len() - 2].to_vec()),
         }
     }
