@@ -32,9 +32,7 @@ fn a_reader_that_waits_for_a_key_that_expires_hangs_nobody() {
         store.keys().expire("s", Duration::from_secs(1)).unwrap();
         let reader = {
             let store = store.clone();
-            thread::spawn(move || {
-                store.stream("s").group("g").consumer("c").read_blocking(1, None)
-            })
+            thread::spawn(move || store.stream("s").group("g").consumer("c").read_blocking(1, None))
         };
         thread::sleep(Duration::from_millis(50));
         clock.advance(Duration::from_secs(1));
@@ -190,4 +188,209 @@ fn many_watch_one_key_and_leave_in_linear_time() {
         drop(watch);
     }
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// What a batch runs has been written down and read again: nothing may be lost on the way, at the
+/// edges of what can be asked for either.
+#[test]
+fn a_batch_answers_what_the_store_answers_whatever_is_asked() {
+    let store = Store::new();
+    let id = |ms| larder::StreamId::new(ms, 0);
+    let stream = store.stream("s");
+    (1..4).for_each(|ms| {
+        let options = larder::AppendOptions::new().id(id(ms));
+        stream.append_with(&[("n", ms)], options).unwrap();
+    });
+    stream.group("g").create(larder::GroupStart::Beginning).unwrap();
+    stream.group("g").consumer("c").read(2).unwrap();
+    store.sorted_set("z").add_many(&[("a", 1.0), ("b", f64::INFINITY), ("c", -0.0)]).unwrap();
+    store.kv().set("k", "value").unwrap();
+
+    let mut different = Vec::new();
+    macro_rules! same {
+        ($($target:ident => $call:expr;)*) => {$({
+            let direct = { let $target = &store; $call };
+            let batch = store.batch();
+            let pending = { let $target = &batch; $call };
+            let batched = batch.exec().and_then(|()| pending.get());
+            if batched != direct {
+                different.push(format!("{}: {batched:?}, not {direct:?}", stringify!($call)));
+            }
+        })*};
+    }
+    const NONE: &[&str] = &[];
+    same! {
+        to => to.keys().delete_many(NONE);
+        to => to.keys().exist_many(NONE);
+        to => to.keys().touch(NONE);
+        to => to.kv().get_many(NONE);
+        to => to.kv().set_many::<&str, &str>(&[]);
+        to => to.kv().set_many_if_absent::<&str, &str>(&[]);
+        to => to.kv().range("k", i64::MIN, i64::MAX);
+        to => to.kv().range("k", i64::MAX, i64::MIN);
+        to => to.kv().append("", "");
+        to => to.keys().scan_page(Default::default(), &larder::ScanOptions::new().count(u64::MAX));
+        to => to.sorted_set("z").scores(NONE);
+        to => to.sorted_set("z").remove_many(NONE);
+        to => to.sorted_set("z").add_many::<&str>(&[]);
+        to => to.sorted_set("z").top(usize::MAX);
+        to => to.sorted_set("z").range(i64::MIN..=i64::MAX).get();
+        to => to.sorted_set("z").range_by_score(..).offset(usize::MAX).get();
+        to => to.sorted_set("z").range_by_score(..).limit(usize::MAX).get();
+        to => to.sorted_set("z").range_by_score(..).limit(0).get();
+        to => to.sorted_set("z").range_by_score(f64::NAN..).get();
+        to => to.sorted_set("z").count(f64::NEG_INFINITY..f64::INFINITY);
+        to => to.sorted_set("z").pop_min_many(0);
+        to => to.sorted_sets().union(NONE).get();
+        to => to.sorted_sets().count_intersection(&["z"], usize::MAX);
+        to => to.sorted_sets().pop_min(NONE, 1);
+        to => to.sorted_sets().pop_min(&["none"], usize::MAX);
+        to => to.stream("s").delete(&[]);
+        to => to.stream("s").range(..).limit(usize::MAX).get();
+        to => to.stream("s").range(..).limit(0).get();
+        to => to.stream("s").range(id(3)..id(1)).get();
+        to => to.stream("s").read_after(id(0), usize::MAX);
+        to => to.stream("s").trim(larder::Trim::max_len(usize::MAX));
+        to => to.stream("s").trim(larder::Trim::max_len(usize::MAX).limit(usize::MAX));
+        to => to.stream("s").full_info(usize::MAX);
+        to => to.stream("s").group("g").ack(&[]);
+        to => to.stream("s").group("g").pending(.., Duration::MAX, usize::MAX);
+        to => to.stream("s").group("g").pending(.., Duration::ZERO, 0);
+        to => to.stream("s").group("g").consumer("c").claim(Duration::MAX, &[]);
+        to => to.stream("s").group("g").consumer("c").claim(Duration::MAX, &[id(1)]);
+        to => to.stream("s").group("g").consumer("c").history(id(0), 0);
+        to => to.stream("s").append::<&str, &str>(&[]);
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// Elements move between keys by every way there is while callers wait for them with short
+/// timeouts and give up: each is popped once, and nobody sleeps on one.
+#[test]
+fn no_element_is_lost_between_short_timeouts_and_every_way_to_write() {
+    in_time(|| {
+        let store = Store::new();
+        let total = 3000;
+        let readers: Vec<_> = (0..3u64)
+            .map(|reader| {
+                let store = store.clone();
+                thread::spawn(move || {
+                    let mut popped = Vec::new();
+                    let mut idle = 0;
+                    while idle < 400 {
+                        let timeout = Duration::from_micros(200 + 700 * reader);
+                        match store.sorted_set("q").pop_min_blocking(timeout).unwrap() {
+                            Some((member, _)) => {
+                                idle = 0;
+                                popped.push(String::from_utf8(member.to_vec()).unwrap());
+                            }
+                            None => idle += 1,
+                        }
+                    }
+                    popped
+                })
+            })
+            .collect();
+        for n in 0..total {
+            let member = n.to_string();
+            let side = format!("side{n}");
+            match n % 5 {
+                0 => drop(store.sorted_set("q").add(&member, 1.0).unwrap()),
+                1 => {
+                    let batch = store.batch();
+                    batch.sorted_set(&side).add(&member, 1.0);
+                    batch.sorted_set("q").add(&member, 1.0);
+                    batch.keys().delete(&side);
+                    batch.exec().unwrap();
+                }
+                2 => {
+                    store.sorted_set(&side).add(&member, 1.0).unwrap();
+                    let keys = ["q", &side];
+                    store.sorted_sets().union(&keys).store_into("q").unwrap();
+                    store.keys().delete(&side).unwrap();
+                }
+                3 => {
+                    store.sorted_set(&side).add(&member, 1.0).unwrap();
+                    while !store.keys().rename_if_absent(&side, "q").unwrap() {
+                        thread::yield_now();
+                    }
+                }
+                _ => {
+                    store.sorted_set(&side).add(&member, 1.0).unwrap();
+                    while !store.keys().copy(&side, "q").unwrap() {
+                        thread::yield_now();
+                    }
+                    store.keys().delete(&side).unwrap();
+                }
+            }
+        }
+        let mut popped: Vec<String> = Vec::new();
+        for reader in readers {
+            popped.extend(reader.join().unwrap());
+        }
+        popped.sort();
+        let mut expected: Vec<String> = (0..total).map(|n| n.to_string()).collect();
+        expected.sort();
+        assert_eq!(popped, expected);
+        assert_eq!(store.stats().bytes, 0);
+    });
+}
+
+/// Batches over several databases, whole databases, transactions, walks and births of shards all
+/// at once: nobody waits for ever, and no sum is ever seen torn.
+#[test]
+fn locks_are_taken_in_one_order_whoever_takes_them() {
+    in_time(|| {
+        let store = Store::builder().databases(4).build();
+        let databases: Vec<Store> = (0..4).map(|n| store.database(n).unwrap()).collect();
+        thread::scope(|scope| {
+            for seed in 0..4usize {
+                let databases = &databases;
+                scope.spawn(move || {
+                    for round in 0..400 {
+                        let (one, other) = ((seed + round) % 4, (seed + 3 * round + 1) % 4);
+                        let (from, to) = (format!("a{}", round % 7), format!("b{}", seed));
+                        let store = &databases[one];
+                        match (seed + round) % 8 {
+                            0 => {
+                                let batch = store.batch();
+                                batch.kv().set(&from, round);
+                                batch.keys().move_to(&from, other as u16);
+                                let options = larder::CopyOptions::new().database(other as u16);
+                                batch.keys().copy_with(&from, &to, options.replace());
+                                batch.keys().len();
+                                batch.exec().unwrap();
+                            }
+                            1 => store.keys().clear().unwrap(),
+                            2 if round % 50 == 0 => store.clear_all().unwrap(),
+                            3 => {
+                                let set = |tx: &larder::Transaction<'_>| {
+                                    tx.kv().set(&from, 1)?;
+                                    tx.kv().set(&to, 1)?;
+                                    assert_eq!(tx.keys().exist_many(&[&from, &to]), Ok(2));
+                                    Ok(())
+                                };
+                                store.transaction(&[&to, &from], set).unwrap();
+                            }
+                            4 => drop(store.keys().matching("*").unwrap()),
+                            5 => drop(store.keys().iter().count()),
+                            6 => {
+                                let new = format!("{seed}:{round}");
+                                store.kv().set_for(&new, 1, Duration::from_millis(1)).unwrap();
+                                drop(store.keys().rename(&new, &to));
+                            }
+                            _ => {
+                                store.kv().set_many(&[("x", round), ("y", round)]).unwrap();
+                                let pair = store.kv().get_many(&["x", "y"]).unwrap();
+                                assert_eq!(pair[0].is_some(), pair[1].is_some());
+                            }
+                        }
+                        store.maintain();
+                    }
+                });
+            }
+        });
+        store.clear_all().unwrap();
+        assert_eq!((store.stats().keys, store.stats().bytes), (0, 0));
+    });
 }

@@ -69,7 +69,9 @@ const WORDS: &[&[&str]] = &[
 fn word(word: &str, clock_ms: u64, random: &mut Random) -> Vec<u8> {
     match word {
         "K" => format!("key{}", random.below(6)).into_bytes(),
-        "V" => vec![b'0' + random.below(10) as u8; [0, 1, 3, 20, 200, 255, 256, 3000][random.below(8)]],
+        "V" => {
+            vec![b'0' + random.below(10) as u8; [0, 1, 3, 20, 200, 255, 256, 3000][random.below(8)]]
+        }
         "N" => random.below(40).to_string().into_bytes(),
         "T" => (1 + random.below(300)).to_string().into_bytes(),
         "I" => format!("{}-{}", clock_ms - random.below(40) as u64, random.below(3)).into_bytes(),
