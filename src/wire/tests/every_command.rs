@@ -17,14 +17,20 @@ use crate::{ManualClock, Store};
 /// Steps of one family's history.
 const STEPS: usize = 2_500;
 
+/// Texts of help, which are each implementation's own.
+const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
+
+/// Commands that pick at random, or walk a hash table in its own order.
+const OPEN: [&[u8]; 5] = [b"KEYS", b"SCAN", b"RANDOMKEY", b"ZRANDMEMBER", b"ZSCAN"];
+
 fn grammars() -> Vec<Grammar> {
-    [&grammar::all()[..], grammar::HELP].concat()
+    [&grammar::all()[..], HELP].concat()
 }
 
 /// Calls `body` with random commands and the names of their rows, as time passes: histories of
 /// one family after the other.
 fn for_each_command(seed: u64, clock: &ManualClock, mut body: impl FnMut(&str, &[&[u8]])) {
-    let streams = [grammar::STREAMS, grammar::HELP].concat();
+    let streams = [grammar::STREAMS, HELP].concat();
     let families: [(&[Grammar], &[&str]); 4] = [
         (grammar::STRINGS, &["SET", "INCRBYFLOAT"]),
         (grammar::KEYS, &["SET", "ZADD", "XADD"]),
@@ -101,7 +107,7 @@ impl Twins {
             reply.escape_ascii().to_string()
         });
         // Some errors name the command, whose canonical name may be another.
-        if !grammar::is_open(argv[0]) && !replies[0].contains(" in '") {
+        if !OPEN.contains(&argv[0]) && !replies[0].contains(" in '") {
             assert_eq!(replies[0], replies[1], "{}", print(argv));
         }
     }
