@@ -184,7 +184,9 @@ fn many_tasks_share_one_queue_and_lose_nothing() {
             })
         })
         .collect();
-    (0..MEMBERS).for_each(|n| drop(store.sorted_set("q").add(n, n as f64).unwrap()));
+    for n in 0..MEMBERS {
+        store.sorted_set("q").add(n, n as f64).unwrap();
+    }
     while store.sorted_set("q").len().unwrap() > 0 {
         thread::yield_now();
     }

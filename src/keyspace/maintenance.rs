@@ -198,7 +198,9 @@ impl Databases {
                 if earliest.is_none_or(|earliest| earliest > now) {
                     break earliest;
                 }
-                self.expire_some(database, &mut shard.write(), now).settle(self);
+                // The lock is released here, and not after what follows from the expiry.
+                let mut after = self.expire_some(database, &mut shard.write(), now);
+                after.settle(self);
             };
             next = [next, due].into_iter().flatten().min();
         }

@@ -322,6 +322,10 @@ impl After {
     #[cold]
     fn settle_rest(&mut self, databases: &Databases) {
         while let Some(rest) = self.rest.take() {
+            // First, as wakers and filters are the caller's code, which may panic.
+            if let Some(deadline) = rest.wake_at {
+                databases.maintenance.wake_at(deadline);
+            }
             for (database, key) in rest.ready {
                 waiters::serve(databases, database, &key, self);
             }
@@ -330,9 +334,6 @@ impl After {
             }
             for (channel, payload) in rest.messages {
                 databases.hub.publish(&channel, payload);
-            }
-            if let Some(deadline) = rest.wake_at {
-                databases.maintenance.wake_at(deadline);
             }
         }
     }

@@ -333,7 +333,7 @@ impl Shard {
 
     /// Rebuilds the index by deadline if most of it is stale.
     pub(super) fn tidy(&mut self, hasher: &RandomState) {
-        if self.deadlines.is_stale() {
+        if self.deadlines.is_stale(self.table.len()) {
             let dated = self.table.iter().filter_map(|block| {
                 block.deadline().map(|deadline| (hasher.hash_one(block.key()), deadline))
             });

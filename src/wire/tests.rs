@@ -1,5 +1,6 @@
 //! What every command must hold: an operation survives its wire form, an output its reply.
 
+mod account;
 mod every_command;
 mod keys;
 mod strings;

@@ -409,7 +409,8 @@ fn described_alike(ours: &Reply, theirs: &Reply) -> bool {
     };
     let named = |index: usize, names: &[&str]| {
         let name = index.checked_sub(1).map(|before| &a[before]);
-        matches!(name, Some(Reply::Scalar(b'$', name)) if names.iter().any(|n| n.as_bytes() == name))
+        let Some(Reply::Scalar(b'$', name)) = name else { return false };
+        names.iter().any(|n| n.as_bytes() == name)
     };
     marker == other
         && a.len() == b.len()
