@@ -326,109 +326,23 @@ impl Commands {
 
     /// A random argument that is not merely a number.
     fn word(&mut self, kind: &str) -> Vec<u8> {
-        let words: &[&str] = match kind {
-            // The last three hold one type each for most of the time.
-            "key" => &["a", "a", "a", "b", "b", "b", "c", "c", "str", "set", "log"],
-            // All members of the first have the same score: otherwise the order by member is not
-            // defined.
-            "lexkey" => &["lex", "lex", "lex", "lex", "lex", "text", "none"],
-            "value" => &[
-                "",
-                "v",
-                "10",
-                "-3",
-                "abc",
-                "3.5",
-                "1e3",
-                " 1",
-                "01",
-                "9223372036854775807",
-                "0.1",
-                "0x1F",
-                "3.00000000000000000001",
-                "1e20",
-                "-0",
-                "12345678901234567890.5",
-                "a much longer value, which no small block of any kind holds: 0123456789",
-                "two\r\nlines",
-            ],
-            "float" => &[
-                "1.5",
-                "-2",
-                "0",
-                "1e10",
-                "3.0e-3",
-                "0.1",
-                "inf",
-                "1e308",
-                "5",
-                "1e-20",
-                "-0",
-                "0x1F",
-                "123456789.123456789",
-                "-1e-5",
-                "1e4000",
-                "0.30000000000000004",
-                "1e17",
-            ],
-            "score" => &[
-                "1",
-                "2",
-                "3",
-                "2.5",
-                "-1",
-                "0",
-                "-0",
-                "1e3",
-                "inf",
-                "-inf",
-                "0.1",
-                "0.2",
-                "3.0",
-                "17179869184",
-                "1e300",
-                "1.5e-7",
-                "123456789012345678",
-            ],
-            "scorebound" => &["-inf", "+inf", "(1", "(2.5", "1", "3", "0.1", "(inf", "-1", "1e3"],
-            "lexbound" => &["-", "+", "[b", "(c", "[f", "(", "[", "(10"],
-            "member" => &[
-                "a",
-                "b",
-                "c",
-                "d",
-                "e",
-                "f",
-                "g",
-                "h",
-                "",
-                "10",
-                "9",
-                "Zoë",
-                "a member too long for the packed form that Redis gives to small sorted sets",
-            ],
-            "pattern" => &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""],
-            "kind" => &["string", "zset", "stream", "hash", "foo"],
-            "group" => &["g1", "g1", "g2"],
-            "consumer" => &["c1", "c1", "c2", "c3"],
-            "timeout" => &["0.01", "1", "0.5"],
-            // Never below an entry, be it deleted.
-            "topid" => {
-                self.millis += 3;
-                return format!("{}-0", self.millis).into_bytes();
-            }
-            "newid" | "id" | "start" | "end" | "position" | "groupposition" => {
-                return self.id(kind);
-            }
-            kind => panic!("{kind:?} is no kind of argument"),
-        };
-        self.pick(words).as_bytes().to_vec()
+        match WORDS.iter().find(|words| words.0 == kind) {
+            Some((_, words)) => self.pick(words).as_bytes().to_vec(),
+            None => self.id(kind),
+        }
     }
 
     /// An id of an entry, or what may stand in its place.
     fn id(&mut self, kind: &str) -> Vec<u8> {
+        let kinds = ["newid", "topid", "id", "start", "end", "position", "groupposition"];
+        assert!(kinds.contains(&kind), "{kind:?} is no kind of argument");
         let dice = self.below(10);
         let place = match (kind, dice) {
+            // Never below an entry, be it deleted.
+            ("topid", _) => {
+                self.millis += 3;
+                return format!("{}-0", self.millis).into_bytes();
+            }
             ("newid", 0..=6) => {
                 self.millis += self.below(3) as u64;
                 let seq = self.below(4);
@@ -460,6 +374,39 @@ impl Commands {
         place.as_bytes().to_vec()
     }
 }
+
+/// Random arguments that are not merely numbers, by kind.
+#[rustfmt::skip]
+const WORDS: &[(&str, &[&str])] = &[
+    // The last three hold one type each for most of the time.
+    ("key", &["a", "a", "a", "b", "b", "b", "c", "c", "str", "set", "log"]),
+    // All members of the first have the same score: otherwise the order by member is not defined.
+    ("lexkey", &["lex", "lex", "lex", "lex", "lex", "text", "none"]),
+    ("value", &[
+        "", "v", "10", "-3", "abc", "3.5", "1e3", " 1", "01", "9223372036854775807", "0.1", "0x1F",
+        "3.00000000000000000001", "1e20", "-0", "12345678901234567890.5",
+        "a much longer value, which no small block of any kind holds: 0123456789", "two\r\nlines",
+    ]),
+    ("float", &[
+        "1.5", "-2", "0", "1e10", "3.0e-3", "0.1", "inf", "1e308", "5", "1e-20", "-0", "0x1F",
+        "123456789.123456789", "-1e-5", "1e4000", "0.30000000000000004", "1e17",
+    ]),
+    ("score", &[
+        "1", "2", "3", "2.5", "-1", "0", "-0", "1e3", "inf", "-inf", "0.1", "0.2", "3.0",
+        "17179869184", "1e300", "1.5e-7", "123456789012345678",
+    ]),
+    ("scorebound", &["-inf", "+inf", "(1", "(2.5", "1", "3", "0.1", "(inf", "-1", "1e3"]),
+    ("lexbound", &["-", "+", "[b", "(c", "[f", "(", "[", "(10"]),
+    ("member", &[
+        "a", "b", "c", "d", "e", "f", "g", "h", "", "10", "9", "Zoë",
+        "a member too long for the packed form that Redis gives to small sorted sets",
+    ]),
+    ("pattern", &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""]),
+    ("kind", &["string", "zset", "stream", "hash", "foo"]),
+    ("group", &["g1", "g1", "g2"]),
+    ("consumer", &["c1", "c1", "c2", "c3"]),
+    ("timeout", &["0.01", "1", "0.5"]),
+];
 
 /// What a part of a grammar says.
 enum Form<'g> {
