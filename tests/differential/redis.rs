@@ -40,7 +40,10 @@ impl Server {
             .arg(folder.join("socket"))
             .stdout(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("the comparison needs {program}: {error}"));
+            .unwrap_or_else(|error| {
+                let _ = std::fs::remove_dir(&folder);
+                panic!("the comparison needs {program}: {error}")
+            });
         let server = Self { process, folder };
         let info = server.connect(false).call(&[b"INFO", b"server"]);
         let info = String::from_utf8_lossy(&info).into_owned();
