@@ -58,7 +58,7 @@ fn work(store: &Store, name: &str) -> Result<u64> {
         batch.sorted_set(WORKERS).increment(name, errors.len() as f64);
         let ids: Vec<_> = errors.ids().collect();
         let deletions = batch.stream(STREAM).group(GROUP).ack_and_delete(&ids, References::Keep);
-        batch.exec()?;
+        batch.exec_checked()?;
         assert!(deletions.get()?.iter().all(|deletion| *deletion == Deletion::Deleted));
         handled += errors.len() as u64;
     }
