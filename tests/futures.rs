@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use futures_core::Stream;
+use larder::futures_core::Stream;
 use larder::{After, Error, GroupStart, ManualClock, RecvError, Store, StreamId, Waiting};
 
 struct Unpark(Thread);
@@ -234,4 +234,24 @@ fn subscriptions_and_events_are_streams() {
     assert!(block_on(next(&mut messages)).is_none());
     assert!(block_on(next(&mut changes)).is_none());
     assert_eq!(news.try_recv(), Err(RecvError::Closed));
+    assert_eq!(block_on(news.recv_async()), Err(RecvError::Closed));
+}
+
+#[test]
+fn a_message_is_a_future_that_may_be_dropped_and_sent() {
+    let store = Store::new();
+    let news = store.subscribe(&["news"]).unwrap();
+    let events = store.events(larder::SubscriptionOptions::new());
+    {
+        let mut given_up = pin!(news.recv_async());
+        assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        store.publish("news", "rain").unwrap();
+    }
+    thread::scope(|scope| {
+        let (message, event) = (news.recv_async(), events.recv_async());
+        let reading = scope.spawn(|| (block_on(message), block_on(event)));
+        store.kv().set("k", 1).unwrap();
+        let (message, event) = reading.join().unwrap();
+        assert_eq!((message.unwrap().payload, event.unwrap().key), ("rain".into(), "k".into()));
+    });
 }
