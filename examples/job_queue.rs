@@ -88,7 +88,7 @@ fn perform(job: &Entry<'_>, done: &Done) -> Result<(), Crash> {
 }
 
 fn name_of(job: &Entry<'_>) -> String {
-    String::from_utf8_lossy(job.get("job").unwrap_or_default()).into_owned()
+    job.text("job").unwrap_or_default().into_owned()
 }
 
 fn main() -> Result<()> {
@@ -96,7 +96,7 @@ fn main() -> Result<()> {
     let store = Store::builder().clock(&clock).build();
     let jobs = store.stream(JOBS);
     let group = jobs.group(WORKERS);
-    group.create(GroupStart::Beginning)?;
+    group.create_if_absent(GroupStart::Beginning)?;
     for n in 0..50 {
         jobs.append(&[("job", format!("image {n}.png"))])?;
     }

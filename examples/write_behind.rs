@@ -73,7 +73,7 @@ impl Database {
 
 fn main() -> Result<()> {
     let store = Store::new();
-    store.stream(QUEUE).group(GROUP).create(GroupStart::Beginning)?;
+    store.stream(QUEUE).group(GROUP).create_if_absent(GroupStart::Beginning)?;
 
     let mut database = Database::default();
     thread::scope(|scope| {

@@ -19,7 +19,7 @@ pub(crate) struct Workers {
 
 impl Workers {
     pub(crate) fn start(store: &Store) -> Result<Self> {
-        store.stream(STREAM).group(GROUP).create(GroupStart::Beginning)?;
+        store.stream(STREAM).group(GROUP).create_if_absent(GroupStart::Beginning)?;
         let start = |name: &'static str| {
             let store = store.clone();
             thread::spawn(move || work(&store, name))
