@@ -16,8 +16,8 @@ use crate::value::{FromValue, ToValue, Value};
 
 /// Key-value: strings, with or without a time to live.
 ///
-/// Made by [`Store::kv`](crate::Store::kv), and by a batch or transaction. What concerns keys of any
-/// type, such as deleting, expiry and existence, is in [`Keys`](crate::Keys).
+/// Made by [`Store::kv`](crate::Store::kv), and by a batch or transaction. For what concerns keys
+/// of any type, such as deleting, expiry and existence, see [`Keys`](crate::Keys).
 #[derive(Clone, Copy)]
 pub struct Kv<'t, T = Store> {
     target: &'t T,

@@ -82,8 +82,7 @@ impl Subscription {
     /// let received = block_on(async {
     ///     let mut messages = pin!(news.stream());
     ///     let mut received = Vec::new();
-    ///     let mut next = || poll_fn(|context| messages.as_mut().poll_next(context));
-    ///     while let Some(message) = next().await {
+    ///     while let Some(message) = poll_fn(|task| messages.as_mut().poll_next(task)).await {
     ///         received.push(message?.payload);
     ///     }
     ///     Ok::<_, larder::RecvError>(received) // The store is gone: the stream has ended.
