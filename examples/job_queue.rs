@@ -4,7 +4,7 @@
 //! done, `XAUTOCLAIM` to take over from workers that died, `XPENDING` for how often a job was
 //! tried. A job that a worker was given stays *pending* until it is acknowledged, so a crash
 //! loses nothing; a job that crashed its workers too often goes to a dead letter stream, moved
-//! in one atomic batch.
+//! in one transaction.
 //!
 //! Run: `cargo run --example job_queue`
 
@@ -48,7 +48,11 @@ fn reclaim(store: &Store, worker: &Consumer<'_>, done: &Done) -> Result<()> {
     loop {
         let claimed = worker.autoclaim(TIMEOUT, start, 10)?;
         for job in &claimed.entries {
-            let deliveries = worker.pending(job.id()..=job.id(), Duration::ZERO, 1)?[0].deliveries;
+            let pending = worker.pending(job.id()..=job.id(), Duration::ZERO, 1)?;
+            // Not if the worker was slow, not dead, and has finished the job meanwhile.
+            let Some(deliveries) = pending.first().map(|pending| pending.deliveries) else {
+                continue;
+            };
             println!("  reclaimed {}, delivery {deliveries}", name_of(&job));
             if deliveries > MAX_DELIVERIES {
                 bury(store, &job)?;
@@ -63,13 +67,15 @@ fn reclaim(store: &Store, worker: &Consumer<'_>, done: &Done) -> Result<()> {
     }
 }
 
-/// Moves a job to the dead letters: it is in exactly one of the streams at any time.
+/// Moves a job to the dead letters. Others see it in exactly one of the streams at any time; and
+/// should the append fail, it is still a job.
 fn bury(store: &Store, job: &Entry<'_>) -> Result<()> {
     println!("  {} goes to the dead letters", name_of(job));
-    let batch = store.batch();
-    batch.stream(DEAD).append(&[("job", name_of(job)), ("id", job.id().to_string())]);
-    batch.stream(JOBS).group(WORKERS).ack_and_delete(&[job.id()], References::Keep);
-    batch.exec()
+    store.transaction(&[DEAD, JOBS], |tx| {
+        tx.stream(DEAD).append(&[("job", name_of(job)), ("id", job.id().to_string())])?;
+        tx.stream(JOBS).group(WORKERS).ack_and_delete(&[job.id()], References::Keep)?;
+        Ok(())
+    })
 }
 
 fn perform(job: &Entry<'_>, done: &Done) -> Result<(), Crash> {
@@ -82,7 +88,7 @@ fn perform(job: &Entry<'_>, done: &Done) -> Result<(), Crash> {
 }
 
 fn name_of(job: &Entry<'_>) -> String {
-    String::from_utf8_lossy(job.get("job").unwrap_or_default()).into_owned()
+    job.text("job").unwrap_or_default().into_owned()
 }
 
 fn main() -> Result<()> {
@@ -90,7 +96,7 @@ fn main() -> Result<()> {
     let store = Store::builder().clock(&clock).build();
     let jobs = store.stream(JOBS);
     let group = jobs.group(WORKERS);
-    group.create(GroupStart::Beginning)?;
+    group.create_if_absent(GroupStart::Beginning)?;
     for n in 0..50 {
         jobs.append(&[("job", format!("image {n}.png"))])?;
     }

@@ -49,7 +49,7 @@ impl RateLimiter {
         let oldest = requests.bottom(1);
         let last_in_a_full_window = requests.range(-limit..=-limit).get();
         batch.keys().expire(&key, self.window);
-        batch.exec()?;
+        batch.exec_checked()?;
 
         let count = count.get()?;
         let (full, oldest) = (last_in_a_full_window.get()?, oldest.get()?);

@@ -20,11 +20,13 @@ const QUEUE: &str = "writes";
 const GROUP: &str = "database";
 const BATCH: usize = 100;
 
+/// `Ok` says that both are done: if one of them fails, on a key of another type say, the caller
+/// hears of it, and may write again.
 fn write(store: &Store, key: &str, value: &str) -> Result<()> {
     let batch = store.batch();
     batch.kv().set(key, value);
     batch.stream(QUEUE).append(&[("key", key), ("value", value)]);
-    batch.exec()
+    batch.exec_checked()
 }
 
 /// Drains the queue until it is closed, by the removal of the group.
@@ -71,7 +73,7 @@ impl Database {
 
 fn main() -> Result<()> {
     let store = Store::new();
-    store.stream(QUEUE).group(GROUP).create(GroupStart::Beginning)?;
+    store.stream(QUEUE).group(GROUP).create_if_absent(GroupStart::Beginning)?;
 
     let mut database = Database::default();
     thread::scope(|scope| {

@@ -36,6 +36,8 @@ pub use data::stream::{
 };
 pub use error::{Error, Result};
 #[cfg(feature = "async")]
+pub use futures_core;
+#[cfg(feature = "async")]
 pub use handles::future::Waiting;
 pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
@@ -53,6 +55,8 @@ pub use ops::stream_group::{
     ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,
     PendingEntry, PendingSummary,
 };
+#[cfg(feature = "async")]
+pub use pubsub::MessageStream;
 pub use pubsub::{
     Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
 };

@@ -4,6 +4,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::block::{Block, Parts};
 use crate::error::{Error, Result};
@@ -182,6 +183,18 @@ impl PartialEq<&str> for Value {
     }
 }
 
+impl PartialEq<String> for Value {
+    fn eq(&self, other: &String) -> bool {
+        **self == *other.as_bytes()
+    }
+}
+
+impl PartialEq<Vec<u8>> for Value {
+    fn eq(&self, other: &Vec<u8>) -> bool {
+        **self == **other
+    }
+}
+
 impl PartialOrd for Value {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
@@ -218,10 +231,16 @@ impl fmt::Debug for Value {
 /// let store = Store::new();
 /// store.kv().set("text", "a")?;
 /// store.kv().set("bytes", vec![0, 255])?;
+/// store.kv().set("letter", 'ß')?;
 /// store.kv().set("number", 42)?;
 /// assert_eq!(store.kv().get_as::<i64>("number")?, Some(42));
+/// assert_eq!(store.kv().get("letter")?.unwrap(), String::from("ß"));
 /// # Ok::<(), larder::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored as a value",
+    note = "wrap serialisable types in `larder::Json` (feature `serde`)"
+)]
 pub trait ToValue {
     /// The bytes to store; borrowed where they exist already.
     ///
@@ -232,6 +251,10 @@ pub trait ToValue {
 }
 
 /// What can be read back from a [`Value`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a value",
+    note = "wrap deserialisable types in `larder::Json` (feature `serde`)"
+)]
 pub trait FromValue: Sized {
     /// Converts from the stored bytes.
     ///
@@ -285,7 +308,25 @@ macro_rules! bytes_to_value {
     )*};
 }
 
-bytes_to_value!([u8], str, String, Vec<u8>, Value, Box<[u8]>, Cow<'_, [u8]>);
+bytes_to_value!([u8], Vec<u8>, Value, Box<[u8]>, Arc<[u8]>, Cow<'_, [u8]>);
+
+macro_rules! text_to_value {
+    ($($type:ty),*) => {$(
+        impl ToValue for $type {
+            fn to_value(&self) -> Result<Cow<'_, [u8]>> {
+                Ok(Cow::Borrowed(self.as_bytes()))
+            }
+        }
+    )*};
+}
+
+text_to_value!(str, String, Box<str>, Arc<str>, Cow<'_, str>);
+
+impl ToValue for char {
+    fn to_value(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(Cow::Owned(self.to_string().into_bytes()))
+    }
+}
 
 impl<const N: usize> ToValue for [u8; N] {
     fn to_value(&self) -> Result<Cow<'_, [u8]>> {

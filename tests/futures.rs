@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use futures_core::Stream;
+use larder::futures_core::Stream;
 use larder::{After, Error, GroupStart, ManualClock, RecvError, Store, StreamId, Waiting};
 
 struct Unpark(Thread);
@@ -81,9 +81,9 @@ fn streams_and_groups_are_read() {
     let store = Store::new();
     let stream = store.stream("s");
     stream.group("g").create(GroupStart::End).unwrap();
-    let mut last = stream.read_async(After::Last, None, 0);
+    let mut last = stream.read_async(After::Last, 0, None);
     let mut both =
-        store.read_streams_async(&[("t", StreamId::MIN.into()), ("s", After::Last)], None, 1);
+        store.read_streams_async(&[("t", StreamId::MIN.into()), ("s", After::Last)], 1, None);
     let mut worker = stream.group("g").consumer("w").read_async(1, None);
     assert!(poll(&mut last).is_pending() && poll(&mut both).is_pending());
     assert!(poll(&mut worker).is_pending());
@@ -91,9 +91,9 @@ fn streams_and_groups_are_read() {
     assert_eq!(block_on(last).unwrap().iter().next().unwrap().id(), id);
     assert_eq!(block_on(both).unwrap()[0].0, "s");
     assert_eq!(block_on(worker).unwrap().len(), 1);
-    let soon = Some(Duration::from_millis(1));
-    assert!(block_on(stream.read_async(After::Last, soon, 0)).unwrap().is_empty());
-    assert!(block_on(store.read_streams_async(&[("s", After::Last)], soon, 0)).unwrap().is_empty());
+    let soon = Duration::from_millis(1);
+    assert!(block_on(stream.read_async(After::Last, 0, soon)).unwrap().is_empty());
+    assert!(block_on(store.read_streams_async(&[("s", After::Last)], 0, soon)).unwrap().is_empty());
     assert!(block_on(stream.group("g").consumer("w").read_async(1, soon)).unwrap().is_empty());
 }
 
@@ -107,7 +107,7 @@ fn bad_arguments_are_refused_as_on_a_thread() {
     assert!(matches!(none, Err(Error::OutOfRange(_))));
     store.kv().set("q", 1).unwrap();
     assert_eq!(block_on(store.sorted_set("q").pop_min_async(None)), Err(Error::WrongType));
-    assert_eq!(block_on(store.stream("q").read_async(After::Last, None, 0)), Err(Error::WrongType));
+    assert_eq!(block_on(store.stream("q").read_async(After::Last, 0, None)), Err(Error::WrongType));
     let worker = store.stream("s").group("g").consumer("w").read_async(1, None);
     assert!(matches!(block_on(worker), Err(Error::NoGroup { .. })));
 }
@@ -234,4 +234,24 @@ fn subscriptions_and_events_are_streams() {
     assert!(block_on(next(&mut messages)).is_none());
     assert!(block_on(next(&mut changes)).is_none());
     assert_eq!(news.try_recv(), Err(RecvError::Closed));
+    assert_eq!(block_on(news.recv_async()), Err(RecvError::Closed));
+}
+
+#[test]
+fn a_message_is_a_future_that_may_be_dropped_and_sent() {
+    let store = Store::new();
+    let news = store.subscribe(&["news"]).unwrap();
+    let events = store.events(larder::SubscriptionOptions::new());
+    {
+        let mut given_up = pin!(news.recv_async());
+        assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        store.publish("news", "rain").unwrap();
+    }
+    thread::scope(|scope| {
+        let (message, event) = (news.recv_async(), events.recv_async());
+        let reading = scope.spawn(|| (block_on(message), block_on(event)));
+        store.kv().set("k", 1).unwrap();
+        let (message, event) = reading.join().unwrap();
+        assert_eq!((message.unwrap().payload, event.unwrap().key), ("rain".into(), "k".into()));
+    });
 }

@@ -63,7 +63,7 @@ fn huge_counts_are_limits_and_nothing_is_allocated_by_them() {
     let all = usize::MAX;
     assert_eq!(stream.range(..).limit(all).get().unwrap().len(), 3);
     assert_eq!(stream.read_after(StreamId::MIN, all).unwrap().len(), 3);
-    let at_once = stream.read_blocking(StreamId::MIN, Some(Duration::MAX), all);
+    let at_once = stream.read_blocking(StreamId::MIN, all, Duration::MAX);
     assert_eq!(at_once.unwrap().len(), 3);
     assert_eq!(group.consumer("a").read(all).unwrap().len(), 3);
     assert_eq!(group.consumer("a").history(StreamId::MIN, all).unwrap().len(), 3);
@@ -155,7 +155,7 @@ fn a_blocked_group_reader_is_told_that_its_key_holds_something_else() {
 #[test]
 fn a_blocked_reader_waits_on_through_removal() {
     let (store, _clock) = with_entries(0);
-    let read = || store.stream("s").read_blocking(After::Last, None, 1);
+    let read = || store.stream("s").read_blocking(After::Last, 1, None);
     let entries = while_blocked(read, || {
         store.keys().delete("s").unwrap();
         store.kv().set("s", "text").unwrap();
@@ -170,7 +170,7 @@ fn a_deleted_consumer_does_not_come_back_by_waiting() {
     let (store, clock) = with_entries(0);
     let group = store.stream("s").group("g");
     group.consumer("c").create().unwrap();
-    let read = || store.stream("s").group("g").consumer("c").read_blocking(1, Some(HOUR));
+    let read = || store.stream("s").group("g").consumer("c").read_blocking(1, HOUR);
     let entries = while_blocked(read, || {
         assert_eq!(group.consumer("c").delete(), Ok(0));
         assert!(group.consumers().unwrap().is_empty());
@@ -197,7 +197,7 @@ fn a_pending_entry_that_was_deleted_comes_without_fields() {
 #[test]
 fn a_reader_from_the_last_id_sees_only_what_comes_later() {
     let (store, _clock) = with_entries(3);
-    let read = || store.stream("s").read_blocking(After::Last, None, 0);
+    let read = || store.stream("s").read_blocking(After::Last, 0, None);
     let entries = while_blocked(read, || {
         append_as(&store, id(4, 0)).unwrap();
     });
@@ -226,13 +226,13 @@ fn an_entry_goes_to_the_consumer_that_waited_longest() {
 #[test]
 fn a_timeout_ends_when_the_clock_says_so() {
     let (store, clock) = with_entries(0);
-    let read = || store.stream("s").group("g").consumer("c").read_blocking(1, Some(HOUR));
+    let read = || store.stream("s").group("g").consumer("c").read_blocking(1, HOUR);
     let entries = while_blocked(read, || {
         clock.advance(HOUR - Duration::from_millis(1));
         clock.advance(Duration::from_millis(1));
     });
     assert!(entries.unwrap().is_empty());
-    let read = || store.read_streams_blocking(&[("s", After::Last)], Some(HOUR), 0);
+    let read = || store.read_streams_blocking(&[("s", After::Last)], 0, HOUR);
     assert!(while_blocked(read, || clock.advance(HOUR)).unwrap().is_empty());
 }
 
@@ -300,7 +300,7 @@ fn every_call_on_another_type_is_refused_and_changes_nothing() {
     assert_eq!(stream.len().unwrap_err(), wrong);
     assert_eq!(stream.range(..).get().unwrap_err(), wrong);
     assert_eq!(stream.read_after(StreamId::MIN, 1).unwrap_err(), wrong);
-    assert_eq!(stream.read_blocking(After::Last, None, 1).unwrap_err(), wrong);
+    assert_eq!(stream.read_blocking(After::Last, 1, None).unwrap_err(), wrong);
     assert_eq!(stream.delete(&[id(1, 0)]).unwrap_err(), wrong);
     assert_eq!(stream.trim(Trim::max_len(0)).unwrap_err(), wrong);
     assert_eq!(stream.set_last_id(id(1, 0)).unwrap_err(), wrong);

@@ -280,6 +280,6 @@ fn a_stream_that_expires_ends_its_group_readers() {
     let group = store.stream("s").group("g");
     group.create(GroupStart::After(StreamId::MIN)).unwrap();
     store.keys().expire("s", millis(30)).unwrap();
-    let read = group.consumer("c").read_blocking(1, Some(Duration::from_secs(10)));
+    let read = group.consumer("c").read_blocking(1, Duration::from_secs(10));
     assert!(matches!(read, Err(larder::Error::NoGroup { .. })), "{read:?}");
 }

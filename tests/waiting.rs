@@ -153,8 +153,7 @@ fn every_entry_goes_to_one_consumer_although_consumers_give_up() {
                     loop {
                         round += 1;
                         let finishing = done.load(Ordering::Acquire);
-                        let entries =
-                            group.consumer(name).read_blocking(2, Some(tiny(round))).unwrap();
+                        let entries = group.consumer(name).read_blocking(2, tiny(round)).unwrap();
                         if entries.is_empty() && finishing {
                             return given;
                         }
@@ -184,8 +183,8 @@ fn a_manual_clock_ends_a_thread_that_blocks() {
     let start = Instant::now();
     thread::scope(|scope| {
         let popping = scope.spawn(|| store.sorted_set("q").pop_min_blocking(LONG));
-        let reading = scope
-            .spawn(|| store.stream("s").read_blocking(larder::After::Last, Some(LONG * 60), 1));
+        let reading =
+            scope.spawn(|| store.stream("s").read_blocking(larder::After::Last, 1, LONG * 60));
         while !popping.is_finished() || !reading.is_finished() {
             clock.advance(LONG);
             thread::yield_now();
@@ -219,7 +218,7 @@ fn hostile_19_a_blocked_consumer_is_told_that_its_group_is_gone() {
         store.stream("s").group("g").create(GroupStart::End).unwrap();
         thread::scope(|scope| {
             let group = store.stream("s").group("g");
-            let reading = scope.spawn(move || group.consumer("c").read_blocking(1, Some(LONG)));
+            let reading = scope.spawn(move || group.consumer("c").read_blocking(1, LONG));
             thread::sleep(Duration::from_millis(5));
             remove(&store);
             assert!(matches!(reading.join().unwrap(), Err(Error::NoGroup { .. })));

@@ -19,7 +19,7 @@ pub(crate) struct Workers {
 
 impl Workers {
     pub(crate) fn start(store: &Store) -> Result<Self> {
-        store.stream(STREAM).group(GROUP).create(GroupStart::Beginning)?;
+        store.stream(STREAM).group(GROUP).create_if_absent(GroupStart::Beginning)?;
         let start = |name: &'static str| {
             let store = store.clone();
             thread::spawn(move || work(&store, name))
@@ -58,7 +58,7 @@ fn work(store: &Store, name: &str) -> Result<u64> {
         batch.sorted_set(WORKERS).increment(name, errors.len() as f64);
         let ids: Vec<_> = errors.ids().collect();
         let deletions = batch.stream(STREAM).group(GROUP).ack_and_delete(&ids, References::Keep);
-        batch.exec()?;
+        batch.exec_checked()?;
         assert!(deletions.get()?.iter().all(|deletion| *deletion == Deletion::Deleted));
         handled += errors.len() as u64;
     }

@@ -104,7 +104,7 @@ impl Site {
         batch.sorted_set("ticks").increment(hit.time / TICK * TICK, 1.0);
         let bytes = i64::try_from(hit.bytes).unwrap_or(i64::MAX);
         batch.kv().increment_with("bytes", Increment::by(bytes).saturate());
-        batch.exec()
+        batch.exec_checked()
     }
 
     /// Asks the rate limiter, as `examples/rate_limiter.rs` explains.
@@ -117,7 +117,7 @@ impl Site {
         requests.add(self.totals.hits, now.as_secs_f64());
         let count = requests.len();
         batch.keys().expire(&key, WINDOW);
-        batch.exec()?;
+        batch.exec_checked()?;
         if count.get()? <= LIMIT {
             return Ok(());
         }
@@ -164,7 +164,7 @@ impl Site {
         let longest = batch.sorted_set("longest-sessions");
         longest.add_with(visitor, requests.into(), AddRule::IfGreater);
         longest.remove_by_rank(..-LONGEST);
-        batch.exec()
+        batch.exec_checked()
     }
 
     /// Puts an error into the stream, for the workers.

@@ -102,19 +102,21 @@ impl Batch {
 
     /// Runs the queued operations in order, atomically. Dropping a batch instead discards it.
     ///
+    /// `Ok` says that the operations ran, not that each succeeded: the error of one that failed is
+    /// in its own answer. Who does not read them all wants [`exec_checked`](Self::exec_checked).
+    ///
     /// Blocks while another thread holds a shard of one of the keys.
     ///
     /// # Errors
     ///
     /// The error of the first call whose arguments were refused; nothing has been done then.
-    /// The errors of operations that ran are in their own answers.
     #[doc(alias = "EXEC")]
     pub fn exec(self) -> Result<()> {
         self.run(None).map(drop)
     }
 
-    /// Runs the queued operations as [`exec`](Self::exec) does, for callers who ask for none of
-    /// the answers: an operation that failed shows here.
+    /// Runs the queued operations as [`exec`](Self::exec) does, for callers who do not ask for
+    /// every answer: an operation that failed shows here.
     ///
     /// # Errors
     ///

@@ -199,10 +199,10 @@ impl Stream<'_, Store> {
     pub fn read_async(
         &self,
         after: impl Into<After>,
-        timeout: Option<Duration>,
         count: usize,
+        timeout: impl Into<Option<Duration>>,
     ) -> Waiting<Entries> {
-        read(self.target, &[(self.key, after.into())], timeout, count, only_entries)
+        read(self.target, &[(self.key, after.into())], count, timeout.into(), only_entries)
     }
 }
 
@@ -213,18 +213,18 @@ impl Store {
     pub fn read_streams_async<K: AsRef<[u8]>>(
         &self,
         streams: &[(K, After)],
-        timeout: Option<Duration>,
         count: usize,
+        timeout: impl Into<Option<Duration>>,
     ) -> Waiting<Vec<(Value, Entries)>> {
-        read(self, &borrow_keys(streams), timeout, count, Option::unwrap_or_default)
+        read(self, &borrow_keys(streams), count, timeout.into(), Option::unwrap_or_default)
     }
 }
 
 fn read<R: Send + 'static>(
     store: &Store,
     streams: &[(&[u8], After)],
-    timeout: Option<Duration>,
     count: usize,
+    timeout: Option<Duration>,
     convert: fn(Option<ReadOutput>) -> R,
 ) -> Waiting<R> {
     let options = ReadOptions::new(count, Some(timeout));
@@ -235,7 +235,12 @@ fn read<R: Send + 'static>(
 impl Consumer<'_, Store> {
     /// [`read_blocking`](Self::read_blocking) as a future.
     #[doc(alias = "XREADGROUP")]
-    pub fn read_async(&self, count: usize, timeout: Option<Duration>) -> Waiting<Entries> {
+    pub fn read_async(
+        &self,
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Waiting<Entries> {
+        let timeout = timeout.into();
         let streams = [(self.group.key, Wanted::New)];
         let options = ReadOptions::new(count, Some(timeout));
         let operation = self.read_operation(&streams, options, Acknowledge::Later);

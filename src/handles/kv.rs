@@ -16,7 +16,8 @@ use crate::value::{FromValue, ToValue, Value};
 
 /// Key-value: strings, with or without a time to live.
 ///
-/// Made by [`Store::kv`](crate::Store::kv), and by a batch or transaction.
+/// Made by [`Store::kv`](crate::Store::kv), and by a batch or transaction. For what concerns keys
+/// of any type, such as deleting, expiry and existence, see [`Keys`](crate::Keys).
 #[derive(Clone, Copy)]
 pub struct Kv<'t, T = Store> {
     target: &'t T,
@@ -309,6 +310,37 @@ impl<'t, T: Submit> Kv<'t, T> {
     pub fn delete_if(&self, key: impl AsRef<[u8]>, condition: DeleteIf<'_>) -> T::Answer<bool> {
         let condition = condition.into();
         self.target.submit(&strings::DeleteIf { key: key.as_ref(), condition }, Ok)
+    }
+
+    /// Removes a key if it holds this string; answers whether it was removed: how a lock is
+    /// released by who holds it, and by nobody whose hold has expired.
+    ///
+    /// `O(1)`. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if the key holds something else than a string.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use larder::SetOptions;
+    /// # let store = larder::Store::new();
+    /// let token = "host-7:1234"; // whoever tries has one of their own
+    /// let hold = SetOptions::new().if_absent().expires_in(Duration::from_secs(30));
+    /// if store.kv().set_with("lock", token, hold)? {
+    ///     // ... alone here, for half a minute ...
+    ///     assert!(store.kv().delete_if_equal("lock", token)?);
+    /// }
+    /// assert!(!store.kv().delete_if_equal("lock", token)?);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "DELEX")]
+    pub fn delete_if_equal(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+    ) -> T::Answer<bool> {
+        self.delete_if(key, DeleteIf::Equal(value.as_ref()))
     }
 
     /// The values of several keys at one instant, in their order. A key that does not hold a

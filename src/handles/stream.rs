@@ -29,7 +29,7 @@ use crate::wire::command::Owned;
 /// let orders = store.stream("orders");
 /// orders.append(&[("item", "bread"), ("count", "2")])?;
 /// for entry in &orders.range(..).get()? {
-///     println!("{}: {:?}", entry.id(), entry.get("item"));
+///     println!("{}: {:?}", entry.id(), entry.text("item"));
 /// }
 /// # Ok::<(), larder::Error>(())
 /// ```
@@ -153,7 +153,7 @@ impl<'t, T: Submit> Stream<'t, T> {
     /// let all = orders.range(..).get()?;
     /// assert_eq!(all.ids().collect::<Vec<_>>(), [first, second]);
     /// let newest = orders.range(first..).reversed().limit(1).get()?;
-    /// assert_eq!(newest.first().unwrap().get("item"), Some(&b"milk"[..]));
+    /// assert_eq!(newest.first().unwrap().text("item").unwrap(), "milk");
     /// # Ok::<(), larder::Error>(())
     /// ```
     #[doc(alias = "XRANGE")]
@@ -336,9 +336,9 @@ impl Stream<'_, Store> {
     /// # use std::time::Duration;
     /// # use larder::{After, Store};
     /// # let store = Store::new();
-    /// let soon = Some(Duration::from_secs(10));
+    /// let soon = Duration::from_secs(10);
     /// std::thread::scope(|scope| {
-    ///     let reader = scope.spawn(|| store.stream("news").read_blocking(After::Last, soon, 1));
+    ///     let reader = scope.spawn(|| store.stream("news").read_blocking(After::Last, 1, soon));
     ///     while !reader.is_finished() {
     ///         store.stream("news").append(&[("title", "bread is out")])?;
     ///     }
@@ -351,12 +351,12 @@ impl Stream<'_, Store> {
     pub fn read_blocking(
         &self,
         after: impl Into<After>,
-        timeout: Option<Duration>,
         count: usize,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<Entries> {
         let streams = [(self.key, after.into())];
         self.target
-            .read_streams_within(&streams, timeout, count)
+            .read_streams_within(&streams, count, timeout.into())
             .map(|found| only_entries(Some(found)))
     }
 }
@@ -405,17 +405,17 @@ impl Store {
     pub fn read_streams_blocking<K: AsRef<[u8]>>(
         &self,
         streams: &[(K, After)],
-        timeout: Option<Duration>,
         count: usize,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<(Value, Entries)>> {
-        self.read_streams_within(&borrow_keys(streams), timeout, count)
+        self.read_streams_within(&borrow_keys(streams), count, timeout.into())
     }
 
     fn read_streams_within(
         &self,
         streams: &[(&[u8], After)],
-        timeout: Option<Duration>,
         count: usize,
+        timeout: Option<Duration>,
     ) -> Result<ReadOutput> {
         let options = ReadOptions::new(count, Some(timeout));
         let operation = Read { options, streams: Streams::borrowed(streams) };

@@ -8,7 +8,7 @@ use super::Submit;
 use super::stream::{ids_of, only_entries};
 use crate::data::stream::{Acknowledge, Deletion, Entries, References, StreamId};
 use crate::engine::{self, BlockingFamily};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::stream::{ReadOptions, ReadOutput, Referenced, Streams};
 use crate::ops::stream_group::*;
 use crate::store::Store;
@@ -29,7 +29,7 @@ use crate::store::Store;
 /// workers.create(GroupStart::Beginning)?;
 /// jobs.append(&[("file", "cat.png")])?;
 /// for entry in &workers.consumer("w1").read(10)? {
-///     assert_eq!(entry.get("file"), Some(&b"cat.png"[..]));
+///     assert_eq!(entry.text("file").unwrap(), "cat.png");
 ///     workers.ack(&[entry.id()])?;
 /// }
 /// assert_eq!(workers.pending_summary()?.count, 0);
@@ -538,6 +538,34 @@ impl<T: Submit> Consumer<'_, T> {
     }
 }
 
+impl ConsumerGroup<'_, Store> {
+    /// Makes the group as [`create`](Self::create) does, unless there is one of this name, which
+    /// stays as it is; answers whether it was made.
+    ///
+    /// `O(log groups)`. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`](crate::Error::WrongType) if the key holds something else.
+    ///
+    /// ```
+    /// # use larder::{GroupStart, Store};
+    /// # let store = Store::new();
+    /// let workers = store.stream("jobs").group("workers");
+    /// assert!(workers.create_if_absent(GroupStart::Beginning)?);
+    /// assert!(!workers.create_if_absent(GroupStart::End)?);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "XGROUP")]
+    #[doc(alias = "BUSYGROUP")]
+    pub fn create_if_absent(&self, start: impl Into<GroupStart>) -> Result<bool> {
+        match self.create(start) {
+            Err(Error::GroupExists) => Ok(false),
+            created => created.map(|()| true),
+        }
+    }
+}
+
 impl Consumer<'_, Store> {
     /// As [`read`](Self::read), but waits for a first entry for at most `timeout`; with `None`,
     /// as long as it takes.
@@ -560,7 +588,7 @@ impl Consumer<'_, Store> {
     /// workers.create(GroupStart::Beginning)?;
     /// std::thread::scope(|scope| {
     ///     let worker = scope.spawn(|| {
-    ///         let soon = Some(Duration::from_secs(10));
+    ///         let soon = Duration::from_secs(10);
     ///         store.stream("jobs").group("workers").consumer("w1").read_blocking(1, soon)
     ///     });
     ///     jobs.append(&[("file", "cat.png")])?;
@@ -570,7 +598,12 @@ impl Consumer<'_, Store> {
     /// # Ok::<(), larder::Error>(())
     /// ```
     #[doc(alias = "XREADGROUP")]
-    pub fn read_blocking(&self, count: usize, timeout: Option<Duration>) -> Result<Entries> {
+    pub fn read_blocking(
+        &self,
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Entries> {
+        let timeout = timeout.into();
         let streams = [(self.group.key, Wanted::New)];
         let options = ReadOptions::new(count, Some(timeout));
         let operation = self.read_operation(&streams, options, Acknowledge::Later);

@@ -21,4 +21,6 @@ pub use feed::Listener;
 pub(crate) use hub::Hub;
 pub(crate) use queue::Wakers;
 pub use queue::{Messages, Overflow, RecvError};
+#[cfg(feature = "async")]
+pub use stream::MessageStream;
 pub use subscription::{Message, Subscription, SubscriptionOptions};

@@ -471,7 +471,7 @@ impl<M: Item> Batch<M> {
     }
 }
 
-/// What [`Messages`] reads from, whatever a queue stores.
+/// What [`Messages`] and streams of them read from, whatever a queue stores.
 pub(super) trait Source<T> {
     fn next(&self) -> Result<T, RecvError>;
     #[cfg_attr(not(feature = "async"), allow(dead_code, reason = "read by the feature `async`"))]
@@ -491,20 +491,20 @@ impl<M: Item> Source<M::Read> for Queue<M> {
 /// A reader's messages, one after the other. A lag is an item of its own; after
 /// [`RecvError::Disconnected`], or without an item when the store is gone, there are no more.
 pub struct Messages<'a, T> {
-    pub(super) source: &'a (dyn Source<T> + Sync),
-    pub(super) ended: bool,
+    source: &'a (dyn Source<T> + Sync),
+    ended: bool,
 }
 
 impl<'a, T> Messages<'a, T> {
     pub(super) fn new(source: &'a (dyn Source<T> + Sync)) -> Self {
         Self { source, ended: false }
     }
+}
 
-    /// What a read is as an item: the end has one only if it is news.
-    pub(super) fn item(&mut self, read: Result<T, RecvError>) -> Option<Result<T, RecvError>> {
-        self.ended = matches!(read, Err(RecvError::Disconnected | RecvError::Closed));
-        (!matches!(read, Err(RecvError::Closed))).then_some(read)
-    }
+/// What a read is as an item, and whether there are no more: the end is an item only if it is news.
+pub(super) fn item<T>(read: Result<T, RecvError>) -> (Option<Result<T, RecvError>>, bool) {
+    let ended = matches!(read, Err(RecvError::Disconnected | RecvError::Closed));
+    ((!matches!(read, Err(RecvError::Closed))).then_some(read), ended)
 }
 
 impl<T> Iterator for Messages<'_, T> {
@@ -514,8 +514,9 @@ impl<T> Iterator for Messages<'_, T> {
         if self.ended {
             return None;
         }
-        let read = self.source.next();
-        self.item(read)
+        let (item, ended) = item(self.source.next());
+        self.ended = ended;
+        item
     }
 }
 

@@ -6,11 +6,14 @@
 //! Cost: O(1) to reach an entry; a field is decoded when it is asked for. Immutable once built:
 //! free to share.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use super::block::{Block, Head, Reader, push_fields};
 use super::id::StreamId;
+use crate::error::Result;
+use crate::value::FromValue;
 
 /// In which order a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -172,6 +175,7 @@ impl Entries {
     }
 }
 
+/// `for entry in &entries`. An [`Entry`] borrows from its entries, so they have to be kept.
 impl<'a> IntoIterator for &'a Entries {
     type Item = Entry<'a>;
     type IntoIter = EntriesIter<'a>;
@@ -289,9 +293,51 @@ impl<'a> Entry<'a> {
     }
 
     /// The value of the first field of this name. O(fields).
+    ///
+    /// [`text`](Self::text) and [`get_as`](Self::get_as) convert it.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&'a [u8]> {
         let name = name.as_ref();
         self.fields().find(|(candidate, _)| *candidate == name).map(|(_, value)| value)
+    }
+
+    /// The value of the first field of this name as text for people, with `\u{fffd}` where it is
+    /// not UTF-8. O(fields).
+    ///
+    /// ```
+    /// use larder::{Entries, StreamId};
+    ///
+    /// let mut entries = Entries::new();
+    /// entries.push(StreamId::new(5, 0), [(&b"item"[..], &b"bread"[..])]);
+    ///
+    /// let entry = entries.first().unwrap();
+    /// assert_eq!(entry.text("item").unwrap(), "bread");
+    /// assert_eq!(entry.text("price"), None);
+    /// ```
+    pub fn text(&self, name: impl AsRef<[u8]>) -> Option<Cow<'a, str>> {
+        self.get(name).map(String::from_utf8_lossy)
+    }
+
+    /// The value of the first field of this name, converted. O(fields), and a copy of the value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`](crate::Error::Decode), naming what was expected, if the value is not a
+    /// `T`.
+    ///
+    /// ```
+    /// use larder::{Entries, StreamId};
+    ///
+    /// let mut entries = Entries::new();
+    /// entries.push(StreamId::new(5, 0), [(&b"item"[..], &b"bread"[..]), (b"pieces", b"2")]);
+    ///
+    /// let entry = entries.first().unwrap();
+    /// assert_eq!(entry.get_as::<u32>("pieces")?, Some(2));
+    /// assert_eq!(entry.get_as::<f64>("price")?, None);
+    /// assert!(entry.get_as::<u32>("item").is_err());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn get_as<T: FromValue>(&self, name: impl AsRef<[u8]>) -> Result<Option<T>> {
+        self.get(name).map(|value| T::from_value(value.into())).transpose()
     }
 }
 

@@ -291,9 +291,23 @@ impl<'t, T: Submit> SortedSet<'t, T> {
     ///
     /// `O(1)`. Does not block. Errors are those of [`score`](Self::score).
     #[doc(alias = "ZCARD")]
-    #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> T::Answer<usize> {
         self.target.submit(&Length { key: self.key }, Ok)
+    }
+
+    /// Whether the set has no member, and so does not exist. As [`len`](Self::len).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let board = store.sorted_set("board");
+    /// assert!(board.is_empty()?);
+    /// board.add("ada", 1.0)?;
+    /// assert!(!board.is_empty()?);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "ZCARD")]
+    pub fn is_empty(&self) -> T::Answer<bool> {
+        self.target.submit(&Length { key: self.key }, |length| Ok(length == 0))
     }
 
     /// How many members have a score within a range.
@@ -371,6 +385,19 @@ impl<'t, T: Submit> SortedSet<'t, T> {
     /// board.add_many(&[("ada", 1.0), ("grace", 2.0), ("edsger", 3.0)])?;
     /// assert_eq!(board.range(1..).members()?, ["grace", "edsger"]);
     /// assert_eq!(board.range(-2..).reversed().members()?, ["grace", "ada"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// A rank that is computed must not fall below 0 by mistake, where it would mean another place:
+    /// the neighbours of the first member are not between -1 and 1. So:
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// # let board = store.sorted_set("board");
+    /// # board.add_many(&[("ada", 1.0), ("grace", 2.0), ("edsger", 3.0)])?;
+    /// let rank = board.rank("ada")?.unwrap();
+    /// let (first, last) = (rank.saturating_sub(1) as i64, rank as i64 + 1);
+    /// assert_eq!(board.range(first..=last).members()?, ["ada", "grace"]);
     /// # Ok::<(), larder::Error>(())
     /// ```
     #[doc(alias = "ZRANGE")]
