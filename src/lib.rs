@@ -1,4 +1,4 @@
-//! Redis's data structures inside your own process.
+#![doc = include_str!("../README.md")]
 // The handles are generic over a sealed trait: where their operations run.
 #![allow(private_bounds, private_interfaces)]
 

@@ -289,8 +289,8 @@ impl Store {
     /// else sees the keys in between.
     ///
     /// Blocks while another thread holds a shard of one of the keys. The locks are held until
-    /// `body` returns, so it should be short, and it must use only the transaction it is given:
-    /// using the store itself on one of its keys would wait for ever.
+    /// `body` returns, so it should be short, and it must use nothing but the transaction it is
+    /// given: any use of the store, on whatever key, may wait for ever, since keys share locks.
     ///
     /// # Errors
     ///

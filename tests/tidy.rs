@@ -209,7 +209,7 @@ fn function_name(line: &str) -> Option<String> {
 fn every_file_says_what_it_is() {
     let mut problems = Vec::new();
     for source in ["src", "examples", "tests", "benches"].into_iter().flat_map(sources) {
-        if !source.text.starts_with("//!") {
+        if !["//!", "#![doc"].iter().any(|opening| source.text.starts_with(opening)) {
             problems.push(format!("{}: opens without a //! comment", source.path.display()));
         }
     }
