@@ -198,7 +198,9 @@ impl Databases {
                 if earliest.is_none_or(|earliest| earliest > now) {
                     break earliest;
                 }
-                self.expire_some(database, &mut shard.write(), now).settle(self);
+                // A statement of its own, which ends the lock: waiters are served without it.
+                let after = self.expire_some(database, &mut shard.write(), now);
+                after.settle(self);
             };
             next = [next, due].into_iter().flatten().min();
         }

@@ -4,7 +4,8 @@
 //! ready to be run by anyone. A change to a key makes the key *ready*; when the changing
 //! operation has released its locks, and before its caller gets the answer, the attempts of the
 //! key's waiters are run, first come, first served. So an element goes to the one who waited
-//! longest, although a later call of the writer could have taken it.
+//! longest, although a later call of the writer could have taken it. (A call of another thread
+//! that gets hold of the key before the attempts are run takes what it finds: it was first.)
 //!
 //! # Invariants
 //!
@@ -16,13 +17,13 @@
 //!
 //! # Complexity
 //!
-//! A change to a key costs its writer O(log n) for each of the key's `n` waiters that is given a
-//! chance: as many as find something, and one. Registering and leaving are O(log n).
+//! A change to a key costs its writer O(log n) and an attempt for each of the key's `n` waiters,
+//! until the key is gone; then a glance at each of the rest. Registering and leaving are O(log n).
 //!
 //! # Threading
 //!
-//! Lock order is waiter before shards. No waiter is locked by a thread that holds a shard, and
-//! no waker runs under a lock.
+//! Lock order is waiter before shards: no waiter is locked by a thread that holds a shard, so a
+//! blocked call is neither polled nor dropped within a transaction. No waker runs under a lock.
 
 use std::ops::RangeInclusive;
 use std::task::Waker;
