@@ -1,7 +1,7 @@
 //! Leaderboard: players in the order of their scores.
 //!
-//! Redis: `ZADD`, `ZINCRBY`, `ZREVRANGE`, `ZREVRANK`, `ZCOUNT`, `ZADD GT`, `ZUNIONSTORE`. Players with
-//! equal scores are in the order of their names.
+//! Redis: `ZADD`, `ZINCRBY`, `ZREVRANGE`, `ZREVRANK`, `ZCOUNT`, `ZADD GT`,
+//! `ZUNIONSTORE`. Players with equal scores are in the order of their names.
 //!
 //! Run: `cargo run --example leaderboard`
 

@@ -3,7 +3,8 @@
 //! Redis: `MULTI`, `ZREMRANGEBYSCORE` (forget what has left the window), `ZADD` (this request, its
 //! time as score), `ZCARD`, `ZRANGE` (who must leave before there is room), `EXPIRE` (a client that
 //! stays away costs nothing), `EXEC`: one atomic batch, so that two requests never take the same
-//! last place. Refused requests count too: who hammers stays out until he pauses.
+//! last place. Refused requests count too: who hammers stays out until he pauses. Where they should
+//! not, ask and then add inside `Store::transaction`, which answers at once.
 //!
 //! Run: `cargo run --example rate_limiter`
 

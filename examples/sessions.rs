@@ -1,8 +1,8 @@
 //! Sessions that end when nobody has used them for a while.
 //!
-//! Redis: `SET key value PX ttl` to log in, `GETEX key PX ttl` to read and renew in one step, `DEL` to
-//! log out, keyspace notifications to hear of the end. Here the notification of an expired key
-//! brings the value that it had.
+//! Redis: `SET key value PX ttl` to log in, `GETEX key PX ttl` to read and renew in one
+//! step, `DEL` to log out, keyspace notifications to hear of the end. Here the notification of an
+//! expired key brings the value that it had.
 //!
 //! A session is stored as a line of text; with the feature `serde` it could be
 //! `Json<Session>`.

@@ -1,12 +1,12 @@
 //! Write-behind: a write is done once it is in the cache and in a queue; a worker brings the
 //! queue to the database in batches.
 //!
-//! Redis: `MULTI`, `SET`, `XADD`, `EXEC` to write; `XREADGROUP ... BLOCK` and `XACKDEL` (8.2; before
-//! it `XACK` and `XDEL`) to drain. A write is acknowledged only after the database has it, so a
-//! worker that crashes in between leaves it pending, and its successor gets it again: at least
-//! once. That is harmless, as "the row is now this" may be said twice, and there is one worker,
-//! so an older row never overtakes a newer one. With the store alone in memory, what is queued
-//! is lost when the process dies: keep the queue short.
+//! Redis: `MULTI`, `SET`, `XADD`, `EXEC` to write; `XREADGROUP ... BLOCK` and `XACKDEL` (8.2;
+//! before it `XACK` and `XDEL`) to drain. A write is acknowledged only after the database has it,
+//! so a worker that crashes in between leaves it pending, and its successor gets it again: at least
+//! once. That is harmless, as "the row is now this" may be said twice, and there is one worker, so
+//! an older row never overtakes a newer one. With the store alone in memory, what is queued is lost
+//! when the process dies: keep the queue short.
 //!
 //! Run: `cargo run --example write_behind`
 
@@ -27,7 +27,7 @@ fn write(store: &Store, key: &str, value: &str) -> Result<()> {
     batch.exec()
 }
 
-/// Drains the queue until it is empty and `QUEUE` is closed by the removal of its group.
+/// Drains the queue until it is closed, by the removal of the group.
 fn drain(store: &Store, database: &mut Database, crash_after: usize) -> Result<()> {
     let queue = store.stream(QUEUE);
     let group = queue.group(GROUP);

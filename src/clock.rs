@@ -33,9 +33,7 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         match &self.0 {
-            Source::System { started, started_unix } => {
-                started_unix + started.elapsed().as_millis() as u64
-            }
+            Source::System { started, started_unix } => started_unix + millis(started.elapsed()),
             Source::Manual(clock) => clock.0.now.load(Ordering::Acquire),
         }
     }
@@ -96,7 +94,13 @@ pub(crate) trait TimeListener: Send + Sync {
 }
 
 fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}
+
+/// Whole milliseconds, in half the instructions of `as_millis` and its 128 bits.
+#[inline]
+fn millis(duration: Duration) -> u64 {
+    duration.as_secs() * 1000 + u64::from(duration.subsec_millis())
 }
 
 /// A clock that moves only when told to: for tests.

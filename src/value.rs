@@ -42,6 +42,17 @@ impl Value {
         std::str::from_utf8(self).map_err(|_| Error::Decode("UTF-8 text"))
     }
 
+    /// The bytes as text for people, with `\u{fffd}` where they are not UTF-8.
+    ///
+    /// ```
+    /// use larder::Value;
+    ///
+    /// assert_eq!(Value::from(b"ab\xff").to_text(), "ab\u{fffd}");
+    /// ```
+    pub fn to_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self)
+    }
+
     /// Converts the bytes to any type that implements [`FromValue`].
     ///
     /// # Errors
@@ -118,6 +129,18 @@ impl From<Vec<u8>> for Value {
 impl From<String> for Value {
     fn from(value: String) -> Self {
         Self::from(value.as_bytes())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(value: &String) -> Self {
+        Self::from(value.as_bytes())
+    }
+}
+
+impl From<&Value> for Value {
+    fn from(value: &Value) -> Self {
+        value.clone()
     }
 }
 
@@ -281,6 +304,13 @@ macro_rules! integer_value {
         impl ToValue for $type {
             fn to_value(&self) -> Result<Cow<'_, [u8]>> {
                 Ok(Cow::Owned(itoa::Buffer::new().format(*self).as_bytes().to_vec()))
+            }
+        }
+
+        /// In decimal.
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::from(itoa::Buffer::new().format(value))
             }
         }
 

@@ -1,9 +1,11 @@
 //! Bad inputs: each gets a typed error or a defined result, and changes nothing.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use larder::{
-    Deadline, Error, Expiry, Increment, ManualClock, ScanOptions, SetOptions, Store, TimeToLive,
+    Deadline, Error, Event, EventKind, Expiry, Increment, ManualClock, ScanOptions, SetOptions,
+    Store, SubscriptionOptions, TimeToLive,
 };
 
 const MAX_STRING: usize = 512 << 20;
@@ -201,4 +203,105 @@ fn operations_on_all_keys_are_refused_in_a_transaction() {
         })
         .unwrap();
     assert_eq!(store.keys().len(), Ok(2));
+}
+
+#[test]
+fn an_operation_that_fails_in_a_batch_leaves_the_others_standing() {
+    let store = Store::new();
+    store.kv().set("text", "abc").unwrap();
+    let batch = store.batch();
+    let before = batch.kv().set("before", 1);
+    let increment = batch.kv().increment("text", 1);
+    let other_type = batch.sorted_set("text").add("member", 1.0);
+    let after = batch.kv().set("after", 2);
+    batch.exec().unwrap();
+    assert_eq!((before.get(), after.get()), (Ok(()), Ok(())));
+    assert_eq!(increment.get(), Err(Error::NotAnInteger));
+    assert_eq!(other_type.get(), Err(Error::WrongType));
+    assert_eq!(store.kv().get("text").unwrap().unwrap(), "abc");
+    assert_eq!(store.keys().exist_many(&["before", "after"]), Ok(2));
+}
+
+#[test]
+fn a_batch_refused_before_it_runs_changes_nothing() {
+    let store = Store::new();
+    let batch = store.batch();
+    let first = batch.kv().set("k", 1);
+    let refused = batch.sorted_set("board").add("member", f64::NAN);
+    assert!(batch.exec().is_err());
+    assert!(first.get().is_err() && refused.get().is_err());
+    drop(store.batch().kv().set("k", 1));
+    assert_eq!(store.stats().keys, 0);
+}
+
+/// Texts that all have one hash under the polynomial of Java's strings: a set made to attack it.
+fn colliding(bits: u32) -> Vec<String> {
+    let halves = |n: u32| (0..bits).map(move |bit| ["Aa", "BB"][(n >> bit & 1) as usize]);
+    (0..1 << bits).map(|n| halves(n).collect()).collect()
+}
+
+fn time_to_fill(keys: &[String]) -> Duration {
+    let start = Instant::now();
+    let store = Store::new();
+    keys.iter().for_each(|key| store.kv().set(key, "").unwrap());
+    assert_eq!(store.keys().len(), Ok(keys.len()));
+    start.elapsed()
+}
+
+#[test]
+fn keys_made_to_collide_are_as_quick_as_others() {
+    let made = colliding(17);
+    let plain: Vec<String> = (0..made.len()).map(|n| format!("{n:034}")).collect();
+    let (made, plain) = (time_to_fill(&made), time_to_fill(&plain));
+    // Keys that did collide would take thousands of times as long.
+    assert!(made < 10 * plain, "{made:?} against {plain:?}");
+}
+
+#[test]
+fn every_store_has_a_hash_of_its_own() {
+    let order = || {
+        let store = Store::new();
+        (0..1000).for_each(|n| store.kv().set(format!("{n}"), n).unwrap());
+        store.keys().iter().map(|key| key.unwrap().to_vec()).collect::<Vec<_>>()
+    };
+    let (one, other) = (order(), order());
+    assert_eq!((one.len(), other.len()), (1000, 1000));
+    assert_ne!(one, other);
+}
+
+#[test]
+fn a_callback_that_panics_leaves_the_store_usable() {
+    let store = Store::new();
+    store.kv().set("k", 1).unwrap();
+    let panics = |call: &dyn Fn()| {
+        assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+        assert_eq!(store.kv().increment("k", 1).unwrap(), 2);
+        store.kv().set("k", 1).unwrap();
+    };
+    panics(&|| _ = store.kv().get_with("k", |_| panic!("a reader")));
+    panics(&|| {
+        _ = store.transaction::<_, ()>(&["k", "other"], |tx| {
+            tx.kv().set("other", 1)?;
+            panic!("in a transaction")
+        });
+    });
+    assert_eq!(store.kv().get("other").unwrap().unwrap(), "1", "there is no rollback");
+    panics(&|| {
+        let doubtful = |event: &Event| event.key != "doubtful" || panic!("a listener");
+        let _events = store.events_where(SubscriptionOptions::new(), doubtful);
+        store.kv().set("doubtful", 1).unwrap();
+    });
+    assert_eq!(store.kv().get("doubtful").unwrap().unwrap(), "1");
+}
+
+#[test]
+fn a_callback_may_read_the_store_that_calls_it() {
+    let store = Store::new();
+    let seen = store.clone();
+    let present = move |event: &Event| seen.keys().exists(&event.key).unwrap();
+    let events = store.events_where(SubscriptionOptions::new(), present);
+    store.kv().set("k", 1).unwrap();
+    store.keys().delete("k").unwrap();
+    assert_eq!(events.recv().unwrap().kind, EventKind::Set);
+    assert!(events.try_recv().is_err());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use larder::{AddRule, Aggregate, Error, ManualClock, Store};
+use larder::{AddRule, Aggregate, Error, ManualClock, Store, SubscriptionOptions};
 use proptest::prelude::*;
 
 /// Sets by key, each a map from member to score; an empty set is no key.
@@ -387,4 +387,45 @@ fn a_wait_for_several_keys_passes_over_another_type() {
         store.sorted_set("queue").add("a", 1.0).unwrap();
         assert_eq!(waiting.join().unwrap(), Ok(Some(("queue".into(), "a".into(), 1.0))));
     });
+}
+
+#[test]
+fn events_tell_what_was_done_before_the_key_is_gone() {
+    let store = Store::new();
+    let events = store.events(SubscriptionOptions::new());
+    let board = store.sorted_set("board");
+    board.add("a", 1.0).unwrap();
+    board.add("a", 1.0).unwrap();
+    board.increment("a", 1.0).unwrap();
+    board.remove("a").unwrap();
+    let names: Vec<_> = (0..4).map(|_| events.recv().unwrap().kind.name()).collect();
+    assert_eq!(names, ["zadd", "zincr", "zrem", "del"]);
+}
+
+#[test]
+fn callers_that_give_up_lose_no_member() {
+    const MEMBERS: usize = 400;
+    let store = Store::new();
+    let taken: usize = thread::scope(|scope| {
+        let take = || {
+            let (mut taken, mut misses) = (0, 0);
+            while misses < 50 {
+                let wait = Duration::from_micros(300);
+                match store.sorted_set("queue").pop_min_blocking(wait).unwrap() {
+                    Some(_) => (taken, misses) = (taken + 1, 0),
+                    None => misses += 1,
+                }
+            }
+            taken
+        };
+        let takers: Vec<_> = (0..3).map(|_| scope.spawn(take)).collect();
+        for member in 0..MEMBERS {
+            store.sorted_set("queue").add(member, 0.0).unwrap();
+            if member % 7 == 0 {
+                thread::sleep(Duration::from_micros(500));
+            }
+        }
+        takers.into_iter().map(|taker| taker.join().unwrap()).sum()
+    });
+    assert_eq!(taken + store.sorted_set("queue").len().unwrap(), MEMBERS);
 }

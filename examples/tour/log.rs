@@ -136,8 +136,9 @@ mod tests {
 
     #[test]
     fn a_line_of_the_combined_format() {
-        let line = r#"::1 - ada [23/Nov/2026:05:13:11 +0000] "GET /a?b=c HTTP/1.1" 200 42 "-" "x \"y\" z""#;
-        let hit = parse(line).unwrap();
+        let request = r#"::1 - ada [23/Nov/2026:05:13:11 +0000] "GET /a?b=c HTTP/1.1""#;
+        let line = [request, r#" 200 42 "-" "x \"y\" z""#].concat();
+        let hit = parse(&line).unwrap();
         assert_eq!((hit.client, hit.path, hit.status, hit.bytes), ("::1", Some("/a"), 200, 42));
         assert_eq!(hit.agent, r#"x \"y\" z"#);
     }

@@ -50,20 +50,23 @@ fn summary(store: &Store, totals: &Totals, input: &Input, took: Duration) -> Res
 fn unparsed(input: &Input) -> String {
     let shown = |what: &str, count: u64, example: &Option<String>| {
         example.as_ref().map_or(String::new(), |example| {
-            format!("{} {what}, for one:\n    {}\n", thousands(count), cut(example, 90))
+            format!("{what}: {}, for one\n    {}\n", thousands(count), cut(example, 90))
         })
     };
-    shown("lines do not parse", input.unparsed, &input.unparsed_line)
-        + &shown("requests are no HTTP", input.no_http, &input.no_http_line)
+    shown("lines that do not parse", input.unparsed, &input.unparsed_line)
+        + &shown("requests that are no HTTP", input.no_http, &input.no_http_line)
 }
 
 /// Requests over time, in about twenty rows.
 fn traffic(store: &Store, totals: &Totals) -> Result<String> {
-    const STEPS: [u64; 10] =
-        [10, 30, 60, 300, 900, 3600, 4 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
+    const DAY: u64 = 86_400;
+    const STEPS: [u64; 10] = [TICK, 30, 60, 300, 900, 3600, 4 * 3600, DAY, 7 * DAY, 30 * DAY];
     let Some((first, last)) = totals.period else { return Ok(String::new()) };
     let rows = |step: u64| last / step - first / step + 1;
-    let step = STEPS.into_iter().find(|step| rows(*step) <= 24).unwrap_or((last - first) / 20);
+    let step = STEPS
+        .into_iter()
+        .find(|step| rows(*step) <= 24)
+        .unwrap_or_else(|| ((last - first) / 20).next_multiple_of(DAY));
     let mut counts: BTreeMap<u64, f64> = BTreeMap::new();
     for row in first / step..=last / step {
         counts.insert(row * step, 0.0);
@@ -71,7 +74,6 @@ fn traffic(store: &Store, totals: &Totals) -> Result<String> {
     for (tick, count) in store.sorted_set("ticks").range(..).get()? {
         *counts.entry(tick.to::<u64>()? / step * step).or_default() += count;
     }
-    assert!(step % TICK == 0 || rows(step) <= 24);
     let most = counts.values().copied().fold(1.0, f64::max);
     let mut text = heading(&format!("Requests per {}", span(step).trim_end_matches(" 0 s")));
     for (start, count) in counts {
@@ -99,9 +101,10 @@ fn sessions(store: &Store, totals: &Totals) -> Result<String> {
     let counts = store.sorted_set("session-lengths").scores(&LENGTHS)?;
     let lengths = LENGTHS.into_iter().zip(counts);
     let lengths: Vec<_> =
-        lengths.map(|(length, count)| (length.into(), count.unwrap_or(0.0))).collect();
+        lengths.filter_map(|(length, count)| Some((length.into(), count?))).collect();
     let longest = ranking(store, "longest-sessions", LONGEST as usize)?;
-    Ok(table(&title, &lengths, totals.sessions_ended) + &list("Longest visits", &longest))
+    let lengths = rows(&lengths, totals.sessions_ended);
+    Ok(heading(&title) + &lengths + &list("Longest visits", &longest))
 }
 
 fn handled_errors(store: &Store, totals: &Totals) -> Result<String> {
@@ -124,23 +127,25 @@ fn ranking(store: &Store, key: &str, count: usize) -> Result<Vec<(Value, f64)>> 
     store.sorted_set(key).top(count)
 }
 
-fn table(title: &str, rows: &[(Value, f64)], whole: u64) -> String {
-    let mut text = heading(title);
-    for (label, count) in rows {
+/// Counts with their shares of the whole under a title; nothing if there are none.
+fn table(title: &str, counts: &[(Value, f64)], whole: u64) -> String {
+    if counts.is_empty() { String::new() } else { heading(title) + &rows(counts, whole) }
+}
+
+fn rows(counts: &[(Value, f64)], whole: u64) -> String {
+    let row = |(label, count): &(Value, f64)| {
         let share = count / whole.max(1) as f64;
-        text += &format!(
-            "  {} {:>9}  {:>5.1} %  {}\n",
-            fit(&shown(label), LABEL),
-            thousands(*count as u64),
-            share * 100.0,
-            bar(share, BAR)
-        );
-    }
-    text
+        let (label, bar) = (fit(&shown(label), LABEL), bar(share, BAR));
+        format!("  {label} {:>9}  {:>5.1} %  {bar}\n", thousands(*count as u64), share * 100.0)
+    };
+    counts.iter().map(row).collect()
 }
 
 /// A table without shares, with room for long labels.
 fn list(title: &str, rows: &[(Value, f64)]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     let mut text = heading(title);
     for (label, count) in rows {
         text += &format!("  {:>9}  {}\n", thousands(*count as u64), cut(&shown(label), 76));

@@ -80,7 +80,7 @@ impl Site {
     /// little out of order: time does not run backwards.
     fn advance_to(&mut self, time: u64) -> Result<()> {
         let (first, last) = self.totals.period.unwrap_or((time, time));
-        self.totals.period = Some((first, last.max(time)));
+        self.totals.period = Some((first.min(time), last.max(time)));
         let then: SystemTime = UNIX_EPOCH + Duration::from_secs(time);
         if let Ok(passed) = then.duration_since(self.clock.wall())
             && !passed.is_zero()
@@ -102,7 +102,8 @@ impl Site {
         batch.sorted_set("clients").increment(hit.client, 1.0);
         batch.sorted_set("statuses").increment(hit.status, 1.0);
         batch.sorted_set("ticks").increment(hit.time / TICK * TICK, 1.0);
-        batch.kv().increment("bytes", i64::try_from(hit.bytes).unwrap_or(i64::MAX));
+        let bytes = i64::try_from(hit.bytes).unwrap_or(i64::MAX);
+        batch.kv().increment_with("bytes", Increment::by(bytes).saturate());
         batch.exec()
     }
 

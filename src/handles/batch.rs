@@ -110,7 +110,30 @@ impl Batch {
     /// The errors of operations that ran are in their own answers.
     #[doc(alias = "EXEC")]
     pub fn exec(self) -> Result<()> {
-        self.run(None)
+        self.run(None).map(drop)
+    }
+
+    /// Runs the queued operations as [`exec`](Self::exec) does, for callers who ask for none of
+    /// the answers: an operation that failed shows here.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), and else the error of the first operation that failed. The
+    /// others stand.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set("name", "ada")?;
+    /// let batch = store.batch();
+    /// batch.kv().increment("name", 1);
+    /// batch.kv().set("other", 1);
+    /// assert_eq!(batch.exec_checked(), Err(larder::Error::NotAnInteger));
+    /// assert!(store.keys().exists("other")?);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "EXEC")]
+    pub fn exec_checked(self) -> Result<()> {
+        self.run(None)?.map_or(Ok(()), Err)
     }
 
     /// Runs the queued operations as [`exec`](Self::exec) does, if no key under `watch` has
@@ -136,11 +159,13 @@ impl Batch {
     /// ```
     #[doc(alias = "EXEC")]
     pub fn exec_if(self, watch: Watch) -> Result<()> {
-        self.run(Some(watch))
+        self.run(Some(watch)).map(drop)
     }
 
-    fn run(self, watch: Option<Watch>) -> Result<()> {
-        let Queue { operations, mut demand, refused } = self.queue.into_inner();
+    /// Runs the operations and answers the first error of one of them. What callers have given,
+    /// conversions and all, runs after the locks are released.
+    fn run(self, watch: Option<Watch>) -> Result<Option<Error>> {
+        let Queue { mut operations, mut demand, refused } = self.queue.into_inner();
         if let Some(error) = refused {
             return Err(error);
         }
@@ -155,13 +180,17 @@ impl Batch {
         let mut locked = demand.lock(databases);
         let unchanged = watch.as_ref().is_none_or(|watch| watch.0.holds(&locked));
         if unchanged {
-            for operation in operations {
+            for operation in &mut operations {
                 operation.run(&mut locked, database);
             }
         }
         locked.release(&mut after);
         after.settle(databases);
-        if unchanged { Ok(()) } else { Err(Error::Conflict) }
+        if !unchanged {
+            return Err(Error::Conflict);
+        }
+        let answers: Vec<Result<()>> = operations.into_iter().map(Queued::answer).collect();
+        Ok(answers.into_iter().find_map(Result::err))
     }
 }
 
@@ -180,7 +209,8 @@ impl Submit for Batch {
         ops::demand(self.store.space(), operation, &mut queue.demand);
         let operation = Owned::<O::Family>::new(operation);
         let answer = Arc::clone(&pending.0);
-        queue.operations.push(Box::new(Entry { operation, convert, answer }));
+        let entry = Entry { operation, output: None, convert, answer };
+        queue.operations.push(Box::new(entry));
         pending
     }
 
@@ -209,12 +239,18 @@ impl<R> Pending<R> {
     }
 }
 
+/// A queued operation, whatever its types.
 trait Queued: Send {
-    fn run(self: Box<Self>, locked: &mut Locked<'_>, database: u16);
+    /// Runs it within the batch's locks.
+    fn run(&mut self, locked: &mut Locked<'_>, database: u16);
+
+    /// Converts what it answered and hands that over; the error, if it is one, comes back too.
+    fn answer(self: Box<Self>) -> Result<()>;
 }
 
-struct Entry<F, R, C> {
+struct Entry<F: Family, R, C> {
     operation: Owned<F>,
+    output: Option<Result<F::Output>>,
     convert: C,
     answer: Arc<Mutex<Option<Result<R>>>>,
 }
@@ -225,9 +261,17 @@ where
     R: Send,
     C: FnOnce(F::Output) -> Result<R> + Send,
 {
-    fn run(self: Box<Self>, locked: &mut Locked<'_>, database: u16) {
-        let output = self.operation.with(|operation| ops::run_within(locked, database, operation));
-        *self.answer.lock() = Some(output.and_then(self.convert));
+    fn run(&mut self, locked: &mut Locked<'_>, database: u16) {
+        let run = |operation: &F::Of<'_>| ops::run_within(locked, database, operation);
+        self.output = Some(self.operation.with(run));
+    }
+
+    fn answer(self: Box<Self>) -> Result<()> {
+        let output = self.output.unwrap_or(Err(Error::NotExecuted));
+        let answer = output.and_then(self.convert);
+        let error = answer.as_ref().err().cloned();
+        *self.answer.lock() = Some(answer);
+        error.map_or(Ok(()), Err)
     }
 }
 

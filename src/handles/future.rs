@@ -86,7 +86,8 @@ impl SortedSet<'_, Store> {
     /// [`pop_min_blocking`](Self::pop_min_blocking) as a future.
     ///
     /// ```
-    /// # use std::{future::Future, pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # use std::{future::Future, pin::pin, sync::Arc, thread};
+    /// # use std::task::{Context, Poll, Wake, Waker};
     /// # struct Unpark(thread::Thread);
     /// # impl Wake for Unpark {
     /// #     fn wake(self: Arc<Self>) {
@@ -94,7 +95,8 @@ impl SortedSet<'_, Store> {
     /// #     }
     /// # }
     /// # fn block_on<F: Future>(future: F) -> F::Output {
-    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    /// #     let mut future = pin!(future);
     /// #     loop {
     /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
     /// #             Poll::Ready(output) => return output,

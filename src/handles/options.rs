@@ -460,7 +460,7 @@ impl ScanOptions {
     /// About how many keys to look at in one step (`COUNT`); 1,000 unless set. It trades the
     /// number of steps for their length, and changes nothing about what is answered.
     pub fn count(self, count: u64) -> Self {
-        Self { count: Some(count.max(1)), ..self }
+        Self { count: Some(count.clamp(1, i64::MAX as u64)), ..self }
     }
 
     pub(super) fn operation(&self, cursor: u64) -> scan::Scan<'_> {

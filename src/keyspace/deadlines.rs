@@ -7,7 +7,8 @@
 //! That is all the index promises, and it makes renewals free: an entry whose deadline moves
 //! later keeps its old record. When the record falls due, the shard looks at the entry and, if
 //! it still lives, records its true deadline. A record whose entry is gone is dropped then. When
-//! such stale records outnumber the entries with deadlines, the shard rebuilds the index.
+//! such stale records outnumber the entries with deadlines, the shard rebuilds the index; when no
+//! entry has a deadline any more, all go.
 //!
 //! Recording is O(1) for the usual later-than-all deadline and O(log n) at worst.
 
@@ -39,7 +40,11 @@ impl Deadlines {
         self.live -= usize::from(from.is_some());
         self.live += usize::from(to.is_some());
         match (from, to) {
-            (_, None) => false,
+            (None, None) => false,
+            (Some(_), None) => {
+                self.forget_if_unused();
+                false
+            }
             (Some(from), Some(to)) if from <= to => false,
             (_, Some(to)) => {
                 self.records.push(Reverse((to, hash)));
@@ -61,9 +66,10 @@ impl Deadlines {
         self.records.push(Reverse((deadline, hash)));
     }
 
-    /// Whether stale records outnumber what the index is for.
-    pub(super) fn is_stale(&self) -> bool {
-        self.records.len() > 2 * self.live + 64
+    /// Whether stale records outnumber what the index is for, in a shard of so many entries: all
+    /// of them are looked at to rebuild it.
+    pub(super) fn is_stale(&self, entries: usize) -> bool {
+        self.records.len() > 2 * self.live + entries / 8 + 64
     }
 
     /// Replaces all records.
@@ -72,9 +78,23 @@ impl Deadlines {
         debug_assert_eq!(self.records.len(), self.live);
     }
 
-    /// Bytes on the heap.
+    /// Forgets all records once no entry has a deadline; if they were many, with their room.
+    #[inline]
+    fn forget_if_unused(&mut self) {
+        const ROOM: usize = 64;
+        if self.live > 0 {
+            return;
+        }
+        if self.records.capacity() > ROOM {
+            self.records = BinaryHeap::new();
+        } else {
+            self.records.clear();
+        }
+    }
+
+    /// Bytes that the records take.
     pub(super) fn bytes(&self) -> usize {
-        self.records.capacity() * size_of::<(u64, u64)>()
+        self.records.len() * size_of::<(u64, u64)>()
     }
 
     #[cfg(test)]

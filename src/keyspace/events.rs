@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::pubsub::{Feed, Listener, SubscriptionOptions};
+use crate::pubsub::{Feed, Listener, SubscriptionOptions, Wakers};
 use crate::sync::Mutex;
 use crate::value::Value;
 
@@ -177,12 +177,15 @@ impl EventSink {
         self.queue.lock().push_back(event);
     }
 
-    /// Publishes what is queued. No lock of a shard may be held.
+    /// Publishes what is queued. No lock of a shard may be held; wakers run under none at all.
     pub(super) fn publish(&self) {
-        let _order = self.publishing.lock();
-        let next = || self.queue.lock().pop_front();
-        while let Some(event) = next() {
-            self.feed.publish(&event);
+        loop {
+            let mut wakers = Wakers::default();
+            let order = self.publishing.lock();
+            let Some(event) = self.queue.lock().pop_front() else { return };
+            self.feed.publish(&event, &mut wakers);
+            drop(order);
+            wakers.wake();
         }
     }
 }

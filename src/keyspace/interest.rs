@@ -10,7 +10,7 @@
 //!
 //! # Complexity
 //!
-//! O(log n) for one of `n` waiters to come or go, O(n) for one of `n` watches.
+//! O(log n) for one of `n` waiters or watches to come or go.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -29,7 +29,8 @@ type ByKey = HashMap<Value, Interest, ahash::RandomState>;
 struct Interest {
     /// By ticket: first come, first served.
     waiting: BTreeMap<u64, Arc<Waiter>>,
-    watching: Vec<Arc<AtomicBool>>,
+    /// By the address of their mark.
+    watching: BTreeMap<usize, Arc<AtomicBool>>,
 }
 
 impl Interests {
@@ -41,7 +42,7 @@ impl Interests {
     /// Marks every watch of `key` as broken; answers whether anybody waits for the key.
     pub(super) fn changed(&self, key: &[u8]) -> bool {
         let Some(interest) = self.0.as_ref().and_then(|keys| keys.get(key)) else { return false };
-        for watch in &interest.watching {
+        for watch in interest.watching.values() {
             watch.store(true, Ordering::Release);
         }
         !interest.waiting.is_empty()
@@ -82,11 +83,13 @@ impl Interests {
     }
 
     pub(super) fn watch(&mut self, key: &[u8], broken: &Arc<AtomicBool>) {
-        self.entry(key).watching.push(Arc::clone(broken));
+        self.entry(key).watching.insert(address(broken), Arc::clone(broken));
     }
 
     pub(super) fn stop_watching(&mut self, key: &[u8], broken: &Arc<AtomicBool>) {
-        self.edit(key, |interest| interest.watching.retain(|other| !Arc::ptr_eq(other, broken)));
+        self.edit(key, |interest| {
+            interest.watching.remove(&address(broken));
+        });
     }
 
     fn entry(&mut self, key: &[u8]) -> &mut Interest {
@@ -106,6 +109,10 @@ impl Interests {
             self.0 = None;
         }
     }
+}
+
+fn address(broken: &Arc<AtomicBool>) -> usize {
+    Arc::as_ptr(broken).addr()
 }
 
 /// The store is gone, so nobody will come any more.

@@ -198,8 +198,8 @@ impl Databases {
                 if earliest.is_none_or(|earliest| earliest > now) {
                     break earliest;
                 }
-                // A statement of its own, which ends the lock: waiters are served without it.
-                let after = self.expire_some(database, &mut shard.write(), now);
+                // The lock is released here, and not after what follows from the expiry.
+                let mut after = self.expire_some(database, &mut shard.write(), now);
                 after.settle(self);
             };
             next = [next, due].into_iter().flatten().min();

@@ -244,16 +244,11 @@ impl<'e> Moment<'e> {
         self.now.get()
     }
 
-    /// The Unix time in milliseconds as the clock on the wall tells it now, which is quicker to
-    /// read than [`unix`](Self::unix) but does not stand still.
+    /// The Unix time in milliseconds as the clock on the wall tells it now, which does not
+    /// stand still within an operation.
     #[inline]
     pub(crate) fn wall(&self) -> u64 {
         self.databases.clock.wall()
-    }
-
-    /// The Unix time in milliseconds.
-    pub(crate) fn unix(&self) -> u64 {
-        self.now().saturating_add_signed(self.databases.wall_offset())
     }
 
     /// The deadline `millis` from now.
@@ -261,10 +256,11 @@ impl<'e> Moment<'e> {
     /// # Errors
     ///
     /// [`Error::InvalidExpire`] if it overflows.
+    #[inline]
     pub(crate) fn deadline_in(&self, millis: i64) -> Result<u64> {
-        // Redis keeps deadlines as signed milliseconds of Unix time.
-        let deadline = (self.unix() as i64).checked_add(millis).ok_or(Error::InvalidExpire)?;
-        Ok(self.deadline_at(deadline))
+        // Redis keeps deadlines as signed milliseconds.
+        let deadline = (self.now() as i64).checked_add(millis).ok_or(Error::InvalidExpire)?;
+        Ok(deadline.max(1) as u64)
     }
 
     /// The deadline at a Unix time in milliseconds; a time before the store's beginning is as
@@ -322,6 +318,10 @@ impl After {
     #[cold]
     fn settle_rest(&mut self, databases: &Databases) {
         while let Some(rest) = self.rest.take() {
+            // First, as wakers and filters are the caller's code, which may panic.
+            if let Some(deadline) = rest.wake_at {
+                databases.maintenance.wake_at(deadline);
+            }
             for (database, key) in rest.ready {
                 waiters::serve(databases, database, &key, self);
             }
@@ -330,9 +330,6 @@ impl After {
             }
             for (channel, payload) in rest.messages {
                 databases.hub.publish(&channel, payload);
-            }
-            if let Some(deadline) = rest.wake_at {
-                databases.maintenance.wake_at(deadline);
             }
         }
     }

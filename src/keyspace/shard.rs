@@ -123,9 +123,35 @@ impl Shard {
         self.table.iter().filter(lives).map(|block| (block.key(), self.kind(block)))
     }
 
-    /// Sets a string's value, in place if that can be; answers whether the key is new, and the
-    /// block displaced. The entry must not be expired.
+    /// Overwrites a string in place; `false`, with nothing changed, if that cannot be: the key is
+    /// absent or expired or holds something else, its block is shared or does not suit the value,
+    /// or a deadline comes, goes or moves to an earlier time.
     #[inline]
+    pub(super) fn overwrite_string(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: &[u8],
+        deadline: Option<u64>,
+        is_due: impl FnOnce(u64) -> bool,
+    ) -> bool {
+        let Some(block) = self.find_mut(hash, key) else { return false };
+        match (block.deadline(), deadline) {
+            (None, None) => !block.tag() && block.overwrite(value),
+            (Some(before), Some(deadline)) => {
+                // A later deadline is covered by the record of the old one.
+                !block.tag()
+                    && before <= deadline
+                    && !is_due(before)
+                    && block.overwrite(value)
+                    && block.move_deadline(deadline)
+            }
+            _ => false,
+        }
+    }
+
+    /// Sets a string's value in a new block; answers what that displaced. The entry must not be
+    /// expired.
     pub(super) fn set_string(
         &mut self,
         hasher: &RandomState,
@@ -136,22 +162,10 @@ impl Shard {
             self.insert(hasher, hash, Block::new(parts));
             return None;
         };
-        let before = block.deadline();
-        let old_size = block.heap_size();
-        let mut displaced = None;
-        if block.tag()
-            || before.is_some() != parts.deadline.is_some()
-            || parts.zeros > 0
-            || !block.overwrite(parts.value)
-        {
-            displaced = Some(std::mem::replace(block, Block::new(parts)));
-        } else if let Some(deadline) = parts.deadline {
-            block.move_deadline(deadline);
-        }
-        let new_size = block.heap_size();
-        self.bytes = self.bytes + new_size - old_size;
-        self.deadlines.changed(hash, before, parts.deadline);
-        displaced.map(|block| self.separate(block))
+        let old = std::mem::replace(block, Block::new(parts));
+        self.bytes = self.bytes + block.heap_size() - old.heap_size();
+        self.deadlines.changed(hash, old.deadline(), parts.deadline);
+        Some(self.separate(old))
     }
 
     /// Replaces a string by what `change` makes of it, in one look-up; the deadline stays. `None`
@@ -333,7 +347,7 @@ impl Shard {
 
     /// Rebuilds the index by deadline if most of it is stale.
     pub(super) fn tidy(&mut self, hasher: &RandomState) {
-        if self.deadlines.is_stale() {
+        if self.deadlines.is_stale(self.table.len()) {
             let dated = self.table.iter().filter_map(|block| {
                 block.deadline().map(|deadline| (hasher.hash_one(block.key()), deadline))
             });

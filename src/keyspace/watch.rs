@@ -1,5 +1,8 @@
 //! Optimistic watches: has a key changed since I looked?
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::access::{Access, Demand, LockSet, Locked, Read, Write};
 use super::{Databases, Space};
 use crate::sync::{Arc, AtomicBool, Ordering};
@@ -8,21 +11,20 @@ use crate::value::Value;
 /// Keys under watch. Any change to one of them breaks the watch; so does its expiry.
 pub(crate) struct Watched {
     databases: Arc<Databases>,
-    keys: Vec<(u16, Value, bool)>,
+    /// With whether they existed.
+    keys: HashMap<(u16, Value), bool>,
     broken: Arc<AtomicBool>,
 }
 
 impl Watched {
     pub(crate) fn new(databases: &Arc<Databases>) -> Self {
         let broken = Arc::new(AtomicBool::new(false));
-        Self { databases: Arc::clone(databases), keys: Vec::new(), broken }
+        Self { databases: Arc::clone(databases), keys: HashMap::new(), broken }
     }
 
     /// Watches one more key from now on.
     pub(crate) fn add(&mut self, database: u16, key: &[u8]) {
-        if self.keys.iter().any(|(d, known, _)| *d == database && **known == *key) {
-            return;
-        }
+        let Entry::Vacant(vacant) = self.keys.entry((database, Value::from(key))) else { return };
         let space = Space { databases: &self.databases, database };
         let watching = Write::enter(space, key, |mut writer| {
             // What has expired before is no change.
@@ -30,7 +32,7 @@ impl Watched {
             writer.shard.interests.watch(key, &self.broken);
             Ok(exists)
         });
-        self.keys.push((database, Value::from(key), watching.unwrap_or(false)));
+        vacant.insert(watching.unwrap_or(false));
     }
 
     /// Whether the watch is one of these databases'.
@@ -40,7 +42,7 @@ impl Watched {
 
     /// Adds the locks under which the watch can be judged.
     pub(crate) fn demand(&self, demand: &mut Demand) {
-        for (database, key, _) in &self.keys {
+        for (database, key) in self.keys.keys() {
             let space = Space { databases: &self.databases, database: *database };
             Read::demand(space, key, demand);
         }
@@ -49,7 +51,7 @@ impl Watched {
     /// Whether nothing has changed, judged within the locks that [`Watched::demand`] asked for.
     pub(crate) fn holds(&self, locked: &Locked<'_>) -> bool {
         !self.is_broken()
-            && self.keys.iter().all(|(database, key, existed)| {
+            && self.keys.iter().all(|((database, key), existed)| {
                 !existed || locked.view(*database, key).is_ok_and(|view| view.exists())
             })
     }
@@ -62,7 +64,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        for (database, key, _) in &self.keys {
+        for (database, key) in self.keys.keys() {
             if let Some(shard) = self.databases.slot(*database, self.databases.hash(key)) {
                 shard.write().interests.stop_watching(key, &self.broken);
             }

@@ -51,23 +51,28 @@ impl<'s> Writer<'s> {
     /// Sets the key to a string with this deadline, whatever it held.
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<u64>) {
+        let moment = self.moment;
+        let is_due = |deadline| moment.has_passed(deadline);
+        if !self.shard.overwrite_string(self.hash, self.key, value, deadline, is_due) {
+            self.replace_string(value, deadline);
+        }
+        self.changed();
+    }
+
+    /// Sets the key to a string in a block of its own.
+    #[inline(never)]
+    fn replace_string(&mut self, value: &[u8], deadline: Option<u64>) {
         if self.shard.with_deadline() > 0 {
             self.purge();
         }
-        let parts = Parts { key: self.key, value, deadline, ..Parts::default() };
-        self.set_parts(parts);
-    }
-
-    #[inline]
-    fn set_parts(&mut self, parts: Parts<'_>) {
         let hasher = self.moment.databases.hasher();
+        let parts = Parts { key: self.key, value, deadline, ..Parts::default() };
         if let Some(displaced) = self.shard.set_string(hasher, self.hash, parts) {
             self.after.removed.push(displaced);
         }
-        if let Some(deadline) = parts.deadline {
+        if let Some(deadline) = deadline {
             self.note_deadline(deadline);
         }
-        self.changed();
     }
 
     /// Replaces the string by what `change` makes of it (`None`: the key does not exist), in one

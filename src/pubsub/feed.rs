@@ -8,12 +8,14 @@
 //! **Complexity.** Publish: O(listeners), one atomic load without any.
 //!
 //! **Threads.** As the hub: a publisher that must wait for room ([`Overflow::Block`]) holds no lock
-//! meanwhile, and wakers run outside all locks. Filters run under the feed's lock, more than once a
-//! message: they are pure functions of it.
+//! meanwhile, and wakers are left to the caller, to be run outside all locks. Filters run under the
+//! feed's lock, more than once a message: they are pure functions of it.
 
 use std::fmt;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
 
 use super::queue::{
     Admission, Item, LabelRef, Messages, Overflow, Pushed, Queue, RecvError, Wakers,
@@ -93,22 +95,26 @@ impl<T: Clone> Feed<T> {
         self.registry.count.load(Acquire) > 0
     }
 
-    /// Sends a message to all listeners whose filter it passes. Returns in how many queues it was
-    /// put.
-    pub(crate) fn publish(&self, message: &T) -> usize {
-        let mut wakers = Wakers::default();
+    /// Sends a message to all listeners whose filter it passes, whom `wakers` are to wake. Returns
+    /// in how many queues it was put.
+    pub(crate) fn publish(&self, message: &T, wakers: &mut Wakers) -> usize {
         let (mut queued, mut disconnected) = (0, Vec::new());
         while self.has_listeners() {
             let entries = self.registry.entries.lock();
-            let targets =
-                || entries.iter().filter(|entry| (entry.filter)(message)).map(|entry| &entry.queue);
-            if let Err(full) = reserve_all(targets()) {
+            // All filters before the first promise: one that panics leaves none behind.
+            let targets: SmallVec<[_; 4]> = entries
+                .iter()
+                .filter(|entry| (entry.filter)(message))
+                .map(|entry| &entry.queue)
+                .collect();
+            if let Err(full) = reserve_all(targets.iter().copied()) {
+                drop(targets);
                 drop(entries);
                 full.wait_for_room();
                 continue;
             }
-            for queue in targets() {
-                match queue.push(&Unlabelled, message.clone(), &mut wakers) {
+            for queue in targets {
+                match queue.push(&Unlabelled, message.clone(), wakers) {
                     Pushed::Queued => queued += 1,
                     Pushed::Disconnected => disconnected.push(Arc::clone(queue)),
                     Pushed::Dropped | Pushed::Ended => {}
@@ -117,7 +123,6 @@ impl<T: Clone> Feed<T> {
             break;
         }
         disconnected.iter().for_each(|queue| self.registry.remove(queue));
-        wakers.wake();
         queued
     }
 }
@@ -236,6 +241,16 @@ impl<'a, T: Send> IntoIterator for &'a Listener<T> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+impl<T: Clone> Feed<T> {
+    pub(super) fn send(&self, message: &T) -> usize {
+        let mut wakers = Wakers::default();
+        let queued = self.publish(message, &mut wakers);
+        wakers.wake();
+        queued
     }
 }
 

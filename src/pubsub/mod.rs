@@ -19,5 +19,6 @@ mod tests;
 pub(crate) use feed::Feed;
 pub use feed::Listener;
 pub(crate) use hub::Hub;
+pub(crate) use queue::Wakers;
 pub use queue::{Messages, Overflow, RecvError};
 pub use subscription::{Message, Subscription, SubscriptionOptions};

@@ -230,7 +230,7 @@ fn a_listener_that_leaves_releases_its_feed() {
             let feed = Arc::clone(&feed);
             thread::spawn(move || {
                 for number in numbers {
-                    feed.publish(&number);
+                    feed.send(&number);
                 }
             })
         });

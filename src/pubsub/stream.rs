@@ -26,7 +26,8 @@ impl Subscription {
     /// #     }
     /// # }
     /// # fn block_on<F: Future>(future: F) -> F::Output {
-    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    /// #     let mut future = pin!(future);
     /// #     loop {
     /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
     /// #             Poll::Ready(output) => return output,
@@ -45,7 +46,8 @@ impl Subscription {
     /// let received = block_on(async {
     ///     let mut messages = pin!(news.stream());
     ///     let mut received = Vec::new();
-    ///     while let Some(message) = poll_fn(|context| messages.as_mut().poll_next(context)).await {
+    ///     let mut next = || poll_fn(|context| messages.as_mut().poll_next(context));
+    ///     while let Some(message) = next().await {
     ///         received.push(message?.payload);
     ///     }
     ///     Ok::<_, larder::RecvError>(received) // The store is gone: the stream has ended.

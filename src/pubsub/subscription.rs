@@ -179,6 +179,29 @@ impl Subscription {
         Messages::new(&self.subscriber.queue)
     }
 
+    /// Unsubscribes from everything for good, as dropping does: for a thread that wants to stop
+    /// another one's reading. Readers get what waits already, then [`RecvError::Closed`].
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let news = store.subscribe(&["news"])?;
+    /// std::thread::scope(|scope| {
+    ///     let reader = scope.spawn(|| news.iter().count());
+    ///     news.close();
+    ///     assert_eq!(reader.join().unwrap(), 0);
+    /// });
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn close(&self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.detach(&self.subscriber);
+        }
+        // Releases a publisher that waits for room.
+        let mut wakers = Wakers::default();
+        self.subscriber.queue.end(RecvError::Closed, &mut wakers);
+        wakers.wake();
+    }
+
     /// Names this subscription as the origin of messages that it should not get back itself.
     pub(crate) fn id(&self) -> u64 {
         self.subscriber.id
@@ -187,13 +210,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Some(hub) = self.hub.upgrade() {
-            hub.detach(&self.subscriber);
-        }
-        // Releases a publisher that waits for room.
-        let mut wakers = Wakers::default();
-        self.subscriber.queue.end(RecvError::Closed, &mut wakers);
-        wakers.wake();
+        self.close();
     }
 }
 

@@ -564,7 +564,7 @@ fn a_feed_filters_and_follows_each_listeners_policy() {
     let oldest = listen(&feed, 2, Overflow::DropOldest);
     let newest = listen(&feed, 2, Overflow::DropNewest);
     let short = listen(&feed, 2, Overflow::Disconnect);
-    assert_eq!([1, 2, 3, 4].map(|number| feed.publish(&number)), [3, 4, 1, 2]);
+    assert_eq!([1, 2, 3, 4].map(|number| feed.send(&number)), [3, 4, 1, 2]);
     feed.check();
     let read = |listener: &Listener<u64>| [(); 4].map(|()| listener.try_recv());
     assert_eq!(read(&even)[..3], [Ok(2), Ok(4), Err(RecvError::Empty)]);
@@ -582,20 +582,20 @@ fn a_feed_blocks_until_its_listener_reads_or_leaves() {
     let feed = Feed::default();
     let listener = listen(&feed, 1, Overflow::Block);
     thread::scope(|scope| {
-        let publisher = scope.spawn(|| [1, 2, 3].map(|number| feed.publish(&number)));
+        let publisher = scope.spawn(|| [1, 2, 3].map(|number| feed.send(&number)));
         assert_eq!(listener.recv(), Ok(1));
         assert_eq!(listener.recv_timeout(Duration::from_secs(10)), Ok(2));
         drop(listener);
         assert_eq!(publisher.join().unwrap()[..2], [1, 1]);
     });
-    assert_eq!(feed.publish(&4), 0);
+    assert_eq!(feed.send(&4), 0);
 }
 
 #[test]
 fn dropping_a_feed_ends_its_listeners() {
     let feed = Feed::default();
     let listener = listen(&feed, 4, Overflow::DropOldest);
-    feed.publish(&1);
+    feed.send(&1);
     drop(feed);
     assert_eq!((listener.pending(), listener.iter().collect::<Vec<_>>()), (1, vec![Ok(1)]));
     assert_eq!(listener.recv(), Err(RecvError::Closed));

@@ -135,10 +135,11 @@ impl<'a> Arg<'a> for i64 {
     }
 }
 
-/// All that is left, in order: keys, members, or whatever `T` is. At least one.
+/// All that is left, in order: keys, members, or whatever `T` is. That there is one is for the
+/// command's arity to say: a batch may hold an operation on nothing.
 impl<'a, T: Arg<'a> + Clone> Arg<'a> for Cow<'a, [T]> {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        let mut items = vec![T::parse(args)?];
+        let mut items = Vec::new();
         while !args.is_empty() {
             items.push(T::parse(args)?);
         }
@@ -163,7 +164,8 @@ impl<'a, A: Arg<'a>, B: Arg<'a>> Arg<'a> for (A, B) {
     }
 }
 
-/// A cursor, as C's `strtoul` takes it: nothing at all is zero, and a minus counts from the largest number.
+/// A cursor, as C's `strtoul` takes it: nothing at all is zero, and a minus counts from the
+/// largest number.
 pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
     match text {
         [] => Some(0),

@@ -136,6 +136,9 @@ pub(crate) enum Context<'c, 'e> {
     Demand(Space<'e>, &'c mut Demand),
     /// It is written in its canonical form.
     Canonical(&'c mut Argv),
+    /// It is run, and its reply must read back as what it answered, in either protocol.
+    #[cfg(test)]
+    Verify(Space<'e>),
 }
 
 impl Context<'_, '_> {
@@ -157,6 +160,12 @@ impl Context<'_, '_> {
                 operation.encode(argv);
                 return Ok(());
             }
+            #[cfg(test)]
+            Self::Verify(space) => {
+                let output = ops::run(*space, operation)?;
+                super::tests::check_reply(operation, &output);
+                output
+            }
         };
         operation.reply(&output, encoder);
         Ok(())
@@ -172,6 +181,8 @@ impl Context<'_, '_> {
                 }
             }
             Self::Demand(..) => {}
+            #[cfg(test)]
+            Self::Verify(_) => {}
             Self::Canonical(argv) => {
                 argv.push(name);
                 argv.push("HELP");

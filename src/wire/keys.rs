@@ -211,7 +211,12 @@ impl<'a> Arg<'a> for CopyOptions {
 /// The number of a database.
 impl<'a> Arg<'a> for u16 {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        Self::try_from(args.integer()?).map_err(|_| Error::NoSuchDatabase)
+        let number = i32::try_from(args.integer()?).map_err(|_| {
+            Error::OutOfRange(
+                "value is out of range, value must between -2147483648 and 2147483647",
+            )
+        });
+        Self::try_from(number?).map_err(|_| Error::NoSuchDatabase)
     }
 
     fn encode(&self, argv: &mut Argv) {

@@ -210,6 +210,7 @@ impl<'a> Arg<'a> for AddOptions {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut options = Self::default();
         let [mut nx, mut xx, mut gt, mut lt] = [false; 4];
+        let given = args.len();
         while !args.is_empty() {
             match () {
                 () if args.keyword("NX") => nx = true,
@@ -221,7 +222,8 @@ impl<'a> Arg<'a> for AddOptions {
                 () => break,
             }
         }
-        if args.is_empty() || !args.len().is_multiple_of(2) {
+        // Nothing at all is what a batch says of an empty list.
+        if (args.is_empty() && given > 0) || !args.len().is_multiple_of(2) {
             return Err(SYNTAX);
         }
         options.rule = add_rule(nx, xx, gt, lt)?;

@@ -166,15 +166,14 @@ fn wrong_options(subcommand: &str) -> Error {
 impl<'a> Arg<'a> for EntriesRead {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut entries_read = Self::default();
-        if args.len() > 2 {
-            return Err(wrong_options("setid"));
-        }
+        let given = args.len();
         while !args.is_empty() {
             if !entries_read.parse_one(args)? {
                 return Err(wrong_options("setid"));
             }
         }
-        Ok(entries_read)
+        // Repetition is too much, though each option by itself is right.
+        if given > 2 { Err(wrong_options("setid")) } else { Ok(entries_read) }
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -189,9 +188,7 @@ impl<'a> Arg<'a> for EntriesRead {
 impl<'a> Arg<'a> for GroupOptions {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut options = Self::default();
-        if args.len() > 3 {
-            return Err(wrong_options("create"));
-        }
+        let given = args.len();
         while !args.is_empty() {
             if args.keyword("MKSTREAM") {
                 options.create_stream = true;
@@ -199,7 +196,7 @@ impl<'a> Arg<'a> for GroupOptions {
                 return Err(wrong_options("create"));
             }
         }
-        Ok(options)
+        if given > 3 { Err(wrong_options("create")) } else { Ok(options) }
     }
 
     fn encode(&self, argv: &mut Argv) {

@@ -284,6 +284,15 @@ impl Row {
         }
     }
 
+    /// The rows of its subcommands, if it is a command of these.
+    #[cfg(test)]
+    pub(crate) fn subcommands(&self) -> &'static [Row] {
+        match self.action {
+            Action::Choose(rows) => rows,
+            Action::Execute(_) => &[],
+        }
+    }
+
     /// The row of a subcommand, in any case; its arity and key positions count from the command.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Row> {
         let Action::Choose(rows) = self.action else { return None };

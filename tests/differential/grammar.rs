@@ -174,15 +174,16 @@ pub(crate) const STREAMS: &[Grammar] = &[
     ("XAUTOCLAIM", "key group consumer idle start { COUNT positive , JUSTID }"),
 ];
 
-/// Texts of help, which are each implementation's own.
-pub(crate) const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
+/// Every command that answers the same everywhere.
+pub(crate) fn all() -> Vec<Grammar> {
+    [STRINGS, KEYS, SORTED_SETS, STREAMS].concat()
+}
 
-/// Whether two right answers to this command may differ: what is picked at random, and in which
-/// order a hash table is walked.
-pub(crate) fn is_open(name: &[u8]) -> bool {
-    ["KEYS", "SCAN", "RANDOMKEY", "ZRANDMEMBER", "ZSCAN"]
-        .iter()
-        .any(|open| name.eq_ignore_ascii_case(open.as_bytes()))
+/// The commands of these names, as often as they are named.
+pub(crate) fn named(names: &[&str]) -> Vec<Grammar> {
+    let all = all();
+    let named = |name: &&str| *all.iter().find(|known| known.0 == *name).expect("a command");
+    names.iter().map(named).collect()
 }
 
 /// A command with its name.
@@ -215,8 +216,24 @@ impl Commands {
         &from[self.below(from.len())]
     }
 
+    /// A command of one of `all`; in one case of three of one of `makers`, which make data for the
+    /// others to find.
+    pub(crate) fn draw(&mut self, all: &[Grammar], makers: &[Grammar]) -> (Grammar, Argv) {
+        loop {
+            let grammar = if self.below(3) == 0 { *self.pick(makers) } else { *self.pick(all) };
+            // No history would get far if it were cleared as often as anything else is done.
+            let clears = ["FLUSHALL", "FLUSHDB"].contains(&grammar.0);
+            if clears && self.below(5) > 0 {
+                continue;
+            }
+            if let Some(argv) = self.command(grammar) {
+                return (grammar, argv);
+            }
+        }
+    }
+
     /// A command by its grammar; `None` if it is of a kind that was not asked for.
-    pub(crate) fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
+    fn command(&mut self, (name, grammar): Grammar) -> Option<Argv> {
         let words: Vec<&str> = grammar.split_whitespace().collect();
         let form = Parser { words: &words }.sequence();
         if !self.allows(&form) {
@@ -327,10 +344,33 @@ impl Commands {
                 "01",
                 "9223372036854775807",
                 "0.1",
+                "0x1F",
+                "3.00000000000000000001",
+                "1e20",
+                "-0",
+                "12345678901234567890.5",
                 "a much longer value, which no small block of any kind holds: 0123456789",
                 "two\r\nlines",
             ],
-            "float" => &["1.5", "-2", "0", "1e10", "3.0e-3", "0.1", "inf", "1e308", "5"],
+            "float" => &[
+                "1.5",
+                "-2",
+                "0",
+                "1e10",
+                "3.0e-3",
+                "0.1",
+                "inf",
+                "1e308",
+                "5",
+                "1e-20",
+                "-0",
+                "0x1F",
+                "123456789.123456789",
+                "-1e-5",
+                "1e4000",
+                "0.30000000000000004",
+                "1e17",
+            ],
             "score" => &[
                 "1",
                 "2",
@@ -352,7 +392,21 @@ impl Commands {
             ],
             "scorebound" => &["-inf", "+inf", "(1", "(2.5", "1", "3", "0.1", "(inf", "-1", "1e3"],
             "lexbound" => &["-", "+", "[b", "(c", "[f", "(", "[", "(10"],
-            "member" => &["a", "b", "c", "d", "e", "f", "g", "h", "", "10", "9", "Zoë"],
+            "member" => &[
+                "a",
+                "b",
+                "c",
+                "d",
+                "e",
+                "f",
+                "g",
+                "h",
+                "",
+                "10",
+                "9",
+                "Zoë",
+                "a member too long for the packed form that Redis gives to small sorted sets",
+            ],
             "pattern" => &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""],
             "kind" => &["string", "zset", "stream", "hash", "foo"],
             "group" => &["g1", "g1", "g2"],

@@ -170,6 +170,18 @@ impl Reply {
         }
     }
 
+    /// With zero wherever there is minus zero.
+    pub(crate) fn without_minus_zero(&self) -> Self {
+        match self {
+            Self::Scalar(marker, text) if text == b"-0" => Self::Scalar(*marker, b"0".to_vec()),
+            Self::Scalar(marker, text) => Self::Scalar(*marker, text.clone()),
+            Self::Aggregate(marker, elements) => {
+                let elements = elements.iter().map(Self::without_minus_zero).collect();
+                Self::Aggregate(*marker, elements)
+            }
+        }
+    }
+
     pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Scalar(b':', digits) => std::str::from_utf8(digits).ok()?.parse().ok(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{SetOptions, Store, Subscription, SubscriptionOptions, Value};
+use larder::{Store, Subscription, SubscriptionOptions, Value};
 
 use crate::broadcast::{Broadcast, Reader};
 use crate::kv::{Key, KeyValue};
@@ -33,7 +33,7 @@ impl KeyValue for Larder {
     }
 
     fn set_for(&mut self, key: &[u8], value: &[u8], ttl: Duration) {
-        self.0.kv().set_with(key, value, SetOptions::new().expire_in(ttl)).expect("set");
+        self.0.kv().set_for(key, value, ttl).expect("set");
     }
 
     fn increment(&mut self, key: &[u8]) -> i64 {
@@ -139,13 +139,13 @@ impl Broadcast for Channel {
     }
 
     fn subscribe(&mut self) -> Subscription {
-        let subscription = self.store.subscribe(SubscriptionOptions::new().capacity(self.depth));
+        let subscription = self.store.subscription(SubscriptionOptions::new().capacity(self.depth));
         subscription.subscribe(Self::NEWS);
         subscription
     }
 
     fn publish(&mut self, message: &Value) {
-        self.store.publish(Self::NEWS, message.clone());
+        self.store.publish(Self::NEWS, message.clone()).expect("publish");
     }
 }
 

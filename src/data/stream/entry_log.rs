@@ -76,7 +76,7 @@ const LARGEST_ROOM: usize = 8192;
 /// counts.
 const SEALED_BYTES: usize = 48 + size_of::<Block>() + 16;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct EntryLog {
     /// By last id.
     sealed: BTreeMap<StreamId, Arc<Block>>,
@@ -86,6 +86,20 @@ pub(super) struct EntryLog {
     last_id: StreamId,
     max_deleted_id: StreamId,
     added: u64,
+}
+
+/// A copy of the tail has no spare room, so the account is not the original's.
+impl Clone for EntryLog {
+    fn clone(&self) -> Self {
+        let tail = self.tail.clone();
+        let bytes = |tail: &Option<Block>| tail.as_ref().map_or(0, Block::heap_bytes);
+        Self {
+            sealed: self.sealed.clone(),
+            bytes: self.bytes - bytes(&self.tail) + bytes(&tail),
+            tail,
+            ..*self
+        }
+    }
 }
 
 impl EntryLog {

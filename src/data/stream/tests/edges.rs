@@ -255,3 +255,17 @@ fn a_usual_entry_takes_a_few_bytes_over_its_payload() {
     let per_entry = stream.bytes() as f64 / 10_000.0;
     assert!(per_entry < 36.0, "{per_entry} bytes for 24 bytes of values");
 }
+
+#[test]
+fn a_copy_accounts_for_its_own_buffers() {
+    for entries in [1, 3, 150, 250] {
+        let mut stream = numbered(entries);
+        let mut copy = stream.clone();
+        copy.check();
+        copy.append(id(1000), FIELD).unwrap();
+        copy.remove(id(1));
+        copy.check();
+        stream.append(id(1000), FIELD).unwrap();
+        stream.check();
+    }
+}

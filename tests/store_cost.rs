@@ -1,0 +1,96 @@
+//! What a store costs before it holds anything, and what its hot paths take from the heap.
+
+use std::time::{Duration, Instant};
+
+use allocation_counter::{AllocationInfo, measure};
+use larder::{ManualClock, Store};
+
+/// The median over a thousand stores made one after the other.
+fn median_time_to_build() -> Duration {
+    let time = |_| {
+        let start = Instant::now();
+        let store = Store::new();
+        (start.elapsed(), store)
+    };
+    let made: Vec<(Duration, Store)> = (0..1000).map(time).collect();
+    let mut times: Vec<Duration> = made.iter().map(|(time, _)| *time).collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// What a call costs the heap when it has been made before.
+fn cost_of<R>(mut call: impl FnMut() -> R) -> AllocationInfo {
+    drop(call());
+    measure(|| drop(call()))
+}
+
+#[test]
+fn a_new_store_takes_little_memory() {
+    let mut stores = Vec::with_capacity(1000);
+    let cost = measure(|| (0..1000).for_each(|_| stores.push(Store::new())));
+    assert!(cost.bytes_max < 1000 * (64 << 10), "{} bytes a store", cost.bytes_max / 1000);
+    assert!(cost.count_total < 1000 * 100, "{} allocations a store", cost.count_total / 1000);
+}
+
+#[test]
+fn a_store_gives_back_what_it_took() {
+    let cost = measure(|| {
+        let store = Store::new();
+        (0..1000).for_each(|n| store.kv().set(format!("k{n}"), n).unwrap());
+        store.sorted_set("board").add("ada", 1.0).unwrap();
+        store.stream("log").append(&[("a", "b")]).unwrap();
+        drop(store);
+    });
+    assert_eq!(cost.bytes_current, 0);
+}
+
+#[test]
+fn a_few_keys_take_few_shards() {
+    let store = Store::new();
+    let cost = measure(|| (0..10).for_each(|n| store.kv().set(format!("k{n}"), n).unwrap()));
+    assert!(cost.bytes_max < 64 << 10, "{} bytes", cost.bytes_max);
+}
+
+#[test]
+fn a_new_store_takes_microseconds() {
+    // Without optimisation only a store that does far too much is seen.
+    let most = Duration::from_micros(if cfg!(debug_assertions) { 1000 } else { 20 });
+    let median = median_time_to_build();
+    assert!(median < most, "{median:?}");
+}
+
+#[test]
+fn reading_a_string_allocates_nothing() {
+    let clock = ManualClock::new();
+    let store = Store::builder().clock(&clock).build();
+    store.kv().set("short", "value").unwrap();
+    store.kv().set("long", vec![b'x'; 10_000]).unwrap();
+    store.kv().set_for("mortal", "value", Duration::from_secs(60)).unwrap();
+    for key in ["short", "long", "mortal", "absent"] {
+        assert_eq!(cost_of(|| store.kv().get_with(key, <[u8]>::len).unwrap()).count_total, 0);
+        assert_eq!(cost_of(|| store.keys().exists(key).unwrap()).count_total, 0);
+        assert_eq!(cost_of(|| store.kv().get(key).unwrap()).count_total, 0, "{key}");
+    }
+}
+
+#[test]
+fn overwriting_a_string_of_the_same_length_allocates_nothing() {
+    let store = Store::new();
+    for length in [0, 1, 64, 255, 256, 10_000] {
+        let value = vec![b'x'; length];
+        let cost = cost_of(|| store.kv().set("key", &value).unwrap());
+        assert_eq!(cost.count_total, 0, "{length} bytes");
+    }
+    let cost = cost_of(|| store.kv().increment("count", 1).unwrap());
+    assert_eq!(cost.count_total, 0);
+}
+
+#[test]
+fn asking_a_sorted_set_allocates_nothing() {
+    let store = Store::new();
+    let board = store.sorted_set("board");
+    (0..10_000).for_each(|n| assert!(board.add(n, f64::from(n)).unwrap()));
+    assert_eq!(cost_of(|| board.score("5000").unwrap()).count_total, 0);
+    assert_eq!(cost_of(|| board.rank("5000").unwrap()).count_total, 0);
+    assert_eq!(cost_of(|| board.len().unwrap()).count_total, 0);
+}
