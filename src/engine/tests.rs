@@ -76,7 +76,7 @@ fn first_come_first_served() {
 
 #[test]
 fn a_long_line_costs_each_its_own_place_alone() {
-    const CALLS: usize = 10_000;
+    const CALLS: usize = 4_000;
     let (store, clock) = store_with_clock();
     let mut calls: Vec<Pop> = (0..CALLS).map(|_| pop(&store, &["q"])).collect();
     for call in &mut calls {

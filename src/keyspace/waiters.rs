@@ -9,8 +9,9 @@
 //!
 //! # Invariants
 //!
-//! - A waiter is registered under the same locks under which its operation found nothing, and
-//!   stays so until its call is dropped.
+//! - A waiter is registered under the same locks under which its operation found nothing. It
+//!   leaves a key's line when it is found there although its call has ended, and all lines when
+//!   its call is dropped.
 //! - A waiter's attempt is taken exactly once: by success, by timeout, by the caller going away,
 //!   or by the store going away. Whoever takes it decides the outcome, so a timed-out caller has
 //!   lost no element.
@@ -92,16 +93,17 @@ impl Waiter {
         drop(taken);
     }
 
-    /// Runs the attempt, if the call is still blocked.
-    fn serve(&self, databases: &Databases, after: &mut After) {
-        self.conclude(|attempt| attempt(databases, after));
+    /// Runs the attempt, if the call is still blocked; answers whether it has ended then.
+    fn serve(&self, databases: &Databases, after: &mut After) -> bool {
+        self.conclude(|attempt| attempt(databases, after))
     }
 
-    /// Ends the call if it is still blocked and `ends` says so.
-    fn conclude(&self, ends: impl FnOnce(&mut Attempt) -> bool) {
+    /// Ends the call if it is still blocked and `ends` says so; answers whether it has ended then.
+    fn conclude(&self, ends: impl FnOnce(&mut Attempt) -> bool) -> bool {
         let mut state = self.state.lock();
-        if !state.attempt.as_mut().is_some_and(ends) {
-            return;
+        let Some(attempt) = &mut state.attempt else { return true };
+        if !ends(attempt) {
+            return false;
         }
         let (attempt, waker) = (state.attempt.take(), state.waker.take());
         drop(state);
@@ -109,6 +111,7 @@ impl Waiter {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// Takes the waiter off all its keys.
@@ -130,7 +133,9 @@ pub(super) fn serve(databases: &Databases, database: u16, key: &[u8], after: &mu
     let mut next = 0;
     while next <= last {
         let Some(waiter) = next_in_line(slot, hash, key, next..=last) else { return };
-        waiter.serve(databases, after);
+        if waiter.serve(databases, after) {
+            slot.write().interests.stop_waiting(key, waiter.ticket);
+        }
         next = waiter.ticket + 1;
     }
 }
