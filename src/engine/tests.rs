@@ -75,6 +75,24 @@ fn first_come_first_served() {
 }
 
 #[test]
+fn a_long_line_costs_each_its_own_place_alone() {
+    const CALLS: usize = 4_000;
+    let (store, clock) = store_with_clock();
+    let mut calls: Vec<Pop> = (0..CALLS).map(|_| pop(&store, &["q"])).collect();
+    for call in &mut calls {
+        call.end_after(Some(Duration::from_secs(1)));
+    }
+    let members: Vec<_> = (0..CALLS / 2).map(|n| (n.to_string(), n as f64)).collect();
+    store.sorted_set("q").add_many(&members).unwrap();
+    assert_eq!(got(&calls[CALLS / 2 - 1]), format!("q:{}", CALLS / 2 - 1));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(poll(&calls[CALLS / 2]), Some(Ok(None)));
+    drop(calls);
+    assert!(store.databases().is_nobody_interested());
+    assert_eq!(len(&store, "q"), CALLS / 2 - 1, "what nobody took came back");
+}
+
+#[test]
 fn the_writers_next_pop_sees_nothing() {
     let store = Store::new();
     let call = pop(&store, &["q"]);

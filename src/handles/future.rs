@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use super::stream::{borrow_keys, only_entries};
 use super::{Consumer, SortedSet, SortedSets, Stream};
-use crate::data::stream::Acknowledge;
-use crate::data::stream::Entries;
+use crate::data::stream::{Acknowledge, Entries};
 use crate::engine::{self, BlockingFamily, Started};
 use crate::error::{Error, Result};
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin, End, Popped};
@@ -32,7 +31,8 @@ use crate::wire::command::Owned;
 ///
 /// Dropping the future, finished or not, loses no element: one that was found for it but not yet
 /// taken by a poll goes to the next in line, or back. (Entries given to a [`Consumer`] stay
-/// pending for it instead.)
+/// pending for it instead.) Like any use of the store, polling and dropping have no place within
+/// a [transaction](Store::transaction).
 ///
 /// # Errors
 ///

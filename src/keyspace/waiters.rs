@@ -4,25 +4,27 @@
 //! ready to be run by anyone. A change to a key makes the key *ready*; when the changing
 //! operation has released its locks, and before its caller gets the answer, the attempts of the
 //! key's waiters are run, first come, first served. So an element goes to the one who waited
-//! longest, although a later call of the writer could have taken it.
+//! longest, although a later call of the writer could have taken it. (A call of another thread
+//! that gets hold of the key before the attempts are run takes what it finds: it was first.)
 //!
 //! # Invariants
 //!
-//! - A waiter is registered under the same locks under which its operation found nothing, and
-//!   stays so until its call is dropped.
+//! - A waiter is registered under the same locks under which its operation found nothing. It
+//!   leaves a key's line when it is found there although its call has ended, and all lines when
+//!   its call is dropped.
 //! - A waiter's attempt is taken exactly once: by success, by timeout, by the caller going away,
 //!   or by the store going away. Whoever takes it decides the outcome, so a timed-out caller has
 //!   lost no element.
 //!
 //! # Complexity
 //!
-//! A change to a key costs its writer O(log n) for each of the key's `n` waiters that is given a
-//! chance: as many as find something, and one. Registering and leaving are O(log n).
+//! A change to a key costs its writer O(log n) and an attempt for each of the key's `n` waiters,
+//! until the key is gone; then a glance at each of the rest. Registering and leaving are O(log n).
 //!
 //! # Threading
 //!
-//! Lock order is waiter before shards. No waiter is locked by a thread that holds a shard, and
-//! no waker runs under a lock.
+//! Lock order is waiter before shards: no waiter is locked by a thread that holds a shard, so a
+//! blocked call is neither polled nor dropped within a transaction. No waker runs under a lock.
 
 use std::ops::RangeInclusive;
 use std::task::Waker;
@@ -91,16 +93,17 @@ impl Waiter {
         drop(taken);
     }
 
-    /// Runs the attempt, if the call is still blocked.
-    fn serve(&self, databases: &Databases, after: &mut After) {
-        self.conclude(|attempt| attempt(databases, after));
+    /// Runs the attempt, if the call is still blocked; answers whether it has ended then.
+    fn serve(&self, databases: &Databases, after: &mut After) -> bool {
+        self.conclude(|attempt| attempt(databases, after))
     }
 
-    /// Ends the call if it is still blocked and `ends` says so.
-    fn conclude(&self, ends: impl FnOnce(&mut Attempt) -> bool) {
+    /// Ends the call if it is still blocked and `ends` says so; answers whether it has ended then.
+    fn conclude(&self, ends: impl FnOnce(&mut Attempt) -> bool) -> bool {
         let mut state = self.state.lock();
-        if !state.attempt.as_mut().is_some_and(ends) {
-            return;
+        let Some(attempt) = &mut state.attempt else { return true };
+        if !ends(attempt) {
+            return false;
         }
         let (attempt, waker) = (state.attempt.take(), state.waker.take());
         drop(state);
@@ -108,6 +111,7 @@ impl Waiter {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// Takes the waiter off all its keys.
@@ -129,7 +133,9 @@ pub(super) fn serve(databases: &Databases, database: u16, key: &[u8], after: &mu
     let mut next = 0;
     while next <= last {
         let Some(waiter) = next_in_line(slot, hash, key, next..=last) else { return };
-        waiter.serve(databases, after);
+        if waiter.serve(databases, after) {
+            slot.write().interests.stop_waiting(key, waiter.ticket);
+        }
         next = waiter.ticket + 1;
     }
 }
