@@ -55,13 +55,15 @@ type State = Option<String>;
 /// What the call answers in this state, and the state after it.
 fn model(state: &State, call: Call) -> (Answer, State) {
     let number = || state.as_deref().unwrap_or("0").parse::<i64>().ok();
+    // An increment takes a number in its one spelling only: not "03".
+    let counter = || number().filter(|n| state.as_ref().is_none_or(|text| *text == n.to_string()));
     let text = |number: i64| Some(number.to_string());
     match call {
         Call::Get => (Answer::Text(state.clone()), state.clone()),
         Call::Set(n) => (Answer::Done, text(n)),
         Call::SetIfAbsent(n) if state.is_none() => (Answer::Flag(true), text(n)),
         Call::SetIfAbsent(_) => (Answer::Flag(false), state.clone()),
-        Call::Increment(by) => match number().and_then(|n| n.checked_add(by)) {
+        Call::Increment(by) => match counter().and_then(|n| n.checked_add(by)) {
             Some(n) => (Answer::Number(n), text(n)),
             None => (Answer::Refused, state.clone()),
         },
@@ -72,7 +74,7 @@ fn model(state: &State, call: Call) -> (Answer, State) {
         Call::Swap(n) => (Answer::Text(state.clone()), text(n)),
         Call::Take => (Answer::Text(state.clone()), None),
         Call::Delete => (Answer::Flag(state.is_some()), None),
-        Call::Batch(by) => match number().and_then(|n| n.checked_add(by)) {
+        Call::Batch(by) => match counter().and_then(|n| n.checked_add(by)) {
             Some(n) => (Answer::Both(state.clone(), n, text(n)), text(n)),
             None => (Answer::Refused, state.clone()),
         },
