@@ -262,10 +262,13 @@ fn a_full_listener_that_goes_away_frees_the_thread() {
     let store = Store::new();
     let options = SubscriptionOptions::new().capacity(1).overflow(Overflow::Block);
     let slow = store.events_where(options, |event| event.kind == EventKind::Expired);
+    // All at once and well before they expire: whoever changes a key after that waits too.
+    let batch = store.batch();
     for n in 0..100 {
-        store.kv().set_for(n.to_string(), n, millis(1)).unwrap();
+        batch.kv().set_for(n.to_string(), n, millis(200));
     }
-    std::thread::sleep(millis(20));
+    batch.exec().unwrap();
+    std::thread::sleep(millis(300));
     drop(slow);
     let events = expired(&store);
     store.kv().set_for("next", 1, millis(1)).unwrap();
