@@ -46,10 +46,15 @@ impl Clock {
         }
     }
 
-    /// The deadline of a timeout that starts now, rounded up; `None` if it lies beyond all time.
+    /// The deadline of a timeout that starts now, rounded up, so that no call ends early; `None`
+    /// if it lies beyond all time.
     pub(crate) fn deadline(&self, timeout: Duration) -> Option<u64> {
-        let millis = timeout.as_nanos().div_ceil(1_000_000);
-        self.now().checked_add(u64::try_from(millis).ok()?)
+        let (start, passed) = match &self.0 {
+            Source::System { started, started_unix } => (*started_unix, started.elapsed()),
+            Source::Manual(clock) => (clock.0.now.load(Ordering::Acquire), Duration::ZERO),
+        };
+        let millis = passed.checked_add(timeout)?.as_nanos().div_ceil(1_000_000);
+        start.checked_add(u64::try_from(millis).ok()?)
     }
 
     /// The instant of the system's monotonic clock at which `now` will be `deadline`; `None`
