@@ -74,6 +74,22 @@ macro_rules! objects {
                     $(Self::$kind(data) => size_of::<$kind>() + data.bytes()),*
                 }
             }
+
+            /// Asserts the invariant of the structure.
+            #[cfg(test)]
+            pub(crate) fn check(&self) {
+                match self {
+                    $(Self::$kind(data) => data.check()),*
+                }
+            }
+
+            /// Whether a key may hold it as it is.
+            #[cfg(test)]
+            pub(crate) fn may_live(&self) -> bool {
+                match self {
+                    $(Self::$kind(data) => $lives_empty || !data.is_empty()),*
+                }
+            }
         }
 
         $(impl Data for $kind {

@@ -363,7 +363,8 @@ impl Shard {
         held
     }
 
-    /// Asserts the account, the index by deadline, and that objects and blocks match.
+    /// Asserts the account, the index by deadline, that objects and blocks match, and what each
+    /// object asserts of itself.
     #[cfg(test)]
     pub(crate) fn check(&self, hasher: &RandomState) {
         let mut bytes = 0;
@@ -372,6 +373,8 @@ impl Shard {
         for block in &self.table {
             bytes += block.heap_size() + SLOT_BYTES;
             if let Held::Object(object) = self.held(block) {
+                object.check();
+                assert!(object.may_live(), "an empty object has kept its key");
                 bytes += object.bytes();
                 objects += 1;
             }

@@ -3,6 +3,8 @@
 //! After every step each shard is checked, and the model's keys, values and deadlines are what the
 //! store answers.
 
+mod objects;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
