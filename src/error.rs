@@ -39,7 +39,8 @@ pub enum Error {
     /// A score would become NaN.
     #[error("the resulting score is not a number")]
     ScoreNotANumber,
-    /// A string would grow past 512 MiB.
+    /// A key, value, member, field or name would be longer than 512 MiB, as Redis allows no
+    /// argument to be: whatever would keep it is refused. A read finds nothing there.
     #[error("the string exceeds the maximum size of 512 MiB")]
     TooLarge,
     /// An offset is negative or past what is allowed.

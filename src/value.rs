@@ -10,6 +10,15 @@ use crate::block::{Block, Parts};
 use crate::error::{Error, Result};
 use crate::number;
 
+/// The longest that a key, value, member, field or name may be: what Redis allows an argument.
+const MAX_LEN: usize = 512 << 20;
+
+/// [`Error::TooLarge`] for more bytes than a key, value, member, field or name may have.
+#[inline]
+pub(crate) fn check_len(len: usize) -> Result<()> {
+    if len > MAX_LEN { Err(Error::TooLarge) } else { Ok(()) }
+}
+
 /// Immutable bytes that are shared, not copied.
 ///
 /// A `Value` is one pointer; a clone adds one to a reference count. Reading from a store clones

@@ -6,6 +6,9 @@
 //! after shard and is not. [`Channels`] touches no key at all.
 //!
 //! The same operation also runs *within* shards that a batch or a transaction has [`Locked`].
+//!
+//! Whatever may write is refused a key that is too long to be stored, before it runs. A reader is
+//! not, as it finds nothing there.
 
 use smallvec::SmallVec;
 
@@ -17,7 +20,7 @@ use super::{After, Databases, Moment, SHARDS, Space, shard_index};
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
 use crate::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
-use crate::value::Value;
+use crate::value::{Value, check_len};
 
 /// How an operation meets the keyspace.
 pub(crate) trait Access {
@@ -82,6 +85,11 @@ impl<'a> Extent<'a> {
     pub(crate) fn keys(keys: impl IntoIterator<Item = &'a [u8]>) -> Self {
         Self::Keys(keys.into_iter().map(|key| Place { database: None, key }).collect())
     }
+
+    fn check_len(&self) -> Result<()> {
+        let Self::Keys(places) = self else { return Ok(()) };
+        places.iter().try_for_each(|place| check_len(place.key.len()))
+    }
 }
 
 impl Access for Read {
@@ -142,6 +150,7 @@ impl Access for Write {
         key: &[u8],
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
+        check_len(key.len())?;
         let Space { databases, database } = space;
         let hash = databases.hash(key);
         let moment = Moment::new(databases);
@@ -170,6 +179,7 @@ impl Access for Write {
         key: &[u8],
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
+        check_len(key.len())?;
         run(locked.writer(database, key)?)
     }
 }
@@ -252,6 +262,9 @@ macro_rules! access_many {
                 extent: Extent<'_>,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
+                if $writes {
+                    extent.check_len()?;
+                }
                 locked.covers(database, &extent)?;
                 run($scope { locked: &mut *locked, database })
             }
@@ -265,6 +278,9 @@ macro_rules! access_many {
                 after: &mut After,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
+                if $writes {
+                    extent.check_len()?;
+                }
                 let mut demand = Demand::default();
                 Self::demand(space, extent, &mut demand);
                 let mut locked = demand.lock(space.databases);

@@ -13,7 +13,7 @@ use crate::data::stream::{
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Extent, Read as ReadKey, Write, WriteMany, Writers};
 use crate::keyspace::{Edit, EventKind, Moment, View, Writer};
-use crate::value::Value;
+use crate::value::{Value, check_len};
 
 /// Appends an entry; answers its id, or `None` if the stream does not exist and is not to be
 /// created.
@@ -146,6 +146,9 @@ impl Operation for Append<'_> {
         let AppendOptions { id, trim, only_existing } = &self.options;
         if *id == NewId::Exact(StreamId::MIN) {
             return Err(Error::StreamIdZero);
+        }
+        for (name, value) in self.fields.0.iter() {
+            check_len(name.len().max(value.len()))?;
         }
         let moment = writer.moment;
         let append = |edit: &mut Edit<'_, Stream>| {

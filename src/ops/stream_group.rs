@@ -12,7 +12,7 @@ use crate::data::stream::{
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Extent, Read, Write, WriteMany, Writers};
 use crate::keyspace::{Edit, EventKind, Moment, View, Writer};
-use crate::value::Value;
+use crate::value::{Value, check_len};
 
 fn no_group(key: &[u8], group: &[u8]) -> Error {
     Error::NoGroup { key: Value::from(key), group: Value::from(group) }
@@ -81,6 +81,7 @@ impl Operation for CreateGroup<'_> {
     }
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        check_len(self.group.len())?;
         let create = |edit: &mut Edit<'_, Stream>| {
             let id = self.start.resolve(edit);
             let created = edit.create_group(self.group, id, self.options.entries_read.0);
@@ -172,6 +173,7 @@ impl Operation for CreateConsumer<'_> {
     }
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+        check_len(self.consumer.len())?;
         let now = writer.moment.now();
         let created = writer.edit(|edit: &mut Edit<'_, Stream>| {
             edit.group(self.group).ok_or_else(|| no_group(self.key, self.group))?;
@@ -283,6 +285,7 @@ impl Operation for ReadGroup<'_> {
     }
 
     fn run(&self, mut writers: Writers<'_>) -> Result<Self::Output> {
+        check_len(self.options.consumer.len())?;
         self.check(&writers)?;
         let mut found = Vec::new();
         for (key, wanted) in self.streams.0.iter() {
@@ -609,6 +612,7 @@ fn claim<R>(
     consumer: &[u8],
     claim: impl FnOnce(&mut Edit<'_, Stream>) -> R,
 ) -> Result<R> {
+    check_len(consumer.len())?;
     let key = writer.key();
     group_of(&writer.view(), key, group)?;
     let mut created = false;

@@ -6,10 +6,7 @@ use super::Operation;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, Read, ReadEach, Write, WriteMany, Writers};
 use crate::keyspace::{EventKind, Space, View, Writer};
-use crate::value::Value;
-
-/// The longest string.
-pub(crate) const MAX_STRING: usize = 512 << 20;
+use crate::value::{Value, check_len};
 
 /// Reads a string.
 #[derive(Clone, Debug, PartialEq)]
@@ -193,7 +190,7 @@ impl Operation for Set<'_> {
     #[inline]
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
         let options = &self.options;
-        check_length(self.value.len())?;
+        check_len(self.value.len())?;
         let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
         let previous = if options.get { writer.view().value()? } else { None };
         let met = options.condition.is_met(&writer)?;
@@ -218,12 +215,6 @@ fn put(writer: &mut Writer<'_>, value: &[u8], deadline: Option<u64>, expiry: Exp
     if expiry.is_new_deadline() {
         writer.notify(EventKind::Expire);
     }
-}
-
-/// [`Error::TooLarge`] for a string that is too long to be stored.
-#[inline]
-fn check_length(length: usize) -> Result<()> {
-    if length > MAX_STRING { Err(Error::TooLarge) } else { Ok(()) }
 }
 
 impl Condition<'_> {
@@ -329,7 +320,7 @@ fn set_all(
     options: &SetManyOptions,
     mut writers: Writers<'_>,
 ) -> Result<bool> {
-    pairs.iter().try_for_each(|(_, value)| check_length(value.len()))?;
+    pairs.iter().try_for_each(|(_, value)| check_len(value.len()))?;
     for (key, _) in pairs {
         let writer = writers.writer(key)?;
         options.expiry.deadline(&writer, || None)?;
@@ -486,7 +477,7 @@ impl Operation for Append<'_> {
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
         let length = writer.view().bytes()?.map_or(0, <[u8]>::len);
-        check_length(length.saturating_add(self.tail.len()))?;
+        check_len(length.saturating_add(self.tail.len()))?;
         let length = writer.append(self.tail)?;
         writer.notify(EventKind::Appended);
         Ok(length)
@@ -516,7 +507,7 @@ impl Operation for SetRange<'_> {
             return Ok(length);
         }
         let end = offset.saturating_add(self.bytes.len());
-        check_length(end)?;
+        check_len(end)?;
         writer.write_at(offset, self.bytes)?;
         writer.notify(EventKind::RangeSet);
         Ok(length.max(end))

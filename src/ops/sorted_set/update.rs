@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::access::Write;
 use crate::keyspace::{Edit, EventKind, Writer};
 use crate::ops::Operation;
+use crate::value::check_len;
 
 /// When a member is added or gets a new score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -88,6 +89,7 @@ impl Operation for Add<'_> {
             let &(by, member) = self.entries.first().ok_or(Error::Syntax("syntax error"))?;
             return self::increment(&mut writer, rule, member, by).map(AddOutcome::Score);
         }
+        self.entries.iter().try_for_each(|(_, member)| check_len(member.len()))?;
         let (added, updated) = writer.edit_or_create(|set: &mut Edit<'_, SortedSet>| {
             let (mut added, mut updated) = (0, 0);
             for &(score, member) in self.entries.iter() {
@@ -140,6 +142,7 @@ fn increment(
     member: &[u8],
     by: Score,
 ) -> Result<Option<f64>> {
+    check_len(member.len())?;
     writer.edit_or_create(|set: &mut Edit<'_, SortedSet>| {
         let old = set.score(member);
         if rule == AddRule::IfAbsent && old.is_some() {
