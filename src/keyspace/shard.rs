@@ -262,6 +262,41 @@ impl Shard {
         displaced
     }
 
+    /// Overwrites a string from `offset` on, in place or in a new block that is longer by zeros;
+    /// answers the block displaced.
+    pub(super) fn write_at(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        offset: usize,
+        bytes: &[u8],
+    ) -> Option<Removed> {
+        let block = self.find_mut(hash, key)?;
+        let (length, end) = (block.value().len(), offset + bytes.len());
+        if offset == length {
+            return self.append(hash, key, bytes);
+        }
+        let old_size = block.heap_size();
+        let mut displaced = None;
+        if end > length || !block.is_unique() {
+            let parts = Parts {
+                key,
+                value: block.value(),
+                zeros: end.saturating_sub(length),
+                deadline: block.deadline(),
+                ..Parts::default()
+            };
+            let new = Block::new(parts);
+            displaced = Some(Removed::String(std::mem::replace(block, new)));
+        }
+        if let Some(value) = block.value_mut() {
+            value[offset..end].copy_from_slice(bytes);
+        }
+        let new_size = block.heap_size();
+        self.bytes = self.bytes + new_size - old_size;
+        displaced
+    }
+
     /// Changes or removes the deadline of an entry that exists; answers the block displaced.
     pub(super) fn set_deadline(
         &mut self,

@@ -111,21 +111,11 @@ impl<'s> Writer<'s> {
 
     /// Overwrites the string from `offset` on, filling a gap with zeros. The deadline stays.
     pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) -> Result<()> {
-        let view = self.view();
-        let (old, deadline) = (view.bytes()?.unwrap_or_default(), view.deadline());
-        if offset + bytes.len() <= old.len() {
-            let block = self.shard.find_mut(self.hash, self.key);
-            if let Some(value) = block.and_then(Block::value_mut) {
-                value[offset..offset + bytes.len()].copy_from_slice(bytes);
-                self.changed();
-                return Ok(());
-            }
+        if self.view().bytes()?.is_none() {
+            self.set_string(b"", None);
         }
-        let view = self.view();
-        let mut value = view.bytes()?.unwrap_or_default().to_vec();
-        value.resize(value.len().max(offset + bytes.len()), 0);
-        value[offset..offset + bytes.len()].copy_from_slice(bytes);
-        self.set_string(&value, deadline);
+        self.after.removed.extend(self.shard.write_at(self.hash, self.key, offset, bytes));
+        self.changed();
         Ok(())
     }
 
