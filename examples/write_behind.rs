@@ -34,7 +34,8 @@ fn drain(store: &Store, database: &mut Database, crash_after: usize) -> Result<(
     let queue = store.stream(QUEUE);
     let group = queue.group(GROUP);
     let worker = group.consumer("worker");
-    let mut entries = worker.history(StreamId::MIN, 0)?; // what was given to us before a crash
+    // What was given to us before a crash.
+    let mut entries = worker.history(StreamId::MIN, usize::MAX)?;
     for batch in 1.. {
         if !entries.is_empty() {
             database.store(&entries);

@@ -81,7 +81,7 @@ fn streams_and_groups_are_read() {
     let store = Store::new();
     let stream = store.stream("s");
     stream.group("g").create(GroupStart::End).unwrap();
-    let mut last = stream.read_async(After::Last, 0, None);
+    let mut last = stream.read_async(After::Last, 10, None);
     let mut both =
         store.read_streams_async(&[("t", StreamId::MIN.into()), ("s", After::Last)], 1, None);
     let mut worker = stream.group("g").consumer("w").read_async(1, None);
@@ -91,9 +91,12 @@ fn streams_and_groups_are_read() {
     assert_eq!(block_on(last).unwrap().iter().next().unwrap().id(), id);
     assert_eq!(block_on(both).unwrap()[0].0, "s");
     assert_eq!(block_on(worker).unwrap().len(), 1);
+    assert!(block_on(stream.read_async(After::Last, 0, None)).unwrap().is_empty());
+    assert!(block_on(store.read_streams_async(&[("s", After::Last)], 0, None)).unwrap().is_empty());
+    assert!(block_on(stream.group("g").consumer("w").read_async(0, None)).unwrap().is_empty());
     let soon = Duration::from_millis(1);
-    assert!(block_on(stream.read_async(After::Last, 0, soon)).unwrap().is_empty());
-    assert!(block_on(store.read_streams_async(&[("s", After::Last)], 0, soon)).unwrap().is_empty());
+    assert!(block_on(stream.read_async(After::Last, 1, soon)).unwrap().is_empty());
+    assert!(block_on(store.read_streams_async(&[("s", After::Last)], 1, soon)).unwrap().is_empty());
     assert!(block_on(stream.group("g").consumer("w").read_async(1, soon)).unwrap().is_empty());
 }
 
@@ -139,7 +142,7 @@ fn hostile_20_what_a_dropped_consumer_was_given_stays_pending() {
     assert!(poll(&mut read).is_pending());
     store.stream("s").append(&[("n", "1")]).unwrap();
     drop(read);
-    assert_eq!(group.consumer("w").history(StreamId::MIN, 0).unwrap().len(), 1);
+    assert_eq!(group.consumer("w").history(StreamId::MIN, 10).unwrap().len(), 1);
 }
 
 #[test]

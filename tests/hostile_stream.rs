@@ -184,9 +184,9 @@ fn a_deleted_consumer_does_not_come_back_by_waiting() {
 fn a_pending_entry_that_was_deleted_comes_without_fields() {
     let (store, _clock) = with_entries(2);
     let (stream, group) = (store.stream("s"), store.stream("s").group("g"));
-    group.consumer("c").read(0).unwrap();
+    group.consumer("c").read(2).unwrap();
     stream.delete(&[id(1, 0)]).unwrap();
-    let history = group.consumer("c").history(StreamId::MIN, 0).unwrap();
+    let history = group.consumer("c").history(StreamId::MIN, 10).unwrap();
     let deleted: Vec<bool> = history.iter().map(|entry| entry.is_deleted()).collect();
     assert_eq!(deleted, [true, false]);
     let claimed = group.consumer("d").autoclaim(Duration::ZERO, StreamId::MIN, 10).unwrap();
@@ -197,12 +197,12 @@ fn a_pending_entry_that_was_deleted_comes_without_fields() {
 #[test]
 fn a_reader_from_the_last_id_sees_only_what_comes_later() {
     let (store, _clock) = with_entries(3);
-    let read = || store.stream("s").read_blocking(After::Last, 0, None);
+    let read = || store.stream("s").read_blocking(After::Last, 10, None);
     let entries = while_blocked(read, || {
         append_as(&store, id(4, 0)).unwrap();
     });
     assert_eq!(entries.unwrap().ids().collect::<Vec<_>>(), [id(4, 0)]);
-    let last = store.stream("s").read_after(After::LastButOne, 0).unwrap();
+    let last = store.stream("s").read_after(After::LastButOne, 10).unwrap();
     assert_eq!(last.ids().collect::<Vec<_>>(), [id(4, 0)]);
 }
 
@@ -232,7 +232,7 @@ fn a_timeout_ends_when_the_clock_says_so() {
         clock.advance(Duration::from_millis(1));
     });
     assert!(entries.unwrap().is_empty());
-    let read = || store.read_streams_blocking(&[("s", After::Last)], 0, HOUR);
+    let read = || store.read_streams_blocking(&[("s", After::Last)], 1, HOUR);
     assert!(while_blocked(read, || clock.advance(HOUR)).unwrap().is_empty());
 }
 
@@ -240,7 +240,7 @@ fn a_timeout_ends_when_the_clock_says_so() {
 fn idle_times_follow_the_clock_and_not_the_wall() {
     let (store, clock) = with_entries(2);
     let group = store.stream("s").group("g");
-    group.consumer("a").read(0).unwrap();
+    group.consumer("a").read(10).unwrap();
     clock.advance(HOUR);
     clock.set_wall(clock.wall() - 3 * HOUR);
     let pending = group.pending(.., HOUR, 10).unwrap();
@@ -259,7 +259,7 @@ fn idle_times_follow_the_clock_and_not_the_wall() {
 fn delivery_times_that_make_no_sense_mean_now() {
     let (store, clock) = with_entries(1);
     let group = store.stream("s").group("g");
-    group.consumer("a").read(0).unwrap();
+    group.consumer("a").read(10).unwrap();
     let idle_after = |options| {
         group.consumer("a").claim_with(Duration::ZERO, &[id(1, 0)], options).unwrap();
         group.pending(.., Duration::ZERO, 1).unwrap()[0].idle

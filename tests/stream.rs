@@ -83,6 +83,47 @@ fn several_streams_are_read_at_once() {
 }
 
 #[test]
+fn a_count_of_nothing_is_nothing_and_none_is_given_for_it() {
+    let store = Store::new();
+    let (stream, group) = (store.stream("s"), store.stream("s").group("g"));
+    group.create(GroupStart::Beginning).unwrap();
+    for ms in 1..=3 {
+        stream.append_with(FIELDS, at(ms)).unwrap();
+    }
+    let (worker, start) = (group.consumer("w"), StreamId::MIN);
+    worker.read(1).unwrap();
+
+    assert!(stream.range(..).limit(0).get().unwrap().is_empty());
+    assert!(stream.read_after(start, 0).unwrap().is_empty());
+    assert!(stream.read_blocking(After::Last, 0, None).unwrap().is_empty());
+    assert!(store.read_streams(&[("s", After::Id(start))], 0).unwrap().is_empty());
+    assert!(store.read_streams_blocking(&[("s", After::Last)], 0, None).unwrap().is_empty());
+    assert!(worker.read(0).unwrap().is_empty());
+    assert!(worker.read_acknowledged(0).unwrap().is_empty());
+    assert!(worker.read_blocking(0, None).unwrap().is_empty());
+    assert!(worker.history(start, 0).unwrap().is_empty());
+    assert!(group.pending(.., Duration::ZERO, 0).unwrap().is_empty());
+    let claimed = group.consumer("other").autoclaim(Duration::ZERO, id(1), 0).unwrap();
+    assert!(claimed.entries.is_empty() && claimed.next == id(1));
+    let info = stream.full_info(0).unwrap();
+    assert!(info.entries.is_empty() && info.groups[0].pending.is_empty());
+    assert_eq!((info.info.length, info.groups[0].pending_count), (3, 1));
+
+    let all = usize::MAX;
+    assert_eq!(stream.read_after(start, all).unwrap().len(), 3);
+    assert_eq!(worker.read(all).unwrap().len(), 2, "nothing was given before");
+    assert_eq!(stream.full_info(all).unwrap().groups[0].pending.len(), 3);
+
+    let missing = stream.group("missing").consumer("w");
+    assert!(matches!(missing.read(0), Err(Error::NoGroup { .. })));
+    assert!(matches!(missing.history(start, 0), Err(Error::NoGroup { .. })));
+    store.kv().set("text", "x").unwrap();
+    let text = store.stream("text");
+    assert_eq!(text.read_after(start, 0), Err(Error::WrongType));
+    assert_eq!(store.read_streams(&[("text", After::Last)], 0), Err(Error::WrongType));
+}
+
+#[test]
 fn an_emptied_stream_lives_on_with_its_groups_and_ids() {
     let store = Store::new();
     let stream = store.stream("s");

@@ -99,7 +99,7 @@ fn picks() -> impl Strategy<Value = Vec<Pick>> {
 
 fn op() -> impl Strategy<Value = Op> {
     let keep = prop_oneof![5 => Just(None), 1 => (0..12usize).prop_map(Some)];
-    let limit = || 1..9usize;
+    let limit = || 0..9usize;
     prop_oneof![
         12 => (prop_oneof![1 => Just(0u64), 9 => 1..3u64], keep, any::<bool>()).prop_map(
             |(step, keep, only_existing)| Op::Append { step, keep, only_existing }
@@ -137,7 +137,7 @@ fn group_op() -> impl Strategy<Value = GroupOp> {
 
 fn consumer_op() -> impl Strategy<Value = ConsumerOp> {
     let idle = || prop_oneof![Just(0u64), 1..40u64];
-    let count = || 1..6usize;
+    let count = || 0..6usize;
     prop_oneof![
         1 => Just(ConsumerOp::Create),
         1 => Just(ConsumerOp::Delete),
@@ -270,7 +270,11 @@ impl Model {
 
     fn history(&mut self, group: u8, consumer: u8, after: StreamId, count: usize) -> Result<Shown> {
         let now = self.now;
-        self.group(group, no_group(group))?.consumers.insert(consumer, now);
+        let known = self.group(group, no_group(group))?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        known.consumers.insert(consumer, now);
         let stream = self.stream.as_mut().expect("it has the group");
         let pending = stream.groups.get_mut(&group).expect("it was found").pending.iter_mut();
         let own = pending.filter(|(id, held)| **id > after && held.consumer == consumer);
@@ -527,7 +531,8 @@ fn claim(store: &Store, model: &mut Model, group: u8, name: u8, op: &ConsumerOp)
             let claimed = consumer.autoclaim(min_idle, start, *count).unwrap();
             assert_eq!(shown(&claimed.entries), model.show(&entries));
             assert_eq!(claimed.deleted, deleted);
-            assert_eq!(claimed.next, ids.get(looked_at).copied().unwrap_or_default());
+            let next = ids.get(looked_at).copied().unwrap_or_default();
+            assert_eq!(claimed.next, if *count == 0 { start } else { next });
         }
         _ => unreachable!("only claims claim"),
     }

@@ -292,7 +292,7 @@ fn read_group(store: &Store) -> Blocked<ReadGroup<'static>> {
     let options = ReadGroupOptions {
         group: b"g",
         consumer: b"c",
-        read: ReadOptions::new(0, Some(None)),
+        read: ReadOptions::new(usize::MAX, Some(None)),
         acknowledge: crate::data::stream::Acknowledge::Later,
     };
     let operation = ReadGroup { options, streams: Streams::borrowed(&streams) };
@@ -339,8 +339,10 @@ fn group_readers_share_and_plain_readers_all_see() {
     store.stream("s").group("g").create(GroupStart::End).unwrap();
     let groups = [(); 2].map(|()| read_group(&store));
     let streams: [(&[u8], After); 1] = [(b"s", After::Last)];
-    let read =
-        Read { options: ReadOptions::new(0, Some(None)), streams: Streams::borrowed(&streams) };
+    let read = Read {
+        options: ReadOptions::new(usize::MAX, Some(None)),
+        streams: Streams::borrowed(&streams),
+    };
     let plain = [(); 2].map(|()| blocked::<Read<'static>>(&store, &read));
     store.stream("s").append(&[("n", "1")]).unwrap();
     assert!(poll(&groups[0]).is_some() && poll(&groups[1]).is_none());
@@ -353,8 +355,10 @@ fn group_readers_share_and_plain_readers_all_see() {
 fn a_plain_reader_waits_on_when_its_stream_goes_away() {
     let store = Store::new();
     let streams: [(&[u8], After); 1] = [(b"s", After::Last)];
-    let read =
-        Read { options: ReadOptions::new(0, Some(None)), streams: Streams::borrowed(&streams) };
+    let read = Read {
+        options: ReadOptions::new(usize::MAX, Some(None)),
+        streams: Streams::borrowed(&streams),
+    };
     let call = blocked::<Read<'static>>(&store, &read);
     store.kv().set("s", "a string").unwrap();
     store.keys().delete("s").unwrap();

@@ -4,7 +4,7 @@
 //! run. Nothing happens until it is polled.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -202,7 +202,11 @@ impl Stream<'_, Store> {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Waiting<Entries> {
-        read(self.target, &[(self.key, after.into())], count, timeout.into(), only_entries)
+        let after = after.into();
+        if count == 0 {
+            return at_once(self.read_after(after, 0));
+        }
+        read(self.target, &[(self.key, after)], count, timeout.into(), only_entries)
     }
 }
 
@@ -216,6 +220,9 @@ impl Store {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Waiting<Vec<(Value, Entries)>> {
+        if count == 0 {
+            return at_once(self.read_streams(streams, 0));
+        }
         read(self, &borrow_keys(streams), count, timeout.into(), Option::unwrap_or_default)
     }
 }
@@ -240,12 +247,20 @@ impl Consumer<'_, Store> {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Waiting<Entries> {
+        if count == 0 {
+            return at_once(self.read(0));
+        }
         let timeout = timeout.into();
         let streams = [(self.group.key, Wanted::New)];
         let options = ReadOptions::new(count, Some(timeout));
         let operation = self.read_operation(&streams, options, Acknowledge::Later);
         wait::<ReadGroup<'static>, _>(self.group.target, Ok(&operation), timeout, only_entries)
     }
+}
+
+/// The answer to a call that wants nothing, and so changes nothing.
+fn at_once<R: Send + 'static>(answer: Result<R>) -> Waiting<R> {
+    Waiting(Box::pin(ready(answer)))
 }
 
 fn borrow<T>(operation: &Result<T>) -> Result<&T> {

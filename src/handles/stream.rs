@@ -1,4 +1,7 @@
 //! Streams: append-only logs of entries under ever growing ids.
+//!
+//! A count of 0 asks for nothing, here and in consumer groups. To some of Redis's commands it is no
+//! limit, and they cannot say "nothing": then another operation looks whether the key is in order.
 
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
@@ -162,7 +165,7 @@ impl<'t, T: Submit> Stream<'t, T> {
         StreamRange { stream: *self, ids: ids_of(ids), limit: None, reversed: false }
     }
 
-    /// Up to `count` entries after one; a count of 0 is no limit.
+    /// Up to `count` entries after one. A count of 0 is nothing, `usize::MAX` no limit.
     ///
     /// `O(log n)` and the entries read. Does not block.
     ///
@@ -177,10 +180,14 @@ impl<'t, T: Submit> Stream<'t, T> {
     /// let first = orders.append(&[("item", "bread")])?;
     /// assert_eq!(orders.read_after(StreamId::MIN, 10)?.len(), 1);
     /// assert!(orders.read_after(first, 10)?.is_empty());
+    /// assert!(orders.read_after(StreamId::MIN, 0)?.is_empty());
     /// # Ok::<(), larder::Error>(())
     /// ```
     #[doc(alias = "XREAD")]
     pub fn read_after(&self, after: impl Into<After>, count: usize) -> T::Answer<Entries> {
+        if count == 0 {
+            return self.target.submit(&Length { key: self.key }, |_| Ok(Entries::new()));
+        }
         let streams = [(self.key, after.into())];
         let operation =
             Read { options: ReadOptions::new(count, None), streams: Streams::borrowed(&streams) };
@@ -306,7 +313,8 @@ impl<'t, T: Submit> Stream<'t, T> {
         self.target.submit(&Describe { key: self.key }, Ok)
     }
 
-    /// The stream with its groups, and of every list in it the first `count`; 0 is all.
+    /// The stream with its groups, and of every list in it the first `count`. A count of 0 is
+    /// nothing, `usize::MAX` no limit.
     ///
     /// `O(n)` in what it shows. Does not block.
     ///
@@ -315,14 +323,20 @@ impl<'t, T: Submit> Stream<'t, T> {
     /// As [`info`](Self::info).
     #[doc(alias = "XINFO")]
     pub fn full_info(&self, count: usize) -> T::Answer<FullStreamInfo> {
-        let limit = FullLimit(count.min(i64::MAX as usize));
-        self.target.submit(&DescribeFully { key: self.key, limit }, Ok)
+        let limit = FullLimit(count.clamp(1, i64::MAX as usize));
+        self.target.submit(&DescribeFully { key: self.key, limit }, move |mut info| {
+            if count == 0 {
+                info.clear_lists();
+            }
+            Ok(info)
+        })
     }
 }
 
 impl Stream<'_, Store> {
     /// Up to `count` entries after one, waiting for a first one for at most `timeout`; with
-    /// `None`, as long as it takes. A count of 0 is no limit.
+    /// `None`, as long as it takes. A count of 0 is nothing, which is there at once, `usize::MAX`
+    /// no limit.
     ///
     /// *Blocks* the calling thread, unless there are entries at once. No entry is taken from
     /// anybody: all who wait see the same. [`After::Last`] is decided when the call begins. A
@@ -354,16 +368,19 @@ impl Stream<'_, Store> {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Entries> {
-        let streams = [(self.key, after.into())];
+        let after = after.into();
+        if count == 0 {
+            return self.read_after(after, 0);
+        }
         self.target
-            .read_streams_within(&streams, count, timeout.into())
+            .read_streams_within(&[(self.key, after)], count, timeout.into())
             .map(|found| only_entries(Some(found)))
     }
 }
 
 impl Store {
     /// Up to `count` entries of each of several streams after one of its own; streams that have
-    /// none are left out. A count of 0 is no limit.
+    /// none are left out. A count of 0 is nothing, `usize::MAX` no limit.
     ///
     /// `O(log n)` a stream and the entries read. Does not block. All are read at one instant.
     ///
@@ -388,13 +405,15 @@ impl Store {
         count: usize,
     ) -> Result<Vec<(Value, Entries)>> {
         let streams = borrow_keys(streams);
-        let operation =
-            Read { options: ReadOptions::new(count, None), streams: Streams::borrowed(&streams) };
-        self.submit(&operation, |found| Ok(found.unwrap_or_default()))
+        let options = ReadOptions::new(count.max(1), None);
+        let operation = Read { options, streams: Streams::borrowed(&streams) };
+        let wanted = move |_: &ReadOutput| count > 0;
+        self.submit(&operation, move |found| Ok(found.filter(wanted).unwrap_or_default()))
     }
 
     /// As [`read_streams`](Self::read_streams), but waits for a first entry in any of the
-    /// streams for at most `timeout`; with `None`, as long as it takes.
+    /// streams for at most `timeout`; with `None`, as long as it takes. A count of 0 is nothing,
+    /// which is there at once.
     ///
     /// *Blocks* the calling thread, as [`Stream::read_blocking`] does.
     ///
@@ -408,6 +427,9 @@ impl Store {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<(Value, Entries)>> {
+        if count == 0 {
+            return self.read_streams(streams, 0);
+        }
         self.read_streams_within(&borrow_keys(streams), count, timeout.into())
     }
 
@@ -449,7 +471,7 @@ pub struct StreamRange<'t, T = Store> {
 }
 
 impl<T: Submit> StreamRange<'_, T> {
-    /// At most so many entries.
+    /// At most so many entries. A count of 0 is nothing, `usize::MAX` no limit.
     pub fn limit(self, count: usize) -> Self {
         Self { limit: Some(count.min(i64::MAX as usize)), ..self }
     }

@@ -231,7 +231,7 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
     }
 
     /// Up to `count` pending entries whose ids are in a range and that were delivered at least
-    /// `min_idle` ago.
+    /// `min_idle` ago. A count of 0 is nothing, `usize::MAX` no limit.
     ///
     /// `O(log n)` and the pending entries looked at. Does not block.
     ///
@@ -277,6 +277,18 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
             consumer,
         };
         self.target.submit(&ListPending { key: self.key, group: self.group, filter }, Ok)
+    }
+
+    /// What a call answers that wants nothing of the group, which must exist.
+    fn nothing<R: Send + 'static>(&self, answer: R) -> T::Answer<R> {
+        let (key, group) = (self.key, self.group);
+        let filter = PendingFilter {
+            min_idle: Millis::default(),
+            ids: ids_of(..),
+            limit: 0,
+            consumer: None,
+        };
+        self.target.submit(&ListPending { key, group, filter }, |_| Ok(answer))
     }
 }
 
@@ -328,7 +340,7 @@ impl<T: Submit> Consumer<'_, T> {
     }
 
     /// Up to `count` entries that no consumer of the group has been given; from now on they are
-    /// pending for this one. A count of 0 is no limit.
+    /// pending for this one. A count of 0 is nothing, `usize::MAX` no limit.
     ///
     /// `O(log n)` an entry. Does not block.
     ///
@@ -346,6 +358,8 @@ impl<T: Submit> Consumer<'_, T> {
     /// jobs.append(&[("file", "cat.png")])?;
     /// assert_eq!(workers.consumer("w1").read(10)?.len(), 1);
     /// assert!(workers.consumer("w2").read(10)?.is_empty());
+    /// let free = 0; // as many as there is room for
+    /// assert!(workers.consumer("w2").read(free)?.is_empty());
     /// # Ok::<(), larder::Error>(())
     /// ```
     #[doc(alias = "XREADGROUP")]
@@ -365,8 +379,8 @@ impl<T: Submit> Consumer<'_, T> {
     }
 
     /// Up to `count` entries above an id that this consumer has pending, which counts as another
-    /// delivery: for a worker that starts again. A count of 0 is no limit. Entries that have
-    /// left the stream meanwhile come as [deleted](crate::Entry::is_deleted).
+    /// delivery: for a worker that starts again. A count of 0 is nothing, `usize::MAX` no limit.
+    /// Entries that have left the stream meanwhile come as [deleted](crate::Entry::is_deleted).
     ///
     /// `O(log n)` an entry. Does not block.
     ///
@@ -397,6 +411,9 @@ impl<T: Submit> Consumer<'_, T> {
         count: usize,
         acknowledge: Acknowledge,
     ) -> T::Answer<Entries> {
+        if count == 0 {
+            return self.group.nothing(Entries::new());
+        }
         let streams = [(self.group.key, wanted)];
         let operation = self.read_operation(&streams, ReadOptions::new(count, None), acknowledge);
         self.group.target.submit(&operation, |found| Ok(only_entries(found)))
@@ -414,7 +431,8 @@ impl<T: Submit> Consumer<'_, T> {
     }
 
     /// Up to `count` entries that this consumer has pending, whose ids are in a range and that
-    /// were delivered to it at least `min_idle` ago.
+    /// were delivered to it at least `min_idle` ago. A count of 0 is nothing, `usize::MAX` no
+    /// limit.
     ///
     /// `O(log n)` and the pending entries looked at. Does not block.
     ///
@@ -496,7 +514,7 @@ impl<T: Submit> Consumer<'_, T> {
     /// were delivered at least `min_idle` ago: the work of consumers that died.
     ///
     /// `O(log n)` an entry; looks at ten times `count` at most, and says where to go on. A count
-    /// of 0 counts as 1. Does not block.
+    /// of 0 is nothing, and goes on at `start`; `usize::MAX` is no limit. Does not block.
     ///
     /// # Errors
     ///
@@ -525,9 +543,13 @@ impl<T: Submit> Consumer<'_, T> {
         start: StreamId,
         count: usize,
     ) -> T::Answer<Autoclaimed> {
+        if count == 0 {
+            let (next, entries, deleted) = (start, Entries::new(), Vec::new());
+            return self.group.nothing(Autoclaimed { next, entries, deleted });
+        }
         let ConsumerGroup { target, key, group } = self.group;
         let options = AutoclaimLimits {
-            limit: count.clamp(1, AutoclaimLimits::MAX_LIMIT as usize),
+            limit: count.min(AutoclaimLimits::MAX_LIMIT as usize),
             just_ids: false,
         };
         let (consumer, min_idle, start) = (self.name, min_idle.into(), FirstId(start));
@@ -568,7 +590,7 @@ impl ConsumerGroup<'_, Store> {
 
 impl Consumer<'_, Store> {
     /// As [`read`](Self::read), but waits for a first entry for at most `timeout`; with `None`,
-    /// as long as it takes.
+    /// as long as it takes. A count of 0 is nothing, which is there at once.
     ///
     /// *Blocks* the calling thread, unless there are entries at once. Entries go to the consumer
     /// that waited longest. An entry that is given to a call just as it is given up stays
@@ -603,6 +625,9 @@ impl Consumer<'_, Store> {
         count: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Entries> {
+        if count == 0 {
+            return self.read(0);
+        }
         let timeout = timeout.into();
         let streams = [(self.group.key, Wanted::New)];
         let options = ReadOptions::new(count, Some(timeout));

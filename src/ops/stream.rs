@@ -309,14 +309,16 @@ pub(crate) struct ReadOptions {
 pub(crate) struct Streams<'a, T: Clone>(pub(crate) Cow<'a, [(&'a [u8], T)]>);
 
 impl ReadOptions {
-    /// A count of 0 is no limit. A timeout of `None` is to wait for ever.
+    /// The count must not be 0, which these options cannot say. A timeout of `None` is to wait for
+    /// ever.
     pub(crate) fn new(count: usize, timeout: Option<Option<Duration>>) -> Self {
+        debug_assert!(count > 0);
         let millis = |timeout: Duration| {
             let millis = timeout.as_nanos().div_ceil(1_000_000).max(1);
             u64::try_from(millis).unwrap_or(u64::MAX).min(i64::MAX as u64)
         };
         Self {
-            limit: Some(count.min(i64::MAX as usize)).filter(|count| *count > 0),
+            limit: Some(count.min(i64::MAX as usize)),
             block: timeout.map(|timeout| timeout.map_or(0, millis)),
         }
     }
@@ -651,6 +653,17 @@ pub struct FullStreamInfo {
     pub entries: Entries,
     /// The consumer groups, by name.
     pub groups: Vec<super::stream_group::FullGroupInfo>,
+}
+
+impl FullStreamInfo {
+    /// Forgets all entries and deliveries, but not how many they are.
+    pub(crate) fn clear_lists(&mut self) {
+        self.entries = Entries::new();
+        for group in &mut self.groups {
+            group.pending.clear();
+            group.consumers.iter_mut().for_each(|consumer| consumer.pending.clear());
+        }
+    }
 }
 
 impl Operation for DescribeFully<'_> {
