@@ -322,6 +322,31 @@ fn a_refused_call_refuses_its_batch() {
 }
 
 #[test]
+fn the_neighbours_of_a_member_end_where_the_set_does() {
+    let store = Store::new();
+    let board = store.sorted_set("board");
+    board.add_many(&[("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", 4.0)]).unwrap();
+    let around = |member: &str, above, below| {
+        let around = board.around(member, above, below).unwrap().into_iter();
+        around.map(|(rank, member, _)| (rank, member.to().unwrap())).collect::<Vec<_>>()
+    };
+    let named = |ranks: std::ops::Range<usize>| {
+        let members = ranks.clone().map(|rank| ["d", "c", "b", "a"][rank].to_string());
+        ranks.zip(members).collect::<Vec<_>>()
+    };
+    assert_eq!(around("b", 1, 1), named(1..4));
+    assert_eq!(around("b", 0, 0), named(2..3));
+    assert_eq!(around("d", 1, 1), named(0..2));
+    assert_eq!(around("a", 2, 1), named(1..4));
+    assert_eq!(around("c", usize::MAX, usize::MAX), named(0..4));
+    assert_eq!(around("none", 9, 9), []);
+    assert_eq!(store.sorted_set("absent").around("a", 1, 1), Ok(Vec::new()));
+    assert!(!store.keys().exists("absent").unwrap());
+    store.kv().set("text", "x").unwrap();
+    assert_eq!(store.sorted_set("text").around("a", 1, 1), Err(Error::WrongType));
+}
+
+#[test]
 fn a_transaction_moves_a_member() {
     let store = Store::new();
     store.sorted_set("from").add("a", 3.0).unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use many::{Combination, Difference, SortedSets};
 pub use query::{RangeQuery, RankQuery};
 
-use super::{Submit, accept};
+use super::{Submit, Transaction, accept};
 use crate::data::sorted_set::Score;
 use crate::error::{Error, Result};
 use crate::ops::sorted_set::*;
@@ -599,6 +599,47 @@ impl<'t, T: Submit> SortedSet<'t, T> {
 
 /// Calls that block or take several steps, which only a store can do.
 impl<'t> SortedSet<'t, Store> {
+    /// A member and its neighbours from the highest score to the lowest, each with its rank (0 is
+    /// the highest) and score: up to `above` members that stand above it, the member itself, and
+    /// up to `below` that stand below. Empty if the member is not in the set.
+    ///
+    /// `O(log n + above + below)`. Atomic: nobody changes the set in between. Blocks while another
+    /// thread holds the key's shard.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`score`](Self::score).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let board = store.sorted_set("board");
+    /// board.add_many(&[("ada", 1.0), ("grace", 2.0), ("edsger", 3.0), ("barbara", 4.0)])?;
+    /// let around = board.around("grace", 1, 5)?;
+    /// assert_eq!(
+    ///     around,
+    ///     [(1, "edsger".into(), 3.0), (2, "grace".into(), 2.0), (3, "ada".into(), 1.0)]
+    /// );
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "ZREVRANK")]
+    #[doc(alias = "ZREVRANGE")]
+    pub fn around(
+        &self,
+        member: impl ToValue,
+        above: usize,
+        below: usize,
+    ) -> Result<Vec<(usize, Value, f64)>> {
+        let member = member.to_value()?;
+        let transaction = Transaction::new(self.target, &[self.key]);
+        let set = transaction.sorted_set(self.key);
+        let Some(rank) = set.rank_descending(&*member)? else { return Ok(Vec::new()) };
+        let first = rank.saturating_sub(above);
+        let last = i64::try_from(rank.saturating_add(below)).unwrap_or(i64::MAX);
+        let members = set.range(first as i64..=last).reversed().get()?;
+        let ranked = (first..).zip(members);
+        Ok(ranked.map(|(rank, (member, score))| (rank, member, score)).collect())
+    }
+
     /// Takes the member with the lowest score out of the set, waiting for one for at most
     /// `timeout` (`None`: as long as it takes). `None` if the time passed.
     ///
