@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::{After, Databases};
 use crate::ops;
+use crate::ops::pubsub::Publish;
 use crate::store::Store;
+use crate::value::ToValue;
 use crate::wire::command::Command;
 
 /// Exclusive access to some keys: read, decide, write, with nobody in between.
@@ -60,6 +62,31 @@ impl<'e> Transaction<'e> {
     #[inline]
     pub fn stream<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Stream<'t, Self> {
         Stream::new(self, key)
+    }
+
+    /// Publishes a message once the transaction has ended and its locks are released, whatever
+    /// the closure answers; answers how many are to receive it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] if the payload cannot be encoded.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let changes = store.subscribe(&["changes"])?;
+    /// store.transaction(&["page:1"], |tx| {
+    ///     tx.kv().set("page:1", "new")?;
+    ///     assert_eq!(tx.publish("changes", "page:1")?, 1);
+    ///     assert!(changes.try_recv().is_err());
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(changes.recv()?.payload, "page:1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "PUBLISH")]
+    pub fn publish(&self, channel: impl AsRef<[u8]>, payload: impl ToValue) -> Result<usize> {
+        let message = payload.to_value()?;
+        self.submit(&Publish { channel: channel.as_ref(), message: &message }, Ok)
     }
 }
 
