@@ -294,7 +294,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Whatever `body` answers. There is no rollback.
+    /// Whatever `body` answers. There is no rollback. A body with errors of its own goes to
+    /// [`try_transaction`](Self::try_transaction).
     ///
     /// ```
     /// use larder::Store;
@@ -314,6 +315,53 @@ impl Store {
         keys: &[K],
         body: impl FnOnce(&Transaction<'_>) -> Result<R>,
     ) -> Result<R> {
+        body(&Transaction::new(self, keys))
+    }
+
+    /// As [`transaction`](Self::transaction), for a body whose error is the caller's own type:
+    /// with `?` the errors of its operations become that.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `body` answers. There is no rollback.
+    ///
+    /// ```
+    /// use larder::Store;
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// enum PayError {
+    ///     TooPoor { missing: i64 },
+    ///     Store(larder::Error),
+    /// }
+    ///
+    /// impl From<larder::Error> for PayError {
+    ///     fn from(error: larder::Error) -> Self {
+    ///         Self::Store(error)
+    ///     }
+    /// }
+    ///
+    /// fn pay(store: &Store, price: i64) -> Result<i64, PayError> {
+    ///     store.try_transaction(&["purse"], |tx| {
+    ///         let left = tx.kv().get_as("purse")?.unwrap_or(0) - price;
+    ///         if left < 0 {
+    ///             return Err(PayError::TooPoor { missing: -left });
+    ///         }
+    ///         tx.kv().set("purse", left)?;
+    ///         Ok(left)
+    ///     })
+    /// }
+    ///
+    /// let store = Store::new();
+    /// store.kv().set("purse", 10)?;
+    /// assert_eq!(pay(&store, 7), Ok(3));
+    /// assert_eq!(pay(&store, 7), Err(PayError::TooPoor { missing: 4 }));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn try_transaction<K: AsRef<[u8]>, R, E>(
+        &self,
+        keys: &[K],
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
         body(&Transaction::new(self, keys))
     }
 

@@ -272,6 +272,41 @@ fn operations_on_all_keys_are_refused_in_a_transaction() {
 }
 
 #[test]
+fn a_transaction_ends_with_whatever_error_its_body_has() {
+    let store = Store::new();
+    store.kv().set("text", "abc").unwrap();
+    let boxed = store.try_transaction(&["text"], |tx| -> Result<i64, Box<dyn std::error::Error>> {
+        tx.kv().set("text", "7")?;
+        let number: i64 = tx.kv().get("text")?.unwrap().to::<String>()?.parse()?;
+        tx.kv().set("text", "seven")?;
+        tx.kv().increment("text", number)?;
+        Ok(number)
+    });
+    assert_eq!(boxed.unwrap_err().downcast_ref(), Some(&Error::NotAnInteger));
+    assert_eq!(store.kv().get("text").unwrap().unwrap(), "seven", "there is no rollback");
+    let own = store.try_transaction(&["text"], |_| Err::<(), _>("no larder error at all"));
+    assert_eq!(own, Err("no larder error at all"));
+}
+
+#[test]
+fn values_that_do_not_convert_are_told_and_kept() {
+    let store = Store::new();
+    let (kv, keys, hour) = (store.kv(), store.keys(), Duration::from_secs(3600));
+    kv.set_many(&[("a", "1"), ("b", "abc")]).unwrap();
+    assert_eq!(kv.get_many_as::<i64>(&["a", "absent"]), Ok(vec![Some(1), None]));
+    assert!(matches!(kv.get_many_as::<i64>(&["a", "b"]), Err(Error::Decode(_))));
+    assert_eq!(kv.get_and_expire_as::<i64>("a", hour), Ok(Some(1)));
+    assert!(matches!(kv.get_and_expire_as::<i64>("b", hour), Err(Error::Decode(_))));
+    assert_eq!(kv.get_and_expire_as::<i64>("absent", hour), Ok(None));
+    assert_eq!(kv.get("b").unwrap().unwrap(), "abc");
+    assert!(keys.time_to_live("b").unwrap().left().is_some());
+    let batch = store.batch();
+    let numbers = batch.kv().get_many_as::<i64>(&["a", "b"]);
+    batch.exec().unwrap();
+    assert!(matches!(numbers.get(), Err(Error::Decode(_))));
+}
+
+#[test]
 fn an_operation_that_fails_in_a_batch_leaves_the_others_standing() {
     let store = Store::new();
     store.kv().set("text", "abc").unwrap();

@@ -289,6 +289,31 @@ impl<'t, T: Submit> Kv<'t, T> {
         self.target.submit(&GetAndExpire { key: key.as_ref(), renewal }, Ok)
     }
 
+    /// As [`get_and_expire`](Self::get_and_expire), with the value converted.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_and_expire`](Self::get_and_expire), and [`Error::Decode`] or another error of the
+    /// conversion if the value is not a `V`; the key has its new deadline even so.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let store = larder::Store::new();
+    /// store.kv().set("visits", 7)?;
+    /// let visits = store.kv().get_and_expire_as::<u32>("visits", Duration::from_secs(600))?;
+    /// assert_eq!(visits, Some(7));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "GETEX")]
+    pub fn get_and_expire_as<V: FromValue + Send + 'static>(
+        &self,
+        key: impl AsRef<[u8]>,
+        expiry: impl Into<Expiry>,
+    ) -> T::Answer<Option<V>> {
+        let renewal = Renewal(expiry.into().into());
+        self.target.submit(&GetAndExpire { key: key.as_ref(), renewal }, options::decode)
+    }
+
     /// Removes a key if it holds a string that is equal to one given, or that is not; answers
     /// whether it was removed.
     ///
@@ -360,6 +385,29 @@ impl<'t, T: Submit> Kv<'t, T> {
     pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> T::Answer<Vec<Option<Value>>> {
         let keys: Cow<'_, [&[u8]]> = keys.iter().map(AsRef::as_ref).collect();
         self.target.submit(&GetMany { keys }, Ok)
+    }
+
+    /// As [`get_many`](Self::get_many), with the values converted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] or another error of the conversion if one of the values is not a `V`.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set_many(&[("a", 1), ("b", 2)])?;
+    /// let numbers = store.kv().get_many_as::<i64>(&["a", "b", "c"])?;
+    /// assert_eq!(numbers, [Some(1), Some(2), None]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "MGET")]
+    pub fn get_many_as<V: FromValue + Send + 'static>(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+    ) -> T::Answer<Vec<Option<V>>> {
+        let keys: Cow<'_, [&[u8]]> = keys.iter().map(AsRef::as_ref).collect();
+        self.target
+            .submit(&GetMany { keys }, |values| values.into_iter().map(options::decode).collect())
     }
 
     /// Sets several keys at one instant, whatever they held.
