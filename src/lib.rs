@@ -48,6 +48,7 @@ pub use handles::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
+pub use handles::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::handles::{
-    Batch, Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target, Transaction, Watch,
+    Batch, Hash, Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target, Transaction, Watch,
 };
 use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
@@ -80,6 +80,20 @@ impl Store {
     #[inline]
     pub fn sorted_sets(&self) -> SortedSets<'_> {
         SortedSets::new(self)
+    }
+
+    /// The hash under a key: values by the names of their fields.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let user = store.hash("user:1");
+    /// user.set("name", "Ada")?;
+    /// assert_eq!(user.get("name")?.unwrap(), "Ada");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t> {
+        Hash::new(self, key.as_ref())
     }
 
     /// The stream under a key.
