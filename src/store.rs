@@ -571,4 +571,11 @@ impl Builder {
         databases.clock.listen(listener);
         Store { databases, database: 0 }
     }
+
+    /// Makes a store whose manual clock moves unheard: what has expired stays until it is met.
+    #[cfg(test)]
+    pub(crate) fn build_unswept(self) -> Store {
+        let databases = Databases::new(self.databases, self.clock, Maintenance::new(false));
+        Store { databases: Arc::new(databases), database: 0 }
+    }
 }
