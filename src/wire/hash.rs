@@ -377,7 +377,9 @@ fn parse_deadline(
     known: &mut Option<Expiry>,
     other: (&str, Expiry),
 ) -> Result<bool> {
-    const WORDS: [(&str, i64, fn(i64) -> Expiry); 4] = [
+    /// A word, the milliseconds of its unit, and the deadline that it means.
+    type Word = (&'static str, i64, fn(i64) -> Expiry);
+    const WORDS: [Word; 4] = [
         ("EX", 1000, Expiry::In),
         ("PX", 1, Expiry::In),
         ("EXAT", 1000, Expiry::At),

@@ -189,8 +189,8 @@ fn spoil(argv: &mut Argv, commands: &mut Commands) {
     const ODD: &[&[u8]] = &[
         b"", b"abc", b"-1", b"0", b"nan", b"-nan", b"1.5", b"9223372036854775808",
         b"9223372036854775807", b"-9223372036854775808", b"-", b"$", b">", b"(", b"[", b"NX",
-        b"GT", b"LIMIT", b"WITHSCORES", b"WITHVALUES", b"COUNT", b"1 ", b" 1", b"+1", b"0x10", b"\xff", b"1e400",
-        b"1-", b"-1-1", b"1-1-1", b"infinity",
+        b"GT", b"LIMIT", b"WITHSCORES", b"WITHVALUES", b"COUNT", b"1 ", b" 1", b"+1", b"0x10",
+        b"\xff", b"1e400", b"1-", b"-1-1", b"1-1-1", b"infinity",
     ];
     let place = commands.below(argv.len());
     match commands.below(6) {

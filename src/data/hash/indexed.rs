@@ -182,7 +182,8 @@ impl Indexed {
         assert_eq!(self.deadlines.is_some(), !records.is_empty());
         if let Some(deadlines) = &self.deadlines {
             assert_eq!(deadlines.records, records);
-            assert_eq!(deadlines.fields, records.values().map(|fields| *fields as usize).sum());
+            let fields: u32 = records.values().sum();
+            assert_eq!(deadlines.fields, fields as usize);
         }
     }
 
