@@ -80,6 +80,21 @@ fn a_huge_sample_is_bounded() {
 }
 
 #[test]
+fn a_sample_of_the_lowest_integer_is_out_of_range() {
+    let store = stores();
+    let answer = |count: i64, more: &[&[u8]]| {
+        let count = count.to_string();
+        let argv = [&[&b"HRANDFIELD"[..], b"small", count.as_bytes()], more].concat();
+        String::from_utf8(store.answer(&argv, false)).unwrap()
+    };
+    assert!(answer(i64::MIN, &[]).starts_with("-ERR value is out of range, value must between"));
+    let halved = answer(i64::MIN / 2 - 1, &[b"WITHVALUES"]);
+    assert_eq!(halved, "-ERR value is out of range\r\n");
+    assert!(answer(-i64::MAX, &[]).starts_with("*1048576\r\n"));
+    assert!(answer(i64::MAX, &[]).starts_with("*3\r\n"));
+}
+
+#[test]
 fn deadlines_beyond_the_calendar_are_refused_and_those_in_the_past_delete() {
     let store = stores();
     for name in BOTH {

@@ -181,6 +181,30 @@ impl<'t, T: Submit> Hash<'t, T> {
         self.target.submit(&get, Ok)
     }
 
+    /// As [`get_many`](Self::get_many), with the values converted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] or another error of the conversion if one of the values is not a `V`, and
+    /// those of [`get`](Self::get).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let cart = store.hash("cart:1");
+    /// cart.set_many(&[("bread", 2), ("milk", 1)])?;
+    /// assert_eq!(cart.get_many_as::<u32>(&["bread", "tea"])?, [Some(2), None]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "HMGET")]
+    pub fn get_many_as<V: FromValue + Send + 'static>(
+        &self,
+        fields: &[impl ToValue],
+    ) -> T::Answer<Vec<Option<V>>> {
+        let fields = accept!(self, names_of(fields));
+        let get = op::GetMany { key: self.key, fields: borrowed(&fields) };
+        self.target.submit(&get, |values| values.into_iter().map(decode).collect())
+    }
+
     /// All fields with their values, at one instant: in the order in which they came if the hash
     /// is small, else in none.
     ///
