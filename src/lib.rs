@@ -49,6 +49,7 @@ pub use handles::{
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use handles::{FieldIter, FieldNameIter, FieldOptions, Hash};
+pub use handles::{Set, SetIter, Sets};
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};

@@ -16,6 +16,19 @@ impl Random {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
+    /// Up to `count` of the items, every selection as likely as another, in random order unless
+    /// they are all.
+    pub(crate) fn choose<T>(&mut self, mut items: Vec<T>, count: usize) -> Vec<T> {
+        if count < items.len() {
+            for at in 0..count {
+                let other = at + self.below(items.len() - at);
+                items.swap(at, other);
+            }
+            items.truncate(count);
+        }
+        items
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

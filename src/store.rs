@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::handles::{
-    Batch, Hash, Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target, Transaction, Watch,
+    Batch, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target, Transaction,
+    Watch,
 };
 use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
@@ -94,6 +95,34 @@ impl Store {
     #[inline]
     pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t> {
         Hash::new(self, key.as_ref())
+    }
+
+    /// The set under a key: distinct members.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let tags = store.set("tags");
+    /// tags.add_many(&["rust", "cache"])?;
+    /// assert!(tags.contains("rust")?);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn set<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Set<'t> {
+        Set::new(self, key.as_ref())
+    }
+
+    /// Operations on several sets at once.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.set("a").add_many(&[1, 2])?;
+    /// store.set("b").add_many(&[2, 3])?;
+    /// assert_eq!(store.sets().intersection(&["a", "b"])?, ["2"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn sets(&self) -> Sets<'_> {
+        Sets::new(self)
     }
 
     /// The stream under a key.

@@ -2,6 +2,8 @@
 
 pub(crate) mod glob;
 pub(crate) mod hash;
+pub(crate) mod set;
 pub(crate) mod sorted_set;
+mod splice;
 pub(crate) mod stream;
 mod table;

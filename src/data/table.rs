@@ -21,6 +21,7 @@
 //!
 //! Segments of buckets are shared by clones and copied when one of them changes.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher};
 use std::mem;
 use std::sync::Arc;
@@ -157,6 +158,25 @@ impl<E: Keyed> Table<E> {
                 return entry;
             }
         }
+    }
+
+    /// `count` distinct entries, every selection as likely as another, in O(count); `None` if that
+    /// is not far fewer than all, as most draws would then be of entries that were drawn before.
+    pub(super) fn sample(&self, count: usize, random: &mut Random) -> Option<Vec<&E>> {
+        /// How many times more entries there must be than are asked for.
+        const FAR_MORE: usize = 3;
+        if count.saturating_mul(FAR_MORE) >= self.len {
+            return None;
+        }
+        let mut keys = HashSet::with_hasher(RandomState::new());
+        let mut drawn = Vec::with_capacity(count);
+        while drawn.len() < count {
+            let entry = self.random(random);
+            if keys.insert(entry.key()) {
+                drawn.push(entry);
+            }
+        }
+        Some(drawn)
     }
 
     /// Adds an entry whose key is not in the table.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Hash, Keys, Kv, SortedSet, SortedSets, Stream, Submit, Target};
+use super::{Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::{After, Databases};
@@ -62,6 +62,18 @@ impl<'e> Transaction<'e> {
     #[inline]
     pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t, Self> {
         Hash::new(self, key.as_ref())
+    }
+
+    /// The set under a key.
+    #[inline]
+    pub fn set<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Set<'t, Self> {
+        Set::new(self, key.as_ref())
+    }
+
+    /// Operations on several sets at once.
+    #[inline]
+    pub fn sets(&self) -> Sets<'_, Self> {
+        Sets::new(self)
     }
 
     /// The stream under a key.

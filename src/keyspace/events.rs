@@ -99,6 +99,20 @@ pub enum EventKind {
     FieldsPersisted,
     /// The time to live of fields of a hash ran out.
     FieldsExpired,
+    /// Members were added to a set.
+    SetMembersAdded,
+    /// Members were removed from a set.
+    SetMembersRemoved,
+    /// Random members were taken out of a set.
+    SetMembersPopped,
+    /// A set was made from a union of sets.
+    SetUnionStored,
+    /// A set was made from an intersection of sets.
+    SetIntersectionStored,
+    /// A set was made from a difference of sets.
+    SetDifferenceStored,
+    /// Bits of a string were set or cleared.
+    BitsSet,
 }
 
 impl EventKind {
@@ -148,6 +162,13 @@ impl EventKind {
             Self::FieldsExpire => "hexpire",
             Self::FieldsPersisted => "hpersist",
             Self::FieldsExpired => "hexpired",
+            Self::SetMembersAdded => "sadd",
+            Self::SetMembersRemoved => "srem",
+            Self::SetMembersPopped => "spop",
+            Self::SetUnionStored => "sunionstore",
+            Self::SetIntersectionStored => "sinterstore",
+            Self::SetDifferenceStored => "sdiffstore",
+            Self::BitsSet => "setbit",
         }
     }
 }

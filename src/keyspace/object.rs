@@ -5,6 +5,7 @@ use std::fmt;
 use super::events::EventKind;
 use crate::block::Block;
 use crate::data::hash::Hash;
+use crate::data::set::Set;
 use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
 
@@ -20,6 +21,8 @@ pub enum Kind {
     Stream,
     /// A hash.
     Hash,
+    /// A set.
+    Set,
 }
 
 impl Kind {
@@ -30,12 +33,13 @@ impl Kind {
             Self::SortedSet => "zset",
             Self::Stream => "stream",
             Self::Hash => "hash",
+            Self::Set => "set",
         }
     }
 
     /// The kind that Redis calls `name`, in any case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let all = [Self::String, Self::SortedSet, Self::Stream, Self::Hash];
+        let all = [Self::String, Self::SortedSet, Self::Stream, Self::Hash, Self::Set];
         all.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
@@ -197,5 +201,6 @@ macro_rules! objects {
 objects!(
     SortedSet { lives_empty: false },
     Stream { lives_empty: true },
-    Hash { lives_empty: false, parts_expire: FieldsExpired }
+    Hash { lives_empty: false, parts_expire: FieldsExpired },
+    Set { lives_empty: false }
 );

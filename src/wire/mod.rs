@@ -19,6 +19,7 @@ mod protocol;
 mod pubsub;
 pub(crate) mod reply;
 mod request;
+mod set;
 mod sorted_set;
 mod stream;
 mod stream_group;

@@ -639,7 +639,7 @@ impl<'a> Arg<'a> for CountLimit {
 }
 
 /// An integer that is `least` or more; whatever else it is, the error is `text`.
-fn positive(args: &mut Args<'_>, least: i64, text: &'static str) -> Result<usize> {
+pub(super) fn positive(args: &mut Args<'_>, least: i64, text: &'static str) -> Result<usize> {
     let number = number::parse_integer(args.next()?).filter(|number| *number >= least);
     let number = number.and_then(|number| usize::try_from(number).ok());
     number.ok_or(Error::OutOfRange(text))

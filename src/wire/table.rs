@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::ops::{
-    counters, hash, keys, pubsub, scan, sorted_set as zset, stream, stream_group, strings,
+    counters, hash, keys, pubsub, scan, set, sorted_set as zset, stream, stream_group, strings,
 };
 use crate::value::Value;
 
@@ -233,6 +233,24 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(hash::GetAndExpire, -5, WRITE | FAST, ONE_KEY),
     row!(hash::GetAndDelete, -5, WRITE | FAST, ONE_KEY),
     row!(hash::SetWith, -6, WRITE | DENYOOM | FAST, ONE_KEY),
+    // Sets.
+    row!(set::Add, -3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(set::Remove, -3, WRITE | FAST, ONE_KEY),
+    row!(set::Move, 4, WRITE | FAST, TWO_KEYS),
+    row!(set::All, 2, READONLY, ONE_KEY),
+    row!(set::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(set::Contains, 3, READONLY | FAST, ONE_KEY),
+    row!(set::ContainsMany, -3, READONLY | FAST, ONE_KEY),
+    row!(set::Pop, -2, WRITE | FAST, ONE_KEY),
+    row!(set::RandomMembers, -2, READONLY, ONE_KEY),
+    row!(set::ScanMembers, -3, READONLY, ONE_KEY),
+    row!(set::Union, -2, READONLY, ALL_KEYS),
+    row!(set::Intersection, -2, READONLY, ALL_KEYS),
+    row!(set::Difference, -2, READONLY, ALL_KEYS),
+    row!(set::StoreUnion, -3, WRITE | DENYOOM, ALL_KEYS),
+    row!(set::StoreIntersection, -3, WRITE | DENYOOM, ALL_KEYS),
+    row!(set::StoreDifference, -3, WRITE | DENYOOM, ALL_KEYS),
+    row!(set::CountIntersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
     // Streams.
     row!(stream::Append, -5, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(stream::Length, 2, READONLY | FAST, ONE_KEY),

@@ -169,6 +169,31 @@ pub(crate) const HASHES: &[Grammar] = &[
     ),
 ];
 
+pub(crate) const SETS: &[Grammar] = &[
+    ("SADD", "key element+"),
+    ("SREM", "key element+"),
+    ("SMOVE", "key key element"),
+    ("SMEMBERS", "key"),
+    ("SCARD", "key"),
+    ("SISMEMBER", "key element"),
+    ("SMISMEMBER", "key element+"),
+    // What is left is the same only if nothing is.
+    ("SPOP", "key ( 0 | 1000000 )"),
+    ("SRANDMEMBER", "key { index }"),
+    ("SSCAN", "key 0 { COUNT 100000 , MATCH pattern }"),
+    ("SUNION", "key+"),
+    ("SINTER", "key+"),
+    ("SDIFF", "key+"),
+    ("SUNIONSTORE", "key key+"),
+    ("SINTERSTORE", "key key+"),
+    ("SDIFFSTORE", "key key+"),
+    ("SINTERCARD", "keys { LIMIT count }"),
+    ("ZUNION", "keys { WEIGHTS weights , AGGREGATE ( SUM | MIN | MAX ) , WITHSCORES }"),
+    ("ZINTERSTORE", "key keys { WEIGHTS weights , AGGREGATE ( SUM | MIN | MAX ) }"),
+    ("ZDIFF", "keys { WITHSCORES }"),
+    ("ZINTERCARD", "keys { LIMIT count }"),
+];
+
 pub(crate) const STREAMS: &[Grammar] = &[
     (
         "XADD",
@@ -215,7 +240,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
-    [STRINGS, KEYS, SORTED_SETS, HASHES, STREAMS].concat()
+    [STRINGS, KEYS, SORTED_SETS, HASHES, SETS, STREAMS].concat()
 }
 
 /// The commands of these names, as often as they are named.
@@ -444,8 +469,12 @@ const WORDS: &[(&str, &[&str])] = &[
         "a", "b", "c", "d", "e", "f", "g", "h", "", "10", "9", "Zoë",
         "a member too long for the packed form that Redis gives to small sorted sets",
     ]),
+    ("element", &[
+        "a", "b", "c", "", "1", "2", "3", "-7", "40000", "-3000000000", "9223372036854775807",
+        "01", "a member too long for a packed set: 0123456789 0123456789 0123456789 0123456789",
+    ]),
     ("pattern", &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""]),
-    ("kind", &["string", "zset", "stream", "hash", "foo"]),
+    ("kind", &["string", "zset", "stream", "hash", "set", "foo"]),
     ("group", &["g1", "g1", "g2"]),
     ("consumer", &["c1", "c1", "c2", "c3"]),
     ("timeout", &["0.01", "1", "0.5"]),

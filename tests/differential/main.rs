@@ -11,8 +11,9 @@
 //!
 //! What may differ, and why:
 //!
-//! - the order of `KEYS`, `SCAN`, `ZSCAN` and `HSCAN` and of the fields of a hash, and what
-//!   `RANDOMKEY`, `ZRANDMEMBER` and `HRANDFIELD` pick: hash tables differ, and dice;
+//! - the order of `KEYS`, `SCAN`, `ZSCAN`, `HSCAN` and `SSCAN`, of the fields of a hash and of the
+//!   members of a set, and what `RANDOMKEY`, `ZRANDMEMBER`, `HRANDFIELD`, `SRANDMEMBER` and `SPOP`
+//!   pick: hash tables differ, and dice. `SPOP` takes all members or none here;
 //! - cursors other than 0: they are positions in each implementation's own tables;
 //! - times that are measured from now (`TTL`, `PTTL`, deadlines set by a time to live, idle times,
 //!   times of delivery) by what passes between the two runs of a command;
@@ -54,7 +55,7 @@ fn strings() {
 
 #[test]
 fn keys() {
-    compare(grammar::KEYS.to_vec(), &["SET", "ZADD", "XADD", "HSET", "SETEX"]);
+    compare(grammar::KEYS.to_vec(), &["SET", "ZADD", "XADD", "HSET", "SADD", "SETEX"]);
 }
 
 #[test]
@@ -68,13 +69,18 @@ fn hashes() {
 }
 
 #[test]
+fn sets() {
+    compare(grammar::SETS.to_vec(), &["SADD", "SADD", "ZADD"]);
+}
+
+#[test]
 fn streams() {
     compare(grammar::STREAMS.to_vec(), &["XADD", "XADD", "XGROUP|CREATE", "XREADGROUP"]);
 }
 
 #[test]
 fn everything() {
-    compare(grammar::all(), &["SET", "ZADD", "XADD", "HSET", "XGROUP|CREATE"]);
+    compare(grammar::all(), &["SET", "ZADD", "XADD", "HSET", "SADD", "XGROUP|CREATE"]);
 }
 
 /// What is sent at one time.
@@ -144,6 +150,7 @@ impl Family {
             "GET KEY",
             "ZRANGE KEY 0 -1 WITHSCORES",
             "HGETALL KEY",
+            "SMEMBERS KEY",
             "XRANGE KEY - +",
             "XINFO STREAM KEY FULL",
         ];
@@ -162,7 +169,8 @@ impl Family {
             return Step::Batch(batch);
         }
         let mut argv = commands.draw(&self.all, &self.makers).1;
-        if commands.below(8) == 0 {
+        // One member popped would be another one there.
+        if commands.below(8) == 0 && argv[0] != b"SPOP" {
             let mut spoiled = argv.clone();
             spoil(&mut spoiled, commands);
             if keeps_lexkey(&argv, &spoiled) {
@@ -306,9 +314,14 @@ fn alike(argv: &Argv, ours: &Reply, theirs: &Reply) -> bool {
         b"KEYS" => sorted(ours, 1) == sorted(theirs, 1),
         b"HGETALL" => is_permutation(ours, theirs, 2),
         b"HKEYS" | b"HVALS" => is_permutation(ours, theirs, 1),
-        b"RANDOMKEY" | b"ZRANDMEMBER" | b"HRANDFIELD" => same_shape(ours, theirs),
+        b"SMEMBERS" | b"SUNION" | b"SINTER" | b"SDIFF" | b"SPOP" => {
+            is_permutation(ours, theirs, 1) || are_errors_alike(&name, ours, theirs)
+        }
+        b"RANDOMKEY" | b"ZRANDMEMBER" | b"HRANDFIELD" | b"SRANDMEMBER" => same_shape(ours, theirs),
         b"SCAN" if !is_first_page(argv.get(1)) => same_shape_but_length(ours, theirs),
-        b"ZSCAN" | b"HSCAN" if !is_first_page(argv.get(2)) => same_shape_but_length(ours, theirs),
+        b"ZSCAN" | b"HSCAN" | b"SSCAN" if !is_first_page(argv.get(2)) => {
+            same_shape_but_length(ours, theirs)
+        }
         _ if are_errors_alike(&name, ours, theirs) => true,
         b"SCAN" | b"ZSCAN" => match (ours.elements(), theirs.elements()) {
             ([cursor, ours], [other, theirs]) => {
@@ -319,6 +332,10 @@ fn alike(argv: &Argv, ours: &Reply, theirs: &Reply) -> bool {
         },
         b"HSCAN" => match (ours.elements(), theirs.elements()) {
             ([cursor, ours], [other, theirs]) => cursor != other || is_permutation(ours, theirs, 2),
+            _ => ours == theirs,
+        },
+        b"SSCAN" => match (ours.elements(), theirs.elements()) {
+            ([cursor, ours], [other, theirs]) => cursor != other || is_permutation(ours, theirs, 1),
             _ => ours == theirs,
         },
         b"XPENDING" => times_alike(ours, theirs, Some(2)),
@@ -353,7 +370,7 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
         Reply::Scalar(b':', count) => [&b"XACK"[..], b"XDEL"].contains(&name) && count == b"0",
         Reply::Scalar(b'_', _) => name == b"GETEX",
         Reply::Aggregate(..) => {
-            let scans = [&b"ZSCAN"[..], b"HSCAN"].contains(&name);
+            let scans = [&b"ZSCAN"[..], b"HSCAN", b"SSCAN"].contains(&name);
             scans && theirs.elements()[1].elements().is_empty()
         }
         _ => false,

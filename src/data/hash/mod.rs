@@ -30,8 +30,6 @@ mod packed;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
 use crate::block::Block;
 use crate::random::Random;
 use crate::value::Value;
@@ -284,31 +282,12 @@ impl<'h> Live<'h> {
 
     /// Up to `count` distinct fields drawn at random: O(count) if that is far less than all.
     pub(crate) fn sample(&self, count: usize, random: &mut Random) -> Vec<Field<'h>> {
-        /// How many times more fields there must be than are asked for, to draw without seeing
-        /// them all: fewer, and most draws would be of fields that were drawn before.
-        const FAR_MORE: usize = 3;
         if let Some(indexed) = self.drawable()
-            && count.saturating_mul(FAR_MORE) < indexed.table().len()
+            && let Some(drawn) = indexed.table().sample(count, random)
         {
-            let mut names = HashSet::with_hasher(ahash::RandomState::new());
-            let mut drawn = Vec::with_capacity(count);
-            while drawn.len() < count {
-                let field = Field::of_block(indexed.table().random(random));
-                if names.insert(field.name) {
-                    drawn.push(field);
-                }
-            }
-            return drawn;
+            return drawn.into_iter().map(Field::of_block).collect();
         }
-        let mut all: Vec<Field<'h>> = self.iter().collect();
-        if count < all.len() {
-            for at in 0..count {
-                let other = at + random.below(all.len() - at);
-                all.swap(at, other);
-            }
-            all.truncate(count);
-        }
-        all
+        random.choose(self.iter().collect(), count)
     }
 
     /// One step of a scan: shows some fields, and answers the cursor of the next step or 0 after

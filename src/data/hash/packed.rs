@@ -21,6 +21,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::Field;
+use crate::data::splice::splice;
 
 /// The most fields of a hash that is packed.
 pub(super) const MAX_FIELDS: usize = 128;
@@ -89,7 +90,7 @@ impl Packed {
         entry.extend_from_slice(value);
         let found = self.place(name);
         let end = self.bytes.len();
-        self.replace(found.clone().unwrap_or(end..end), &entry);
+        splice(&mut self.bytes, found.clone().unwrap_or(end..end), &entry);
         if found.is_none() {
             self.len += 1;
             self.earliest = self.earliest.min(deadline.unwrap_or(NEVER));
@@ -172,7 +173,7 @@ impl Packed {
     }
 
     fn take_out(&mut self, place: Range<usize>) {
-        self.replace(place, &[]);
+        splice(&mut self.bytes, place, &[]);
         self.len -= 1;
         if self.earliest != NEVER {
             self.find_earliest();
@@ -181,23 +182,5 @@ impl Packed {
 
     fn find_earliest(&mut self) {
         self.earliest = self.iter().filter_map(|field| field.deadline).min().unwrap_or(NEVER);
-    }
-
-    /// Puts `entry` in place of some bytes, and moves what follows them.
-    fn replace(&mut self, place: Range<usize>, entry: &[u8]) {
-        let old_len = self.bytes.len();
-        let new_end = place.start + entry.len();
-        let new_len = old_len - place.len() + entry.len();
-        if new_len > self.bytes.capacity() {
-            // Little to spare, as there are many small hashes.
-            self.bytes.reserve_exact((new_len + new_len / 8).next_multiple_of(16) - old_len);
-        }
-        self.bytes.resize(old_len.max(new_len), 0);
-        self.bytes.copy_within(place.end..old_len, new_end);
-        self.bytes.truncate(new_len);
-        self.bytes[place.start..new_end].copy_from_slice(entry);
-        if self.bytes.capacity() > 2 * new_len + 64 {
-            self.bytes.shrink_to(new_len);
-        }
     }
 }

@@ -1,6 +1,7 @@
-//! Unions, intersections and differences of several sets.
+//! Unions, intersections and differences of several sorted sets.
 //!
-//! An [`Input`] is all that a combination knows of a key: members, each with a score.
+//! An [`Input`] is all that a combination knows of a key: members, each with a score. A set may
+//! stand for a sorted set of members that all have the score 1.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,10 +10,11 @@ use ahash::RandomState;
 
 use super::range::store;
 use super::{Members, Query};
+use crate::data::set::{Member, Set};
 use crate::data::sorted_set::{Score, SortedSet};
 use crate::error::Result;
 use crate::keyspace::access::{Extent, ReadMany, Views, WriteMany, Writers};
-use crate::keyspace::{EventKind, View};
+use crate::keyspace::{EventKind, Kind, View};
 use crate::ops::Operation;
 use crate::value::Value;
 
@@ -95,28 +97,59 @@ impl Combination for Counted<'_> {
 /// The members of one key, with their scores.
 #[derive(Clone, Copy)]
 struct Input<'s> {
-    set: Option<&'s SortedSet>,
+    source: Source<'s>,
     weight: f64,
 }
 
+#[derive(Clone, Copy)]
+enum Source<'s> {
+    Nothing,
+    Scored(&'s SortedSet),
+    Plain(&'s Set),
+}
+
+/// The score of a member of a set without scores.
+const PLAIN_SCORE: f64 = 1.0;
+
 impl<'s> Input<'s> {
     fn new(view: View<'s>, weight: f64) -> Result<Self> {
-        Ok(Self { set: view.get()?, weight })
+        let source = match view.kind() {
+            Some(Kind::Set) => view.get()?.map(Source::Plain),
+            _ => view.get()?.map(Source::Scored),
+        };
+        Ok(Self { source: source.unwrap_or(Source::Nothing), weight })
     }
 
     fn len(&self) -> usize {
-        self.set.map_or(0, SortedSet::len)
+        match self.source {
+            Source::Nothing => 0,
+            Source::Scored(set) => set.len(),
+            Source::Plain(set) => set.len(),
+        }
     }
 
     /// All members with their weighted scores.
-    fn entries(self) -> impl Iterator<Item = (&'s Value, f64)> {
-        let entries = self.set.into_iter().flat_map(|set| set.entries(0..set.len()));
-        entries.map(move |(member, score)| (member, number_or_zero(score.get() * self.weight)))
+    fn entries(self) -> impl Iterator<Item = (Member<'s>, f64)> {
+        let (scored, plain) = match self.source {
+            Source::Nothing => (None, None),
+            Source::Scored(set) => (Some(set), None),
+            Source::Plain(set) => (None, Some(set)),
+        };
+        let scored = scored.into_iter().flat_map(|set| set.entries(0..set.len()));
+        let scored = scored.map(|(member, score)| (Member::Shared(member), score.get()));
+        let plain = plain.into_iter().flat_map(Set::iter).map(|member| (member, PLAIN_SCORE));
+        let weighted = move |(member, score)| (member, number_or_zero(score * self.weight));
+        scored.chain(plain).map(weighted)
     }
 
     /// The weighted score of a member; it may be NaN.
     fn score(&self, member: &[u8]) -> Option<f64> {
-        self.set?.score(member).map(|score| score.get() * self.weight)
+        let score = match self.source {
+            Source::Nothing => None,
+            Source::Scored(set) => set.score(member).map(Score::get),
+            Source::Plain(set) => set.contains(member).then_some(PLAIN_SCORE),
+        };
+        score.map(|score| score * self.weight)
     }
 }
 
@@ -129,7 +162,7 @@ fn smallest_first(mut inputs: Vec<Input<'_>>) -> Vec<Input<'_>> {
 }
 
 fn union(of: &Weighted<'_>, inputs: Vec<Input<'_>>) -> Combined {
-    let mut scores: HashMap<&Value, f64, RandomState> = HashMap::default();
+    let mut scores: HashMap<Member<'_>, f64, RandomState> = HashMap::default();
     for input in smallest_first(inputs) {
         for (member, score) in input.entries() {
             let sum = |sum: &mut f64| *sum = of.aggregate.apply(*sum, score);
@@ -137,26 +170,26 @@ fn union(of: &Weighted<'_>, inputs: Vec<Input<'_>>) -> Combined {
         }
     }
     let scores = scores.into_iter();
-    scores.map(|(member, score)| (member.clone(), score_of(score))).collect()
+    scores.map(|(member, score)| (member.to_value(), score_of(score))).collect()
 }
 
 fn intersection(of: &Weighted<'_>, inputs: Vec<Input<'_>>) -> Combined {
     let inputs = smallest_first(inputs);
     let Some((smallest, others)) = inputs.split_first() else { return Vec::new() };
-    let in_all = |(member, score): (&Value, f64)| {
+    let in_all = |(member, score): (Member<'_>, f64)| {
         let mut others = others.iter();
         let sum = others
-            .try_fold(score, |sum, other| Some(of.aggregate.apply(sum, other.score(member)?)))?;
-        Some((member.clone(), score_of(sum)))
+            .try_fold(score, |sum, other| Some(of.aggregate.apply(sum, other.score(&member)?)))?;
+        Some((member.to_value(), score_of(sum)))
     };
     smallest.entries().filter_map(in_all).collect()
 }
 
 fn difference(inputs: Vec<Input<'_>>) -> Combined {
     let Some((first, others)) = inputs.split_first() else { return Vec::new() };
-    let in_none = |member: &Value| others.iter().all(|other| other.score(member).is_none());
+    let in_none = |member: &Member<'_>| others.iter().all(|other| other.score(member).is_none());
     let entries = first.entries().filter(|(member, _)| in_none(member));
-    entries.map(|(member, score)| (member.clone(), score_of(score))).collect()
+    entries.map(|(member, score)| (member.to_value(), score_of(score))).collect()
 }
 
 fn score_of(value: f64) -> Score {
@@ -272,7 +305,7 @@ impl Operation for CountIntersection<'_> {
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
         let inputs = smallest_first(self.keys.inputs(|key| views.view(key))?);
         let Some((smallest, others)) = inputs.split_first() else { return Ok(0) };
-        let in_all = |member: &Value| others.iter().all(|other| other.score(member).is_some());
+        let in_all = |member: &Member<'_>| others.iter().all(|other| other.score(member).is_some());
         let counted = smallest.entries().filter(|(member, _)| in_all(member));
         let limit = if self.limit.0 == 0 { usize::MAX } else { self.limit.0 };
         Ok(counted.take(limit).count())

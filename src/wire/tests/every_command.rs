@@ -22,9 +22,10 @@ const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
 
 /// Commands that pick at random, or walk a hash table in its own order.
 #[rustfmt::skip]
-const OPEN: [&[u8]; 10] = [
+const OPEN: [&[u8]; 17] = [
     b"KEYS", b"SCAN", b"RANDOMKEY", b"ZRANDMEMBER", b"ZSCAN", b"HGETALL", b"HKEYS", b"HVALS",
-    b"HRANDFIELD", b"HSCAN",
+    b"HRANDFIELD", b"HSCAN", b"SMEMBERS", b"SPOP", b"SRANDMEMBER", b"SSCAN", b"SUNION", b"SINTER",
+    b"SDIFF",
 ];
 
 fn grammars() -> Vec<Grammar> {
@@ -35,11 +36,12 @@ fn grammars() -> Vec<Grammar> {
 /// one family after the other.
 fn for_each_command(seed: u64, clock: &ManualClock, mut body: impl FnMut(&str, &[&[u8]])) {
     let streams = [grammar::STREAMS, HELP].concat();
-    let families: [(&[Grammar], &[&str]); 5] = [
+    let families: [(&[Grammar], &[&str]); 6] = [
         (grammar::STRINGS, &["SET", "INCRBYFLOAT"]),
-        (grammar::KEYS, &["SET", "ZADD", "XADD", "HSET"]),
+        (grammar::KEYS, &["SET", "ZADD", "XADD", "HSET", "SADD"]),
         (grammar::SORTED_SETS, &["ZADD"]),
         (grammar::HASHES, &["HSET"]),
+        (grammar::SETS, &["SADD"]),
         (&streams, &["XADD", "XGROUP|CREATE", "XREADGROUP"]),
     ];
     let mut commands = Commands::new(seed);
