@@ -41,6 +41,7 @@ pub use futures_core;
 pub use handles::future::Waiting;
 pub use handles::{Autoclaimed, Consumer, ConsumerGroup, Stream, StreamRange};
 pub use handles::{Batch, Keys, Kv, Pending, Scan, Target, Transaction, Watch};
+pub use handles::{BitFields, Bitmap};
 pub use handles::{
     Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
 };
@@ -51,6 +52,7 @@ pub use handles::{
 pub use handles::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use handles::{Set, SetIter, Sets};
 pub use keyspace::{Event, EventKind, Kind};
+pub use ops::bitmap::{BitField, BitOverflow};
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
 pub use ops::stream_group::{

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::handles::{
-    Batch, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target, Transaction,
-    Watch,
+    Batch, Bitmap, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target,
+    Transaction, Watch,
 };
 use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
@@ -95,6 +95,19 @@ impl Store {
     #[inline]
     pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t> {
         Hash::new(self, key.as_ref())
+    }
+
+    /// The bitmap under a key: a string as bits.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.bitmap("visits").set(17, true)?;
+    /// assert_eq!(store.bitmap("visits").count()?, 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn bitmap<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Bitmap<'t> {
+        Bitmap::new(self, key.as_ref())
     }
 
     /// The set under a key: distinct members.

@@ -1,5 +1,6 @@
 //! Pure structures: they know no keys, locks, clocks or wire formats.
 
+pub(crate) mod bits;
 pub(crate) mod glob;
 pub(crate) mod hash;
 pub(crate) mod set;

@@ -6,6 +6,7 @@
 //! [`Batch`] after it has been executed. So every method exists once, for all three.
 
 mod batch;
+mod bitmap;
 #[cfg(feature = "async")]
 pub(crate) mod future;
 mod hash;
@@ -19,6 +20,7 @@ mod stream_group;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
+pub use bitmap::{BitFields, Bitmap};
 pub use hash::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use keys::{Keys, Scan};
 pub use kv::Kv;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target};
+use super::{Bitmap, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::{After, Databases};
@@ -62,6 +62,12 @@ impl<'e> Transaction<'e> {
     #[inline]
     pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t, Self> {
         Hash::new(self, key.as_ref())
+    }
+
+    /// The bitmap under a key.
+    #[inline]
+    pub fn bitmap<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Bitmap<'t, Self> {
+        Bitmap::new(self, key.as_ref())
     }
 
     /// The set under a key.

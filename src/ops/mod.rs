@@ -7,6 +7,7 @@
 //!
 //! An operation that answers `Err` has changed nothing.
 
+pub(crate) mod bitmap;
 pub(crate) mod counters;
 pub(crate) mod hash;
 pub(crate) mod keys;

@@ -7,6 +7,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod args;
+mod bitmap;
 pub(crate) mod command;
 mod counters;
 mod decoder;

@@ -5,11 +5,13 @@ use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
 use super::sorted_set as zset_wire;
 use super::{
-    counters as counters_wire, hash as hash_wire, keys as keys_wire, strings as strings_wire,
+    bitmap as bitmap_wire, counters as counters_wire, hash as hash_wire, keys as keys_wire,
+    strings as strings_wire,
 };
 use crate::error::{Error, Result};
 use crate::ops::{
-    counters, hash, keys, pubsub, scan, set, sorted_set as zset, stream, stream_group, strings,
+    bitmap, counters, hash, keys, pubsub, scan, set, sorted_set as zset, stream, stream_group,
+    strings,
 };
 use crate::value::Value;
 
@@ -66,6 +68,7 @@ const NO_KEY: KeyPositions = KeyPositions::None;
 const ONE_KEY: KeyPositions = KeyPositions::Range { first: 1, last: 1, step: 1 };
 const TWO_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: 2, step: 1 };
 const ALL_KEYS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 1 };
+const KEYS_BEHIND_A_WORD: KeyPositions = KeyPositions::Range { first: 2, last: -1, step: 1 };
 const COUNTED_PAIRS: KeyPositions = KeyPositions::CountedPairs { count: 1 };
 const KEYS_THEN_TIMEOUT: KeyPositions = KeyPositions::Range { first: 1, last: -2, step: 1 };
 const COUNTED_KEYS: KeyPositions = KeyPositions::Counted { count: 1, destination: None };
@@ -135,6 +138,14 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!("DECRBY", counters_wire::parse_decrement_by, 3, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(counters::IncrementFloat, 3, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(counters::IncrementWith, -2, WRITE | DENYOOM | FAST, ONE_KEY),
+    // Bitmaps.
+    row!(bitmap::SetBit, 4, WRITE | DENYOOM, ONE_KEY),
+    row!(bitmap::GetBit, 3, READONLY | FAST, ONE_KEY),
+    row!(bitmap::Count, -2, READONLY, ONE_KEY),
+    row!("BITPOS", bitmap_wire::parse_position, -3, READONLY, ONE_KEY),
+    row!(bitmap::Combine, -4, WRITE | DENYOOM, KEYS_BEHIND_A_WORD),
+    row!(bitmap::Fields, -2, WRITE | DENYOOM, ONE_KEY),
+    row!(bitmap::ReadFields, -2, READONLY | FAST, ONE_KEY),
     // Publish and subscribe.
     row!(pubsub::Publish, 3, FAST, NO_KEY),
     row!("PUBSUB" of PUBSUB),

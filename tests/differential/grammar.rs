@@ -194,6 +194,26 @@ pub(crate) const SETS: &[Grammar] = &[
     ("ZINTERCARD", "keys { LIMIT count }"),
 ];
 
+pub(crate) const BITMAPS: &[Grammar] = &[
+    ("SETBIT", "key bit ( 0 | 1 )"),
+    ("GETBIT", "key bit"),
+    ("BITCOUNT", "key ( index index | bitindex bitindex BIT | index index BYTE | )"),
+    (
+        "BITPOS",
+        "key ( 0 | 1 ) ( index | index index | bitindex bitindex BIT | index index BYTE | )",
+    ),
+    ("BITOP", "( AND | OR | XOR ) key key+"),
+    ("BITOP", "NOT key key"),
+    (
+        "BITFIELD",
+        "key ( GET bitfield | OVERFLOW ( WRAP | SAT | FAIL ) | SET bitfield bitnumber \
+         | INCRBY bitfield integer ) +",
+    ),
+    ("BITFIELD_RO", "key ( GET bitfield ) +"),
+    ("SETRANGE", "key offset value"),
+    ("GETRANGE", "key index index"),
+];
+
 pub(crate) const STREAMS: &[Grammar] = &[
     (
         "XADD",
@@ -240,7 +260,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
-    [STRINGS, KEYS, SORTED_SETS, HASHES, SETS, STREAMS].concat()
+    [STRINGS, KEYS, SORTED_SETS, HASHES, SETS, BITMAPS, STREAMS].concat()
 }
 
 /// The commands of these names, as often as they are named.
@@ -357,6 +377,11 @@ impl Commands {
                     }
                 }
             }
+            "bitfield" => {
+                argv.push(self.text("encoding"));
+                let index = if self.below(3) == 0 { "#" } else { "" };
+                argv.push([index.as_bytes(), &self.text("bit")].concat());
+            }
             "weights" => (0..self.keys).for_each(|_| argv.push(self.text("score"))),
             "streams" | "groupstreams" => {
                 let streams = 1 + self.below(2);
@@ -377,8 +402,12 @@ impl Commands {
             "count" => small - i64::from(self.below(20) == 0),
             "positive" => small + 1,
             "offset" => self.below(40) as i64,
+            "bit" => self.below(200) as i64,
+            "bitindex" => self.below(200) as i64 - 100,
             "database" => *self.pick(&[0, 1, 2, 2, 16]),
             "integer" => *self.pick(&[1, 2, -1, 5, -10, 0, 100, i64::MAX, i64::MIN + 1]),
+            // Redis takes a number next to the lowest for one that is too high.
+            "bitnumber" => *self.pick(&[1, 2, -1, 5, -10, 0, 100, i64::MAX, -70_000, i64::MIN / 2]),
             "seconds" => 1_000 + self.below(1_000_000_000) as i64,
             "millis" => 1_000_000 + self.below(1_000_000_000) as i64 * 100,
             "date" => 4_000_000_000 + self.below(1_000_000_000) as i64,
@@ -469,6 +498,7 @@ const WORDS: &[(&str, &[&str])] = &[
         "a", "b", "c", "d", "e", "f", "g", "h", "", "10", "9", "Zoë",
         "a member too long for the packed form that Redis gives to small sorted sets",
     ]),
+    ("encoding", &["u8", "i8", "u1", "i5", "u63", "i64", "u16", "i33", "u7", "u64", "i0", "x"]),
     ("element", &[
         "a", "b", "c", "", "1", "2", "3", "-7", "40000", "-3000000000", "9223372036854775807",
         "01", "a member too long for a packed set: 0123456789 0123456789 0123456789 0123456789",

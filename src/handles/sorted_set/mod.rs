@@ -8,6 +8,7 @@ use std::ops::RangeBounds;
 use std::time::Duration;
 
 pub use many::{Combination, Difference, SortedSets};
+pub(super) use query::rank_range;
 pub use query::{RangeQuery, RankQuery};
 
 use super::{Submit, Transaction, accept};
@@ -368,7 +369,7 @@ impl<'t, T: Submit> SortedSet<'t, T> {
     #[inline]
     fn first_ranks(&self, count: usize, reversed: bool) -> T::Answer<Vec<(Value, f64)>> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let span = Span::Ranks(query::rank_range(&(0..count)));
+        let span = Span::Ranks(rank_range(&(0..count)));
         let of = Selection { span, reversed, limit: None };
         let query = Query { of, with_scores: true };
         self.target.submit(&GetRange { key: self.key, query }, |members| Ok(members.scored()))
@@ -403,7 +404,7 @@ impl<'t, T: Submit> SortedSet<'t, T> {
     #[doc(alias = "ZRANGE")]
     #[doc(alias = "ZREVRANGE")]
     pub fn range(&self, ranks: impl RangeBounds<i64>) -> RankQuery<'t, T> {
-        RankQuery::new(*self, query::rank_range(&ranks))
+        RankQuery::new(*self, rank_range(&ranks))
     }
 
     /// The members with scores within a range, to be refined and then read, or stored.
@@ -477,7 +478,7 @@ impl<'t, T: Submit> SortedSet<'t, T> {
     /// ```
     #[doc(alias = "ZREMRANGEBYRANK")]
     pub fn remove_by_rank(&self, ranks: impl RangeBounds<i64>) -> T::Answer<usize> {
-        let range = query::rank_range(&ranks);
+        let range = rank_range(&ranks);
         self.target.submit(&RemoveByRank { key: self.key, range }, Ok)
     }
 

@@ -36,12 +36,13 @@ fn grammars() -> Vec<Grammar> {
 /// one family after the other.
 fn for_each_command(seed: u64, clock: &ManualClock, mut body: impl FnMut(&str, &[&[u8]])) {
     let streams = [grammar::STREAMS, HELP].concat();
-    let families: [(&[Grammar], &[&str]); 6] = [
+    let families: [(&[Grammar], &[&str]); 7] = [
         (grammar::STRINGS, &["SET", "INCRBYFLOAT"]),
         (grammar::KEYS, &["SET", "ZADD", "XADD", "HSET", "SADD"]),
         (grammar::SORTED_SETS, &["ZADD"]),
         (grammar::HASHES, &["HSET"]),
         (grammar::SETS, &["SADD"]),
+        (grammar::BITMAPS, &["SETBIT", "BITFIELD"]),
         (&streams, &["XADD", "XGROUP|CREATE", "XREADGROUP"]),
     ];
     let mut commands = Commands::new(seed);

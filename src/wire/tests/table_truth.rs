@@ -7,6 +7,11 @@ use super::super::table::{self, COMMANDS, KeyPositions, Row};
 #[rustfmt::skip]
 const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("APPEND", 3, "write denyoom fast", 1, 1, 1),
+    ("BITCOUNT", -2, "readonly", 1, 1, 1),
+    ("BITFIELD", -2, "write denyoom", 1, 1, 1),
+    ("BITFIELD_RO", -2, "readonly fast", 1, 1, 1),
+    ("BITOP", -4, "write denyoom", 2, -1, 1),
+    ("BITPOS", -3, "readonly", 1, 1, 1),
     ("BZMPOP", -5, "write blocking movablekeys", 0, 0, 0),
     ("BZPOPMAX", -3, "write fast blocking", 1, -2, 1),
     ("BZPOPMIN", -3, "write fast blocking", 1, -2, 1),
@@ -22,6 +27,7 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("FLUSHALL", -1, "write", 0, 0, 0),
     ("FLUSHDB", -1, "write", 0, 0, 0),
     ("GET", 2, "readonly fast", 1, 1, 1),
+    ("GETBIT", 3, "readonly fast", 1, 1, 1),
     ("GETDEL", 2, "write fast", 1, 1, 1),
     ("GETEX", -2, "write fast", 1, 1, 1),
     ("GETRANGE", 4, "readonly", 1, 1, 1),
@@ -70,6 +76,7 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("SDIFF", -2, "readonly", 1, -1, 1),
     ("SDIFFSTORE", -3, "write denyoom", 1, -1, 1),
     ("SET", -3, "write denyoom", 1, 1, 1),
+    ("SETBIT", 4, "write denyoom", 1, 1, 1),
     ("SETEX", 4, "write denyoom", 1, 1, 1),
     ("SETNX", 3, "write denyoom fast", 1, 1, 1),
     ("SETRANGE", 4, "write denyoom", 1, 1, 1),
