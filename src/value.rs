@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::number;
 
 /// The longest that a key, value, member, field or name may be: what Redis allows an argument.
-const MAX_LEN: usize = 512 << 20;
+pub(crate) const MAX_LEN: usize = 512 << 20;
 
 /// [`Error::TooLarge`] for more bytes than a key, value, member, field or name may have.
 #[inline]

@@ -130,7 +130,7 @@ fn another_type_is_refused_and_nothing_changes() {
     assert_eq!(store.bitmap("text").combine_or(&none), Err(Error::NoKeys));
     assert_eq!(store.kv().get("text").unwrap().unwrap(), "v");
     assert_eq!(bitmap.combine_not("text").unwrap(), 1);
-    assert_eq!(store.kv().get("s").unwrap().unwrap(), [!b'v']);
+    assert_eq!(store.kv().get("s").unwrap().unwrap(), &[!b'v']);
     assert_eq!(bitmap.combine_and(&["absent"]).unwrap(), 0);
     assert!(!store.keys().exists("s").unwrap());
 }

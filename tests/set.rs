@@ -149,7 +149,7 @@ proptest! {
 #[test]
 fn a_batch_and_a_transaction_have_sets_too() -> larder::Result<()> {
     let store = Store::new();
-    let mut batch = store.batch();
+    let batch = store.batch();
     let added = batch.set("s").add_many(&["a", "b"]);
     let both = batch.sets().union(&["s", "t"]);
     let bit = batch.bitmap("b").set(3, true);

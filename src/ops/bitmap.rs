@@ -8,11 +8,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Operation;
-use super::strings::{MAX_STRING, check_length};
+
 use crate::data::bits;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Extent, Read, Write, WriteMany, Writers};
 use crate::keyspace::{EventKind, View, Writer};
+use crate::value::{MAX_LEN, check_len};
 
 /// What Redis says of an offset that is none.
 pub(crate) const BAD_OFFSET: Error =
@@ -31,7 +32,7 @@ pub(crate) struct Offset(pub(crate) u64);
 impl Offset {
     fn get(self) -> Result<usize> {
         let bit = usize::try_from(self.0).map_err(|_| BAD_OFFSET)?;
-        if self.0 / BITS < MAX_STRING as u64 { Ok(bit) } else { Err(BAD_OFFSET) }
+        if self.0 / BITS < MAX_LEN as u64 { Ok(bit) } else { Err(BAD_OFFSET) }
     }
 }
 
@@ -382,7 +383,7 @@ impl Operation for Fields<'_> {
         steps.iter().try_for_each(|step| step.field().place().map(|_| ()))?;
         let writes = steps.iter().filter(|step| step.writes());
         let end = writes.map(|step| step.field().end()).max().unwrap_or(0);
-        check_length(end)?;
+        check_len(end)?;
         let length = writer.view().bytes()?.map_or(0, <[u8]>::len);
         let grows = end > length;
         if grows {

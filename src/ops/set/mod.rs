@@ -13,12 +13,12 @@ pub(crate) use combine::*;
 pub(crate) use sample::*;
 
 use super::Operation;
-use super::strings::check_length;
+
 use crate::data::set::Set;
 use crate::error::Result;
 use crate::keyspace::access::{Extent, Read, Write, WriteMany, Writers};
 use crate::keyspace::{Edit, EventKind, View, Writer};
-use crate::value::Value;
+use crate::value::{Value, check_len};
 
 /// Members, each once, in no order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,7 +41,7 @@ impl Operation for Add<'_> {
     }
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
-        self.members.iter().try_for_each(|member| check_length(member.len()))?;
+        self.members.iter().try_for_each(|member| check_len(member.len()))?;
         writer.edit_or_create(|set: &mut Edit<'_, Set>| {
             let added = self.members.iter().filter(|member| set.insert(member)).count();
             if added > 0 {
