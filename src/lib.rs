@@ -29,6 +29,7 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::list::ListEnd;
 pub use data::sorted_set::Score;
 pub use data::stream::{
     Deletion, Direction, Entries, EntriesIter, Entry, Fields, Precision, References, StreamId,
@@ -48,7 +49,9 @@ pub use handles::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
+pub use handles::{List, Lists, PositionOptions};
 pub use keyspace::{Event, EventKind, Kind};
+pub use ops::list::PoppedElements;
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
 pub use ops::stream_group::{

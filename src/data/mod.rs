@@ -1,5 +1,6 @@
 //! Pure structures: they know no keys, locks, clocks or wire formats.
 
 pub(crate) mod glob;
+pub(crate) mod list;
 pub(crate) mod sorted_set;
 pub(crate) mod stream;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use shuttle::thread;
 
 use super::{Blocked, Started, start};
+use crate::ops::Await;
 use crate::ops::Timeout;
-use crate::ops::sorted_set::{Await, BlockingPopMin};
+use crate::ops::sorted_set::BlockingPopMin;
 use crate::sync::Arc;
 use crate::{Error, ManualClock, Store};
 

@@ -4,8 +4,9 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{Blocked, BlockingFamily, Started, start};
+use crate::ops::Await;
 use crate::ops::Timeout;
-use crate::ops::sorted_set::{Await, BlockingPopMax, BlockingPopMin};
+use crate::ops::sorted_set::{BlockingPopMax, BlockingPopMin};
 use crate::ops::stream::{After, Read, ReadOptions, Streams};
 use crate::ops::stream_group::{ReadGroup, ReadGroupOptions, Wanted};
 use crate::sync::{Arc, AtomicU64, Ordering};

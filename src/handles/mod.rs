@@ -10,6 +10,7 @@ mod batch;
 pub(crate) mod future;
 mod keys;
 mod kv;
+mod list;
 mod options;
 mod sorted_set;
 mod stream;
@@ -19,6 +20,7 @@ mod transaction;
 pub use batch::{Batch, Pending, Watch};
 pub use keys::{Keys, Scan};
 pub use kv::Kv;
+pub use list::{List, Lists, PositionOptions};
 pub use options::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,

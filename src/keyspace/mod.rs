@@ -17,6 +17,7 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_list;
 mod edit_sorted_set;
 mod edit_stream;
 mod events;

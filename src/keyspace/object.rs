@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::data::list::List;
 use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
 
@@ -11,6 +12,8 @@ use crate::data::stream::Stream;
 pub enum Kind {
     /// A string: bytes, text or a number.
     String,
+    /// A list.
+    List,
     /// A sorted set.
     SortedSet,
     /// A stream.
@@ -22,6 +25,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
             Self::SortedSet => "zset",
             Self::Stream => "stream",
         }
@@ -29,7 +33,7 @@ impl Kind {
 
     /// The kind that Redis calls `name`, in any case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let all = [Self::String, Self::SortedSet, Self::Stream];
+        let all = [Self::String, Self::List, Self::SortedSet, Self::Stream];
         all.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
@@ -122,4 +126,8 @@ macro_rules! objects {
     };
 }
 
-objects!(SortedSet { lives_empty: false }, Stream { lives_empty: true });
+objects!(
+    List { lives_empty: false },
+    SortedSet { lives_empty: false },
+    Stream { lives_empty: true }
+);

@@ -14,6 +14,7 @@ pub(crate) mod encoder;
 pub(crate) mod error;
 pub(crate) mod frame;
 mod keys;
+mod list;
 mod protocol;
 mod pubsub;
 pub(crate) mod reply;

@@ -11,10 +11,14 @@ use super::reply::{Reply, items, read_scored, unexpected, write_scored};
 use crate::data::sorted_set::Score;
 use crate::error::{Error, Result};
 use crate::number;
-use crate::ops::Timeout;
 use crate::ops::sorted_set::*;
+use crate::ops::{Await, Timeout};
 use crate::value::Value;
 
+/// The one integer that has no opposite is refused where the sign says which way to go.
+pub(super) const NO_OPPOSITE: Error = Error::OutOfRange(
+    "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
 const NOT_IN_RANGE: Error = Error::OutOfRange("value is out of range");
 
 command!(Length<'a>, "ZCARD" { key });
@@ -639,7 +643,7 @@ impl<'a> Arg<'a> for CountLimit {
 }
 
 /// An integer that is `least` or more; whatever else it is, the error is `text`.
-fn positive(args: &mut Args<'_>, least: i64, text: &'static str) -> Result<usize> {
+pub(super) fn positive(args: &mut Args<'_>, least: i64, text: &'static str) -> Result<usize> {
     let number = number::parse_integer(args.next()?).filter(|number| *number >= least);
     let number = number.and_then(|number| usize::try_from(number).ok());
     number.ok_or(Error::OutOfRange(text))
@@ -756,10 +760,7 @@ impl<'a> Arg<'a> for Option<Sample> {
         }
         let count = args.integer()?;
         if count == i64::MIN {
-            return Err(Error::OutOfRange(
-                "value is out of range, value must between -9223372036854775807 and \
-                 9223372036854775807",
-            ));
+            return Err(NO_OPPOSITE);
         }
         let with_scores = !args.is_empty();
         if with_scores && !(args.keyword("WITHSCORES") && args.is_empty()) {

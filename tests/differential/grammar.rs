@@ -77,6 +77,31 @@ pub(crate) const KEYS: &[Grammar] = &[
     ("PUBSUB|NUMPAT", ""),
 ];
 
+pub(crate) const LISTS: &[Grammar] = &[
+    ("LPUSH", "key element+"),
+    ("RPUSH", "key element+"),
+    ("LPUSHX", "key element+"),
+    ("RPUSHX", "key element+"),
+    ("LPOP", "key { count }"),
+    ("RPOP", "key { count }"),
+    ("LLEN", "key"),
+    ("LINDEX", "key index"),
+    ("LRANGE", "key index index"),
+    ("LPOS", "key element { RANK index , COUNT count , MAXLEN count }"),
+    ("LSET", "key index element"),
+    ("LINSERT", "key ( BEFORE | AFTER ) element element"),
+    ("LREM", "key index element"),
+    ("LTRIM", "key ( index index | 0 index | index -1 )"),
+    ("LMOVE", "key key ( LEFT | RIGHT ) ( LEFT | RIGHT )"),
+    ("RPOPLPUSH", "key key"),
+    ("LMPOP", "keys ( LEFT | RIGHT ) { COUNT positive }"),
+    ("BLPOP", "! key+ timeout"),
+    ("BRPOP", "! key+ timeout"),
+    ("BLMOVE", "! key key ( LEFT | RIGHT ) ( LEFT | RIGHT ) timeout"),
+    ("BRPOPLPUSH", "! key key timeout"),
+    ("BLMPOP", "! timeout keys ( LEFT | RIGHT ) { COUNT positive }"),
+];
+
 pub(crate) const SORTED_SETS: &[Grammar] = &[
     (
         "ZADD",
@@ -176,7 +201,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
-    [STRINGS, KEYS, SORTED_SETS, STREAMS].concat()
+    [STRINGS, KEYS, LISTS, SORTED_SETS, STREAMS].concat()
 }
 
 /// The commands of these names, as often as they are named.
@@ -375,6 +400,12 @@ impl Commands {
     }
 }
 
+/// An element so long that a few of them fill a block.
+const LONG_ELEMENT: &str = match std::str::from_utf8(&[b'x'; 1500]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 /// Random arguments that are not merely numbers, by kind.
 #[rustfmt::skip]
 const WORDS: &[(&str, &[&str])] = &[
@@ -401,8 +432,14 @@ const WORDS: &[(&str, &[&str])] = &[
         "a", "b", "c", "d", "e", "f", "g", "h", "", "10", "9", "Zoë",
         "a member too long for the packed form that Redis gives to small sorted sets",
     ]),
+    // Small ones, and some that no packed form holds.
+    ("element", &[
+        "a", "a", "b", "b", "c", "d", "", "10", "-1", "Zoë",
+        "an element of some length, though not a long one: 0123456789 0123456789 0123456789",
+        LONG_ELEMENT,
+    ]),
     ("pattern", &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""]),
-    ("kind", &["string", "zset", "stream", "hash", "foo"]),
+    ("kind", &["string", "list", "zset", "stream", "hash", "foo"]),
     ("group", &["g1", "g1", "g2"]),
     ("consumer", &["c1", "c1", "c2", "c3"]),
     ("timeout", &["0.01", "1", "0.5"]),

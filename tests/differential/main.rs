@@ -54,7 +54,12 @@ fn strings() {
 
 #[test]
 fn keys() {
-    compare(grammar::KEYS.to_vec(), &["SET", "ZADD", "XADD", "SETEX"]);
+    compare(grammar::KEYS.to_vec(), &["SET", "RPUSH", "ZADD", "XADD", "SETEX"]);
+}
+
+#[test]
+fn lists() {
+    compare(grammar::LISTS.to_vec(), &["LPUSH", "RPUSH", "RPUSH"]);
 }
 
 #[test]
@@ -69,7 +74,7 @@ fn streams() {
 
 #[test]
 fn everything() {
-    compare(grammar::all(), &["SET", "ZADD", "XADD", "XGROUP|CREATE"]);
+    compare(grammar::all(), &["SET", "RPUSH", "ZADD", "XADD", "XGROUP|CREATE"]);
 }
 
 /// What is sent at one time.
@@ -137,6 +142,7 @@ impl Family {
             "TYPE KEY",
             "PEXPIRETIME KEY",
             "GET KEY",
+            "LRANGE KEY 0 -1",
             "ZRANGE KEY 0 -1 WITHSCORES",
             "XRANGE KEY - +",
             "XINFO STREAM KEY FULL",
@@ -339,7 +345,7 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
         }
         // Nothing is done to a key that is absent.
         Reply::Scalar(b':', count) => [&b"XACK"[..], b"XDEL"].contains(&name) && count == b"0",
-        Reply::Scalar(b'_', _) => name == b"GETEX",
+        Reply::Scalar(b'_', _) => [&b"GETEX"[..], b"LINDEX"].contains(&name),
         Reply::Aggregate(..) => name == b"ZSCAN" && theirs.elements()[1].elements().is_empty(),
         _ => false,
     }

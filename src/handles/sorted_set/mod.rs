@@ -8,6 +8,7 @@ use std::ops::RangeBounds;
 use std::time::Duration;
 
 pub use many::{Combination, Difference, SortedSets};
+pub(super) use query::rank_range;
 pub use query::{RangeQuery, RankQuery};
 
 use super::{Submit, Transaction, accept};

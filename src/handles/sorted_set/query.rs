@@ -65,7 +65,7 @@ pub(super) fn score_range(scores: &impl RangeBounds<f64>) -> Result<ScoreRange> 
 /// The same range with both ends included. A step past 0 would change from one way of counting
 /// to the other, so such a range, which is empty, is written as another that is.
 #[inline]
-pub(super) fn rank_range(ranks: &impl RangeBounds<i64>) -> RankRange {
+pub(in crate::handles) fn rank_range(ranks: &impl RangeBounds<i64>) -> RankRange {
     const EMPTY: RankRange = RankRange { start: 1, stop: 0 };
     let start = match ranks.start_bound().cloned() {
         Bound::Unbounded => 0,
