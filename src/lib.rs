@@ -49,7 +49,7 @@ pub use handles::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
-pub use handles::{List, Lists, PositionOptions};
+pub use handles::{List, Lists, PositionOptions, SortQuery};
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::list::PoppedElements;
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};

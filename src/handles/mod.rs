@@ -12,6 +12,7 @@ mod keys;
 mod kv;
 mod list;
 mod options;
+mod sort;
 mod sorted_set;
 mod stream;
 mod stream_group;
@@ -25,6 +26,7 @@ pub use options::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
+pub use sort::SortQuery;
 pub use sorted_set::{
     Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
 };

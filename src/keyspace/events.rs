@@ -59,6 +59,8 @@ pub enum EventKind {
     ElementsRemoved,
     /// A list was cut down to a range.
     ListTrimmed,
+    /// A list was made by sorting.
+    SortStored,
     /// Members were added to a sorted set or got new scores.
     ScoresAdded,
     /// A member's score was incremented.
@@ -130,6 +132,7 @@ impl EventKind {
             Self::ElementInserted => "linsert",
             Self::ElementsRemoved => "lrem",
             Self::ListTrimmed => "ltrim",
+            Self::SortStored => "sortstore",
             Self::ScoresAdded => "zadd",
             Self::ScoreIncremented => "zincr",
             Self::MembersRemoved => "zrem",

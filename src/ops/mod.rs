@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod pubsub;
 pub(crate) mod scan;
+pub(crate) mod sort;
 pub(crate) mod sorted_set;
 pub(crate) mod stream;
 pub(crate) mod stream_group;

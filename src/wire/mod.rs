@@ -19,6 +19,7 @@ mod protocol;
 mod pubsub;
 pub(crate) mod reply;
 mod request;
+mod sort;
 mod sorted_set;
 mod stream;
 mod stream_group;

@@ -5,7 +5,8 @@ use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
 use super::sorted_set as zset_wire;
 use super::{
-    counters as counters_wire, keys as keys_wire, list as list_wire, strings as strings_wire,
+    counters as counters_wire, keys as keys_wire, list as list_wire, sort as sort_wire,
+    strings as strings_wire,
 };
 use crate::error::{Error, Result};
 use crate::ops::{
@@ -186,6 +187,8 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(list::BlockingMove, 6, WRITE | DENYOOM | BLOCKING, TWO_KEYS),
     row!("BRPOPLPUSH", list_wire::parse_pop_push_blocking, 4, WRITE | DENYOOM | BLOCKING, TWO_KEYS),
     row!(list::BlockingPopMany, -5, WRITE | BLOCKING | MOVABLE_KEYS, TIMEOUT_THEN_COUNTED_KEYS),
+    row!("SORT" by sort_wire::execute_sort, -2, WRITE | DENYOOM | MOVABLE_KEYS, ONE_KEY),
+    row!("SORT_RO", sort_wire::parse_read_only, -2, READONLY | MOVABLE_KEYS, ONE_KEY),
     // Sorted sets.
     row!(zset::Add, -4, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(zset::Increment, 4, WRITE | DENYOOM | FAST, ONE_KEY),

@@ -102,6 +102,27 @@ pub(crate) const LISTS: &[Grammar] = &[
     ("BLMPOP", "! timeout keys ( LEFT | RIGHT ) { COUNT positive }"),
 ];
 
+/// What is sorted are numbers, for the most part. With `ALPHA` nothing else decides between
+/// elements that are equal, so there is no pattern that many of them share.
+pub(crate) const SORTING: &[Grammar] = &[
+    (
+        "SORT",
+        "key { BY weight , LIMIT count index , GET lookedup , GET lookedup , ( ASC | DESC ) , \
+         STORE key }",
+    ),
+    ("SORT", "key { BY nosort , LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
+    ("SORT", "key ALPHA { LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
+    ("SORT_RO", "key { BY weight , LIMIT count index , GET lookedup , ( ASC | DESC ) }"),
+    ("SORT_RO", "key ALPHA { GET lookedup , DESC , LIMIT count index }"),
+    ("RPUSH", "key small+"),
+    ("RPUSH", "key small+"),
+    ("LPUSH", "key element"),
+    ("ZADD", "key ( score small ) +"),
+    ("LPOP", "key"),
+    ("SET", "weighted float"),
+    ("DEL", "key"),
+];
+
 pub(crate) const SORTED_SETS: &[Grammar] = &[
     (
         "ZADD",
@@ -201,7 +222,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
-    [STRINGS, KEYS, LISTS, SORTED_SETS, STREAMS].concat()
+    [STRINGS, KEYS, LISTS, SORTING, SORTED_SETS, STREAMS].concat()
 }
 
 /// The commands of these names, as often as they are named.
@@ -333,6 +354,7 @@ impl Commands {
             "index" => small * 2 - 6 + self.below(2) as i64,
             "count" => small - i64::from(self.below(20) == 0),
             "positive" => small + 1,
+            "small" => *self.pick(&[0, 1, 2, 3, 10, -1, 20]),
             "offset" => self.below(40) as i64,
             "database" => *self.pick(&[0, 1, 2, 2, 16]),
             "integer" => *self.pick(&[1, 2, -1, 5, -10, 0, 100, i64::MAX, i64::MIN + 1]),
@@ -438,6 +460,9 @@ const WORDS: &[(&str, &[&str])] = &[
         "an element of some length, though not a long one: 0123456789 0123456789 0123456789",
         LONG_ELEMENT,
     ]),
+    ("weight", &["w*", "w*", "nosort", "*", "w*->f", "no*"]),
+    ("weighted", &["w0", "w1", "w2", "w3", "w10", "w-1"]),
+    ("lookedup", &["#", "w*", "none", "w*->f", "w*->", "*"]),
     ("pattern", &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""]),
     ("kind", &["string", "list", "zset", "stream", "hash", "foo"]),
     ("group", &["g1", "g1", "g2"]),

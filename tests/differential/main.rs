@@ -63,6 +63,11 @@ fn lists() {
 }
 
 #[test]
+fn sorting() {
+    compare(grammar::SORTING.to_vec(), &["SORT"]);
+}
+
+#[test]
 fn sorted_sets() {
     compare(grammar::SORTED_SETS.to_vec(), &["ZADD"]);
 }

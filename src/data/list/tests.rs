@@ -139,7 +139,9 @@ fn numbered(len: usize) -> List {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300, failure_persistence: None, ..Default::default()
+    })]
 
     #[test]
     fn agrees_with_a_deque(ops in prop::collection::vec(op(), 1..120)) {

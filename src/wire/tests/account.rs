@@ -50,6 +50,7 @@ const WORDS: &[&[&str]] = &[
     &["LTRIM", "K", "1", "N"],
     &["LMOVE", "K", "K", "LEFT", "RIGHT"],
     &["LMPOP", "2", "K", "K", "LEFT", "COUNT", "5"],
+    &["SORT", "K", "BY", "nosort", "STORE", "K"],
     &["XADD", "K", "*", "V", "V"],
     &["XADD", "K", "MAXLEN", "N", "*", "f", "V"],
     &["XADD", "K", "*", "f", "V", "g", "V"],

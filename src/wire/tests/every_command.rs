@@ -31,10 +31,11 @@ fn grammars() -> Vec<Grammar> {
 /// one family after the other.
 fn for_each_command(seed: u64, clock: &ManualClock, mut body: impl FnMut(&str, &[&[u8]])) {
     let streams = [grammar::STREAMS, HELP].concat();
-    let families: [(&[Grammar], &[&str]); 5] = [
+    let families: [(&[Grammar], &[&str]); 6] = [
         (grammar::STRINGS, &["SET", "INCRBYFLOAT"]),
         (grammar::KEYS, &["SET", "ZADD", "XADD"]),
         (grammar::LISTS, &["LPUSH", "RPUSH"]),
+        (grammar::SORTING, &["SORT"]),
         (grammar::SORTED_SETS, &["ZADD"]),
         (&streams, &["XADD", "XGROUP|CREATE", "XREADGROUP"]),
     ];

@@ -75,6 +75,8 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("SETEX", 4, "write denyoom", 1, 1, 1),
     ("SETNX", 3, "write denyoom fast", 1, 1, 1),
     ("SETRANGE", 4, "write denyoom", 1, 1, 1),
+    ("SORT", -2, "write denyoom movablekeys", 1, 1, 1),
+    ("SORT_RO", -2, "readonly movablekeys", 1, 1, 1),
     ("STRLEN", 2, "readonly fast", 1, 1, 1),
     ("SUBSTR", 4, "readonly", 1, 1, 1),
     ("TOUCH", -2, "readonly fast", 1, -1, 1),
