@@ -215,7 +215,7 @@ fn attempt<F: BlockingFamily>(
 fn keys_of(extent: Extent<'_>) -> Vec<Value> {
     match extent {
         Extent::Keys(places) => places.iter().map(|place| Value::from(place.key)).collect(),
-        Extent::Database | Extent::Everything => Vec::new(),
+        Extent::Database | Extent::DatabaseAnd(_) | Extent::Everything => Vec::new(),
     }
 }
 

@@ -54,7 +54,7 @@ impl Operation for Sort<'_> {
     type Access = ReadMany;
 
     fn target(&self) -> Extent<'_> {
-        self.of.extent([self.of.key])
+        if self.of.looks_up() { Extent::Database } else { Extent::keys([self.of.key]) }
     }
 
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
@@ -82,7 +82,11 @@ impl Operation for SortInto<'_> {
 
     fn target(&self) -> Extent<'_> {
         let StoredSorting { of, destination } = &self.of;
-        of.extent([of.key, destination])
+        if of.looks_up() {
+            Extent::DatabaseAnd(destination)
+        } else {
+            Extent::keys([of.key, destination])
+        }
     }
 
     fn run(&self, mut writers: Writers<'_>) -> Result<Self::Output> {
@@ -104,10 +108,9 @@ impl Operation for SortInto<'_> {
 }
 
 impl Sorting<'_> {
-    /// What has to be locked, with these keys at least.
-    fn extent<'k, const N: usize>(&self, keys: [&'k [u8]; N]) -> Extent<'k> {
-        let looks_up = matches!(self.by, By::Pattern(_)) || self.get.iter().any(|get| *get != b"#");
-        if looks_up { Extent::Database } else { Extent::keys(keys) }
+    /// Whether it looks at keys that only the elements tell.
+    fn looks_up(&self) -> bool {
+        matches!(self.by, By::Pattern(_)) || self.get.iter().any(|get| *get != b"#")
     }
 
     fn sort<'s>(&self, view: &dyn Fn(&[u8]) -> Result<View<'s>>) -> Result<Vec<Option<Value>>> {
@@ -180,14 +183,14 @@ impl Sorting<'_> {
     }
 }
 
-/// The elements of whatever can be sorted, in their own order; a set that is ordered, from its
-/// other end if that is asked for.
+/// The elements of whatever can be sorted, in the order that they have, or the opposite.
 fn elements(view: View<'_>, reversed: bool) -> Result<Vec<Value>> {
     match view.kind() {
         None => Ok(Vec::new()),
         Some(Kind::List) => {
             let list = view.get::<List>()?.ok_or(Error::WrongType)?;
-            Ok(list.elements(0..list.len()).map(Element::to_value).collect())
+            let elements = list.elements(0..list.len()).map(Element::to_value);
+            Ok(if reversed { elements.rev().collect() } else { elements.collect() })
         }
         Some(Kind::SortedSet) => {
             let set = view.get::<SortedSet>()?.ok_or(Error::WrongType)?;

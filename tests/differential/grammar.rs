@@ -105,21 +105,17 @@ pub(crate) const LISTS: &[Grammar] = &[
 /// What is sorted are numbers, for the most part. With `ALPHA` nothing else decides between
 /// elements that are equal, so there is no pattern that many of them share.
 pub(crate) const SORTING: &[Grammar] = &[
-    (
-        "SORT",
-        "key { BY weight , LIMIT count index , GET lookedup , GET lookedup , ( ASC | DESC ) , \
-         STORE key }",
-    ),
+    ("SORT", "key { BY weight , LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
     ("SORT", "key { BY nosort , LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
     ("SORT", "key ALPHA { LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
-    ("SORT_RO", "key { BY weight , LIMIT count index , GET lookedup , ( ASC | DESC ) }"),
+    ("SORT_RO", "key { BY weight , LIMIT count index , GET lookedup , GET lookedup , DESC }"),
     ("SORT_RO", "key ALPHA { GET lookedup , DESC , LIMIT count index }"),
     ("RPUSH", "key small+"),
     ("RPUSH", "key small+"),
     ("LPUSH", "key element"),
     ("ZADD", "key ( score small ) +"),
     ("LPOP", "key"),
-    ("SET", "weighted float"),
+    ("SET", "weighted amount"),
     ("DEL", "key"),
 ];
 
@@ -461,6 +457,8 @@ const WORDS: &[(&str, &[&str])] = &[
         LONG_ELEMENT,
     ]),
     ("weight", &["w*", "w*", "nosort", "*", "w*->f", "no*"]),
+    ("nosort", &["nosort"]),
+    ("amount", &["1.5", "-2", "0", "1e10", "0.1", "inf", "0x1F", "", " 3", "1", "1", "abc"]),
     ("weighted", &["w0", "w1", "w2", "w3", "w10", "w-1"]),
     ("lookedup", &["#", "w*", "none", "w*->f", "w*->", "*"]),
     ("pattern", &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""]),

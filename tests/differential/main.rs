@@ -26,6 +26,10 @@
 //! - entries above an id that `XSETID` set a stream back to, once they are deleted: Redis keeps
 //!   them in its blocks, out of order, and `XTRIM` stops there;
 //! - ids made from the clock;
+//! - `SORT` after a number beyond all doubles, in whichever command: Redis remembers the overflow
+//!   and refuses the next weight for it. Where `SORT` is drawn, such numbers are not;
+//! - `LINDEX` of a key that is absent, which to Redis is none whatever the index is, and the rank
+//!   of `LPOS` that has no opposite, which newer versions refuse;
 //! - what is newer than Redis 7.0, and the texts of `HELP`, are not compared.
 
 mod grammar;
@@ -79,7 +83,9 @@ fn streams() {
 
 #[test]
 fn everything() {
-    compare(grammar::all(), &["SET", "RPUSH", "ZADD", "XADD", "XGROUP|CREATE"]);
+    let mut all = grammar::all();
+    all.retain(|grammar| !grammar.0.starts_with("SORT"));
+    compare(all, &["SET", "RPUSH", "ZADD", "XADD", "XGROUP|CREATE"]);
 }
 
 /// What is sent at one time.
@@ -158,6 +164,10 @@ impl Family {
         steps
     }
 
+    fn sorts(&self) -> bool {
+        self.all.iter().any(|grammar| grammar.0 == "SORT")
+    }
+
     fn step(&self, commands: &mut Commands) -> Step {
         if commands.below(20) == 0 {
             commands.waiting = true;
@@ -170,7 +180,8 @@ impl Family {
         if commands.below(8) == 0 {
             let mut spoiled = argv.clone();
             spoil(&mut spoiled, commands);
-            if keeps_lexkey(&argv, &spoiled) {
+            let overflows = spoiled.iter().any(|argument| argument == b"1e400");
+            if keeps_lexkey(&argv, &spoiled) && !(self.sorts() && overflows) {
                 argv = spoiled;
             }
         }
@@ -347,6 +358,9 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
                 || name == b"COPY" && ours == b"ERR syntax error"
                 // Redis 7.0 knows no `WITHSCORE`.
                 || [&b"ZRANK"[..], b"ZREVRANK"].contains(&name) && ours == b"ERR syntax error"
+        }
+        Reply::Scalar(..) | Reply::Aggregate(..) if name == b"LPOS" => {
+            ours.starts_with(b"ERR value is out of range, value must between")
         }
         // Nothing is done to a key that is absent.
         Reply::Scalar(b':', count) => [&b"XACK"[..], b"XDEL"].contains(&name) && count == b"0",
