@@ -96,6 +96,14 @@ impl<'t, 'k, T: Submit> SortQuery<'t, 'k, T> {
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) if what should be a number is none; with a
     /// pattern, [`Error::DatabaseNotInTransaction`](crate::Error::DatabaseNotInTransaction) in a
     /// transaction.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.list("words").push_back_many(&["b", "c", "a"])?;
+    /// let words = store.keys().sort("words").alphabetic().descending().offset(1).get()?;
+    /// assert_eq!(words, ["b", "a"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     #[doc(alias = "SORT")]
     #[doc(alias = "SORT_RO")]
     pub fn get(self) -> T::Answer<Vec<Value>> {
@@ -107,10 +115,42 @@ impl<'t, 'k, T: Submit> SortQuery<'t, 'k, T> {
     /// itself (`GET`); all in one list, element after element.
     ///
     /// Costs and errors are those of [`get`](Self::get).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.list("ids").push_back_many(&[2, 1])?;
+    /// store.kv().set("name:1", "ada")?;
+    /// let names = store.keys().sort("ids").look_up(&["name:*"])?;
+    /// assert_eq!(names, [Some("ada".into()), None]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     #[doc(alias = "SORT")]
-    pub fn look_up(self, patterns: &[&str]) -> T::Answer<Vec<Option<Value>>> {
-        let patterns = patterns.iter().map(|pattern| pattern.as_bytes()).collect();
+    pub fn look_up<P: AsRef<[u8]>>(self, patterns: &[P]) -> T::Answer<Vec<Option<Value>>> {
+        let patterns = patterns.iter().map(AsRef::as_ref).collect();
         self.target.submit(&Sort { of: self.sorting(patterns) }, Ok)
+    }
+
+    /// Makes a list of what [`look_up`](Self::look_up) answers under another key, as
+    /// [`store_into`](Self::store_into) does of the elements; what is missing becomes an empty
+    /// element.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.list("ids").push_back_many(&[2, 1])?;
+    /// store.kv().set("name:1", "ada")?;
+    /// assert_eq!(store.keys().sort("ids").look_up_into(&["name:*"], "names")?, 2);
+    /// assert_eq!(store.list("names").range(..)?, ["ada", ""]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "SORT")]
+    pub fn look_up_into<P: AsRef<[u8]>>(
+        self,
+        patterns: &[P],
+        destination: impl AsRef<[u8]>,
+    ) -> T::Answer<usize> {
+        let patterns = patterns.iter().map(AsRef::as_ref).collect();
+        let of = StoredSorting { of: self.sorting(patterns), destination: destination.as_ref() };
+        self.target.submit(&SortInto { of }, Ok)
     }
 
     /// Makes a list of the elements under another key, whatever it held, atomically; answers how
