@@ -1,5 +1,7 @@
 //! Bad inputs to lists: a typed error or a defined answer, and nothing lost.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use larder::ListEnd::{Back, Front};
@@ -31,6 +33,48 @@ fn hostile_16_ranges_saturate() {
     unchanged(&store);
     list.trim(i64::MAX..).unwrap();
     assert_eq!(store.keys().exists("list"), Ok(false));
+}
+
+#[test]
+fn hostile_20_callers_that_give_up_lose_no_element() {
+    const ELEMENTS: usize = 1_000;
+    let store = Store::new();
+    let done = AtomicBool::new(false);
+    let taken: usize = thread::scope(|scope| {
+        let take = |end| {
+            let (store, done) = (&store, &done);
+            scope.spawn(move || {
+                let mut taken = 0;
+                for round in 0.. {
+                    let finishing = done.load(Ordering::Acquire);
+                    let timeout = Duration::from_micros(round % 150);
+                    let found = match end {
+                        Front => store.list("q").pop_front_blocking(timeout).unwrap(),
+                        Back => store
+                            .lists()
+                            .pop_back_blocking(&["p", "q"], timeout)
+                            .unwrap()
+                            .map(|(_, e)| e),
+                    };
+                    taken += usize::from(found.is_some());
+                    if found.is_none() && finishing {
+                        break;
+                    }
+                }
+                taken
+            })
+        };
+        let takers = [take(Front), take(Back), take(Front)];
+        for n in 0..ELEMENTS {
+            store.list("q").push_back(n).unwrap();
+            if n % 5 == 0 {
+                thread::sleep(Duration::from_micros(100));
+            }
+        }
+        done.store(true, Ordering::Release);
+        takers.into_iter().map(|taker| taker.join().unwrap()).sum()
+    });
+    assert_eq!(taken + store.list("q").len().unwrap(), ELEMENTS);
 }
 
 #[test]

@@ -213,16 +213,23 @@ fn look_up<'s>(
     }
     let Some(star) = memchr::memchr(b'*', pattern) else { return Ok(None) };
     let (before, after) = (&pattern[..star], &pattern[star + 1..]);
-    if has_field(after) {
-        return Ok(None);
-    }
-    let key = [before, element, after].concat();
+    let (after, field) = split_field(after);
+    let view = view(&[before, element, after].concat())?;
     // A key of another type has no value to sort by or to answer.
-    Ok(view(&key)?.value().ok().flatten())
+    Ok(match field {
+        None => view.value().ok().flatten(),
+        Some(_) => None,
+    })
 }
 
-fn has_field(pattern: &[u8]) -> bool {
-    memchr::memmem::find(pattern, b"->").is_some_and(|arrow| arrow + 2 < pattern.len())
+/// A key's end and the name of a field, if one is named.
+fn split_field(pattern: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memmem::find(pattern, b"->") {
+        Some(arrow) if arrow + 2 < pattern.len() => {
+            (&pattern[..arrow], Some(&pattern[arrow + 2..]))
+        }
+        _ => (pattern, None),
+    }
 }
 
 /// A weight: all that C's `strtod` makes of a text, but for what it cannot hold.
