@@ -312,6 +312,10 @@ impl List {
             self.remove_node(node);
         } else {
             self.change_block(node, |block| block.remove(offset));
+            // It is heavy enough by itself, whatever its neighbours weigh.
+            if self.nodes[node].weight() > LEAST_OF_TWO {
+                return;
+            }
         }
         self.merge_near(node);
     }
@@ -476,6 +480,13 @@ impl Node {
         match &self.content {
             Content::Packed(block) => BLOCK_BYTES + block.heap_bytes(),
             Content::Single(element) => element.heap_size(),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match &self.content {
+            Content::Packed(block) => block.weight(),
+            Content::Single(element) => element.len(),
         }
     }
 
