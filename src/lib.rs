@@ -49,6 +49,7 @@ pub use handles::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
+pub use handles::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use handles::{List, Lists, PositionOptions, SortQuery};
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::list::PoppedElements;

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::handles::{
-    Batch, Keys, Kv, List, Lists, SortedSet, SortedSets, Stream, Submit, Target, Transaction, Watch,
+    Batch, Hash, Keys, Kv, List, Lists, SortedSet, SortedSets, Stream, Submit, Target, Transaction,
+    Watch,
 };
 use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
@@ -100,6 +101,20 @@ impl Store {
     #[inline]
     pub fn sorted_sets(&self) -> SortedSets<'_> {
         SortedSets::new(self)
+    }
+
+    /// The hash under a key: values by the names of their fields.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let user = store.hash("user:1");
+    /// user.set("name", "Ada")?;
+    /// assert_eq!(user.get("name")?.unwrap(), "Ada");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t> {
+        Hash::new(self, key.as_ref())
     }
 
     /// The stream under a key.
@@ -576,5 +591,12 @@ impl Builder {
         let listener: Weak<Databases> = Arc::downgrade(&databases);
         databases.clock.listen(listener);
         Store { databases, database: 0 }
+    }
+
+    /// Makes a store whose manual clock moves unheard: what has expired stays until it is met.
+    #[cfg(test)]
+    pub(crate) fn build_unswept(self) -> Store {
+        let databases = Databases::new(self.databases, self.clock, Maintenance::new(false));
+        Store { databases: Arc::new(databases), database: 0 }
     }
 }

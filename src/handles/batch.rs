@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Keys, Kv, List, Lists, SortedSet, SortedSets, Stream, Submit, Target};
+use super::{Hash, Keys, Kv, List, Lists, SortedSet, SortedSets, Stream, Submit, Target};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Demand, Locked};
 use crate::keyspace::{After, Space, Watched};
@@ -80,6 +80,12 @@ impl Batch {
     /// Several sorted sets.
     pub fn sorted_sets(&self) -> SortedSets<'_, Self> {
         SortedSets::new(self)
+    }
+
+    /// The hash under a key.
+    #[inline]
+    pub fn hash<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> Hash<'t, Self> {
+        Hash::new(self, key.as_ref())
     }
 
     /// The stream under a key.

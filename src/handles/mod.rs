@@ -8,6 +8,7 @@
 mod batch;
 #[cfg(feature = "async")]
 pub(crate) mod future;
+mod hash;
 mod keys;
 mod kv;
 mod list;
@@ -19,6 +20,7 @@ mod stream_group;
 mod transaction;
 
 pub use batch::{Batch, Pending, Watch};
+pub use hash::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use keys::{Keys, Scan};
 pub use kv::Kv;
 pub use list::{List, Lists, PositionOptions};

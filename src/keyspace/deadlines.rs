@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! For every entry with a deadline there is a record of its hash at that deadline or earlier.
+//! For every entry with a deadline, or with parts that have, there is a record of its hash at
+//! that deadline or earlier.
 //!
 //! That is all the index promises, and it makes renewals free: an entry whose deadline moves
 //! later keeps its old record. When the record falls due, the shard looks at the entry and, if
@@ -18,7 +19,7 @@ use std::collections::BinaryHeap;
 #[derive(Default)]
 pub(super) struct Deadlines {
     records: BinaryHeap<Reverse<(u64, u64)>>,
-    /// Entries of the shard that have a deadline now.
+    /// Deadlines that the shard's entries have now: their own, and the earliest of their parts.
     live: usize,
 }
 
@@ -28,7 +29,7 @@ impl Deadlines {
         self.records.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
-    /// Entries that have a deadline.
+    /// Deadlines that entries have.
     pub(super) fn live(&self) -> usize {
         self.live
     }

@@ -103,6 +103,20 @@ pub enum EventKind {
     ConsumerCreated,
     /// A consumer was deleted from a group.
     ConsumerDeleted,
+    /// Fields of a hash were set.
+    FieldsSet,
+    /// Fields were deleted from a hash.
+    FieldsDeleted,
+    /// A field of a hash was incremented by an integer.
+    FieldIncremented,
+    /// A field of a hash was incremented by a float.
+    FieldIncrementedByFloat,
+    /// Fields of a hash got a deadline.
+    FieldsExpire,
+    /// Fields of a hash lost their deadlines.
+    FieldsPersisted,
+    /// The time to live of fields of a hash ran out.
+    FieldsExpired,
 }
 
 impl EventKind {
@@ -154,6 +168,13 @@ impl EventKind {
             Self::GroupIdSet => "xgroup-setid",
             Self::ConsumerCreated => "xgroup-createconsumer",
             Self::ConsumerDeleted => "xgroup-delconsumer",
+            Self::FieldsSet => "hset",
+            Self::FieldsDeleted => "hdel",
+            Self::FieldIncremented => "hincrby",
+            Self::FieldIncrementedByFloat => "hincrbyfloat",
+            Self::FieldsExpire => "hexpire",
+            Self::FieldsPersisted => "hpersist",
+            Self::FieldsExpired => "hexpired",
         }
     }
 }

@@ -27,14 +27,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::shard::Removed;
 use super::waiters::Waiter;
-use super::{After, Databases, Shard, events::Event, events::EventKind};
+use super::{After, Databases, Shard};
 use crate::clock::{Clock, TimeListener};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
-use crate::value::Value;
 
-/// Entries removed under one hold of a shard's lock.
+/// Entries and parts of structures removed under one hold of a shard's lock.
 const STEP: usize = 64;
 /// The shortest time between two sweeps: what promptness may cost.
 const REST: Duration = Duration::from_millis(5);
@@ -207,28 +205,18 @@ impl Databases {
         next
     }
 
-    /// Removes some of the entries that are due.
+    /// Removes some of what is due.
     fn expire_some(&self, database: u16, shard: &mut Shard, now: u64) -> After {
         let mut after = After::default();
-        let mut removed = Vec::new();
-        shard.expire(self.hasher(), now, STEP, &mut removed);
-        for removed in &removed {
-            self.note_expired(database, removed, &mut after);
-            if shard.interests.changed(removed.key()) {
-                after.note_ready(database, removed.key());
+        let mut lapsed = Vec::new();
+        shard.expire(self.hasher(), now, STEP, &mut lapsed);
+        for lapsed in lapsed {
+            if shard.interests.changed(lapsed.key()) {
+                after.note_ready(database, lapsed.key());
             }
+            after.note_lapsed(self, database, lapsed);
         }
-        after.removed.extend(removed);
         after
-    }
-
-    fn note_expired(&self, database: u16, removed: &Removed, after: &mut After) {
-        if self.events.has_listeners() {
-            let key = Value::from(removed.key());
-            let value = removed.value();
-            let event = Event { database, key, kind: EventKind::Expired, value };
-            after.note_event(self, event);
-        }
     }
 }
 

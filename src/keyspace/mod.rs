@@ -17,6 +17,7 @@
 
 pub(crate) mod access;
 mod deadlines;
+mod edit_hash;
 mod edit_list;
 mod edit_sorted_set;
 mod edit_stream;
@@ -45,6 +46,7 @@ pub(crate) use writer::{Edit, Writer};
 use events::EventSink;
 pub use events::{Event, EventKind};
 pub use object::Kind;
+use shard::Lapsed;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -344,6 +346,32 @@ impl After {
         // A batch may change one key many times.
         if !ready.last().is_some_and(|(last, known)| *last == database && **known == *key) {
             ready.push((database, Value::from(key)));
+        }
+    }
+
+    /// Tells of what has expired, and keeps it to be dropped.
+    fn note_lapsed(&mut self, databases: &Databases, database: u16, lapsed: Lapsed) {
+        let has_listeners = databases.events.has_listeners();
+        let mut tell = |key: &[u8], kind, value| {
+            if has_listeners {
+                let event = Event { database, key: Value::from(key), kind, value };
+                self.rest().has_events = true;
+                databases.events.push(event);
+            }
+        };
+        match lapsed {
+            Lapsed::Entry(removed) => {
+                tell(removed.key(), EventKind::Expired, removed.value());
+                self.removed.push(removed);
+            }
+            Lapsed::Parts { key, event, parts, emptied } => {
+                tell(&key, event, None);
+                if emptied.is_some() {
+                    tell(&key, EventKind::Deleted, None);
+                }
+                self.removed.extend(parts.into_iter().map(Removed::String));
+                self.removed.extend(emptied);
+            }
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::events::EventKind;
+use crate::block::Block;
+use crate::data::hash::Hash;
 use crate::data::list::List;
 use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
@@ -18,6 +21,8 @@ pub enum Kind {
     SortedSet,
     /// A stream.
     Stream,
+    /// A hash.
+    Hash,
 }
 
 impl Kind {
@@ -28,12 +33,13 @@ impl Kind {
             Self::List => "list",
             Self::SortedSet => "zset",
             Self::Stream => "stream",
+            Self::Hash => "hash",
         }
     }
 
     /// The kind that Redis calls `name`, in any case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let all = [Self::String, Self::List, Self::SortedSet, Self::Stream];
+        let all = [Self::String, Self::List, Self::SortedSet, Self::Stream, Self::Hash];
         all.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
@@ -48,6 +54,8 @@ impl fmt::Display for Kind {
 pub(crate) trait Data: Default + Clone {
     /// Whether a key may hold it empty; otherwise an empty one takes its key with it.
     const LIVES_EMPTY: bool;
+    /// What tells of parts that have expired.
+    const PARTS_EXPIRED: EventKind = EventKind::Expired;
 
     fn of(object: &Object) -> Option<&Self>;
     fn of_mut(object: &mut Object) -> Option<&mut Self>;
@@ -55,10 +63,29 @@ pub(crate) trait Data: Default + Clone {
     fn is_empty(&self) -> bool;
     /// Bytes on the heap; O(1).
     fn bytes(&self) -> usize;
+
+    /// When the first of its parts is due to expire, if parts have deadlines of their own. Until
+    /// it is told to [`expire`](Self::expire) them, readers must pass over what is due.
+    #[inline]
+    fn earliest_deadline(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether all of its parts are due at `now`.
+    fn is_spent(&self, _now: u64) -> bool {
+        false
+    }
+
+    /// Removes up to `limit` of the parts that are due at `now`; answers what is to be dropped
+    /// once the lock is released.
+    fn expire(&mut self, _now: u64, _limit: usize) -> Vec<Block> {
+        Vec::new()
+    }
 }
 
+/// A type with parts that expire names the event that tells of it.
 macro_rules! objects {
-    ($($kind:ident { lives_empty: $lives_empty:literal }),*) => {
+    ($($kind:ident { lives_empty: $lives_empty:literal $(, parts_expire: $event:ident)? }),*) => {
         /// A value that is not a string.
         #[derive(Clone)]
         pub(crate) enum Object {
@@ -88,10 +115,38 @@ macro_rules! objects {
             }
 
             /// Whether a key may hold it as it is.
-            #[cfg(test)]
             pub(crate) fn may_live(&self) -> bool {
                 match self {
                     $(Self::$kind(data) => $lives_empty || !data.is_empty()),*
+                }
+            }
+
+            /// See [`Data::earliest_deadline`].
+            #[inline]
+            pub(crate) fn earliest_deadline(&self) -> Option<u64> {
+                match self {
+                    $(Self::$kind(data) => Data::earliest_deadline(&**data)),*
+                }
+            }
+
+            /// See [`Data::is_spent`].
+            pub(crate) fn is_spent(&self, now: u64) -> bool {
+                match self {
+                    $(Self::$kind(data) => Data::is_spent(&**data, now)),*
+                }
+            }
+
+            /// See [`Data::expire`].
+            pub(crate) fn expire(&mut self, now: u64, limit: usize) -> Vec<Block> {
+                match self {
+                    $(Self::$kind(data) => Data::expire(&mut **data, now, limit)),*
+                }
+            }
+
+            /// See [`Data::PARTS_EXPIRED`].
+            pub(crate) fn parts_expired(&self) -> EventKind {
+                match self {
+                    $(Self::$kind(_) => <$kind as Data>::PARTS_EXPIRED),*
                 }
             }
         }
@@ -122,6 +177,23 @@ macro_rules! objects {
             fn bytes(&self) -> usize {
                 $kind::bytes(self)
             }
+
+            $(
+                const PARTS_EXPIRED: EventKind = EventKind::$event;
+
+                #[inline]
+                fn earliest_deadline(&self) -> Option<u64> {
+                    $kind::earliest_deadline(self)
+                }
+
+                fn is_spent(&self, now: u64) -> bool {
+                    $kind::is_spent(self, now)
+                }
+
+                fn expire(&mut self, now: u64, limit: usize) -> Vec<Block> {
+                    $kind::expire(self, now, limit)
+                }
+            )?
         })*
     };
 }
@@ -129,5 +201,6 @@ macro_rules! objects {
 objects!(
     List { lives_empty: false },
     SortedSet { lives_empty: false },
-    Stream { lives_empty: true }
+    Stream { lives_empty: true },
+    Hash { lives_empty: false, parts_expire: FieldsExpired }
 );

@@ -5,7 +5,8 @@
 //! - The table holds one block per key. A block with its tag set stands for an [`Object`]: its
 //!   value is the object's index in `objects`. Any other block is a string.
 //! - `bytes` is the sum over entries of block, table slot and object; see [`Shard::check`].
-//! - `deadlines` covers every entry that has a deadline.
+//! - `deadlines` covers every entry that has a deadline, and every object of which parts have
+//!   deadlines of their own; `dated_objects` counts the latter.
 //!
 //! # Complexity
 //!
@@ -23,11 +24,13 @@ use slab::Slab;
 
 use super::Moment;
 use super::deadlines::Deadlines;
+use super::events::EventKind;
 use super::interest::Interests;
 use super::object::{Data, Kind, Object};
 use crate::block::{Block, Parts};
 use crate::error::{Error, Result};
 use crate::number::NumberText;
+use crate::value::Value;
 
 /// What a table slot takes beside the block: pointer and control byte.
 const SLOT_BYTES: usize = size_of::<Block>() + 1;
@@ -44,12 +47,22 @@ pub(crate) struct Shard {
     /// Who waits for or watches keys of this shard.
     pub(super) interests: Interests,
     bytes: usize,
+    /// Objects of which parts have deadlines.
+    dated_objects: usize,
 }
 
 /// What left the shard and is to be dropped, or published, once the lock is released.
 pub(crate) enum Removed {
     String(Block),
     Object(Block, Object),
+}
+
+/// What has left the shard as its time had come.
+pub(super) enum Lapsed {
+    /// A whole entry.
+    Entry(Removed),
+    /// Parts of an object, and the entry too if the object may not stay without them.
+    Parts { key: Value, event: EventKind, parts: Vec<Block>, emptied: Option<Removed> },
 }
 
 /// What a key holds.
@@ -84,7 +97,13 @@ impl Shard {
 
     /// Entries that have a deadline.
     pub(crate) fn with_deadline(&self) -> usize {
-        self.deadlines.live()
+        self.deadlines.live() - self.dated_objects
+    }
+
+    /// Whether anything in the shard can expire.
+    #[inline]
+    pub(super) fn has_deadlines(&self) -> bool {
+        self.deadlines.live() > 0
     }
 
     /// Bytes that the shard's entries take on the heap; O(1).
@@ -114,12 +133,39 @@ impl Shard {
         }
     }
 
+    /// Whether an entry has expired, be it part by part.
+    #[inline]
+    pub(super) fn is_over(&self, block: &Block, moment: &Moment<'_>) -> bool {
+        block.deadline().is_some_and(|at| moment.has_passed(at))
+            || self.parts_deadline(block).is_some_and(|at| {
+                moment.has_passed(at) && self.objects[index_of(block)].is_spent(moment.now())
+            })
+    }
+
+    /// When the first part of an entry's object is due, if any ever is.
+    #[inline]
+    pub(super) fn parts_deadline(&self, block: &Block) -> Option<u64> {
+        if self.dated_objects == 0 || !block.tag() {
+            return None;
+        }
+        self.objects[index_of(block)].earliest_deadline()
+    }
+
+    /// When an entry or the first of its parts is due, if any ever is.
+    #[inline]
+    pub(super) fn next_deadline(&self, block: &Block) -> Option<u64> {
+        match (block.deadline(), self.parts_deadline(block)) {
+            (Some(own), Some(parts)) => Some(own.min(parts)),
+            (own, parts) => own.or(parts),
+        }
+    }
+
     /// All keys with their kinds, in no order; without those that have expired.
     pub(crate) fn keys<'s>(
         &'s self,
         moment: &'s Moment<'_>,
     ) -> impl Iterator<Item = (&'s [u8], Kind)> {
-        let lives = |block: &&Block| !block.deadline().is_some_and(|at| moment.has_passed(at));
+        let lives = |block: &&Block| !self.is_over(block, moment);
         self.table.iter().filter(lives).map(|block| (block.key(), self.kind(block)))
     }
 
@@ -165,7 +211,7 @@ impl Shard {
         let old = std::mem::replace(block, Block::new(parts));
         self.bytes = self.bytes + block.heap_size() - old.heap_size();
         self.deadlines.changed(hash, old.deadline(), parts.deadline);
-        Some(self.separate(old))
+        Some(self.separate(hash, old))
     }
 
     /// Replaces a string by what `change` makes of it, in one look-up; the deadline stays. `None`
@@ -207,7 +253,7 @@ impl Shard {
         self.table.insert_unique(hash, block, |block| hasher.hash_one(block.key()));
     }
 
-    /// Puts an object under a key that is absent.
+    /// Puts an object under a key that is absent; answers when anything of it is due.
     pub(super) fn insert_object(
         &mut self,
         hasher: &RandomState,
@@ -215,11 +261,14 @@ impl Shard {
         key: &[u8],
         object: Object,
         deadline: Option<u64>,
-    ) {
+    ) -> Option<u64> {
         self.bytes += object.bytes();
+        let parts_deadline = object.earliest_deadline();
+        self.parts_changed(hash, None, parts_deadline);
         let index = (self.objects.insert(object) as u32).to_le_bytes();
         let parts = Parts { key, value: &index, deadline, tag: true, ..Parts::default() };
         self.insert(hasher, hash, Block::new(parts));
+        [deadline, parts_deadline].into_iter().flatten().min()
     }
 
     pub(super) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Removed> {
@@ -227,17 +276,30 @@ impl Shard {
         let (block, _) = entry.remove();
         self.bytes -= block.heap_size() + SLOT_BYTES;
         self.deadlines.changed(hash, block.deadline(), None);
-        Some(self.separate(block))
+        Some(self.separate(hash, block))
     }
 
     /// Takes the object of a block that has left the table.
-    fn separate(&mut self, block: Block) -> Removed {
+    fn separate(&mut self, hash: u64, block: Block) -> Removed {
         if !block.tag() {
             return Removed::String(block);
         }
         let object = self.objects.remove(index_of(&block));
         self.bytes -= object.bytes();
+        self.parts_changed(hash, object.earliest_deadline(), None);
         Removed::Object(block, object)
+    }
+
+    /// Keeps the index when an object's earliest deadline changes; answers the new one if it is
+    /// earlier than what the index knew.
+    #[inline]
+    fn parts_changed(&mut self, hash: u64, from: Option<u64>, to: Option<u64>) -> Option<u64> {
+        if from == to {
+            return None;
+        }
+        self.dated_objects += usize::from(to.is_some());
+        self.dated_objects -= usize::from(from.is_some());
+        if self.deadlines.changed(hash, from, to) { to } else { None }
     }
 
     /// Appends to a string in place, or replaces its block by one with room to grow; answers
@@ -324,21 +386,22 @@ impl Shard {
     }
 
     /// Runs `edit` on a key's object and keeps the account; `None` if the key is absent or of
-    /// another type.
+    /// another type. Beside its answer, the time at which a part is due now and was not before.
     #[inline]
     pub(super) fn edit<D: Data, R>(
         &mut self,
         hash: u64,
         key: &[u8],
         edit: impl FnOnce(&mut D) -> R,
-    ) -> Option<R> {
+    ) -> Option<(R, Option<u64>)> {
         let index = self.find(hash, key).filter(|block| block.tag()).map(index_of)?;
         let object = &mut self.objects[index];
         let data = D::of_mut(object)?;
-        let before = data.bytes();
+        let (bytes, deadline) = (data.bytes(), data.earliest_deadline());
         let answer = edit(data);
-        self.bytes = self.bytes + data.bytes() - before;
-        Some(answer)
+        let new_deadline = data.earliest_deadline();
+        self.bytes = self.bytes + data.bytes() - bytes;
+        Some((answer, self.parts_changed(hash, deadline, new_deadline)))
     }
 
     /// The keys of which [`position`] lies within `window`, as [`keys`](Self::keys); linear in
@@ -354,39 +417,80 @@ impl Shard {
             .filter(move |(key, _)| whole || window.contains(&position(hasher.hash_one(key))))
     }
 
-    /// Removes up to `limit` entries that are due at `now`; answers whether more may be due.
+    /// Removes up to about `limit` entries and parts that are due at `now`; answers whether more
+    /// may be due.
     pub(super) fn expire(
         &mut self,
         hasher: &RandomState,
         now: u64,
         limit: usize,
-        removed: &mut Vec<Removed>,
+        lapsed: &mut Vec<Lapsed>,
     ) -> bool {
-        for _ in 0..limit {
+        let mut left = limit;
+        while left > 0 {
             let Some((_, hash)) = self.deadlines.pop_due(now) else {
                 self.tidy(hasher);
                 return false;
             };
             let same = |block: &&Block| hasher.hash_one(block.key()) == hash;
-            let entries = self.table.iter_hash(hash).filter(same);
-            let dated: Vec<Block> = entries.filter(|b| b.deadline().is_some()).cloned().collect();
-            for block in dated {
-                match block.deadline() {
-                    Some(deadline) if deadline > now => self.deadlines.record(hash, deadline),
-                    _ => removed.extend(self.remove(hash, block.key())),
+            let entries: Vec<Block> = self.table.iter_hash(hash).filter(same).cloned().collect();
+            for block in entries {
+                let before = lapsed.len();
+                if self.next_deadline(&block).is_some_and(|deadline| deadline <= now) {
+                    lapsed.extend(self.lapse(hash, block.key(), now, left));
+                }
+                left = left.saturating_sub(lapsed[before..].iter().map(Lapsed::len).sum());
+                let remaining = self.find(hash, block.key());
+                if let Some(deadline) = remaining.and_then(|block| self.next_deadline(block)) {
+                    self.deadlines.record(hash, deadline);
                 }
             }
+            left = left.saturating_sub(1);
         }
         true
+    }
+
+    /// Removes what is due at `now` of an entry of which something is: all of it, or up to `limit`
+    /// parts of its object.
+    pub(super) fn lapse(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        now: u64,
+        limit: usize,
+    ) -> Option<Lapsed> {
+        let block = self.find(hash, key)?;
+        if block.deadline().is_some_and(|deadline| deadline <= now) {
+            return self.remove(hash, key).map(Lapsed::Entry);
+        }
+        let index = index_of(block);
+        let object = &mut self.objects[index];
+        let event = object.parts_expired();
+        let mut parts = Vec::new();
+        // What is over as a whole goes as a whole, in O(1).
+        let mut must_go = object.is_spent(now);
+        if !must_go {
+            let (bytes, deadline) = (object.bytes(), object.earliest_deadline());
+            parts = object.expire(now, limit);
+            must_go = !object.may_live();
+            let new_deadline = object.earliest_deadline();
+            self.bytes = self.bytes + object.bytes() - bytes;
+            self.parts_changed(hash, deadline, new_deadline);
+        }
+        let emptied = if must_go { self.remove(hash, key) } else { None };
+        Some(Lapsed::Parts { key: Value::from(key), event, parts, emptied })
     }
 
     /// Rebuilds the index by deadline if most of it is stale.
     pub(super) fn tidy(&mut self, hasher: &RandomState) {
         if self.deadlines.is_stale(self.table.len()) {
-            let dated = self.table.iter().filter_map(|block| {
-                block.deadline().map(|deadline| (hasher.hash_one(block.key()), deadline))
-            });
-            self.deadlines.rebuild(dated);
+            let mut records = Vec::with_capacity(self.deadlines.live());
+            for block in &self.table {
+                let deadlines = [block.deadline(), self.parts_deadline(block)];
+                let deadlines = deadlines.into_iter().flatten();
+                records.extend(deadlines.map(|deadline| (hasher.hash_one(block.key()), deadline)));
+            }
+            self.deadlines.rebuild(records.into_iter());
         }
     }
 
@@ -404,6 +508,7 @@ impl Shard {
     pub(crate) fn check(&self, hasher: &RandomState) {
         let mut bytes = 0;
         let mut dated = 0;
+        let mut dated_objects = 0;
         let mut objects = 0;
         for block in &self.table {
             bytes += block.heap_size() + SLOT_BYTES;
@@ -415,14 +520,33 @@ impl Shard {
             }
             let hash = hasher.hash_one(block.key());
             assert!(self.find(hash, block.key()).is_some(), "an entry is not where its hash is");
-            if let Some(deadline) = block.deadline() {
-                dated += 1;
+            dated += usize::from(block.deadline().is_some());
+            dated_objects += usize::from(self.parts_deadline(block).is_some());
+            if let Some(deadline) = self.next_deadline(block) {
                 assert!(self.deadlines.covers(hash, deadline), "a deadline is not indexed");
             }
         }
         assert_eq!(bytes, self.bytes);
-        assert_eq!(dated, self.deadlines.live());
+        assert_eq!(dated_objects, self.dated_objects);
+        assert_eq!(dated + dated_objects, self.deadlines.live());
         assert_eq!(objects, self.objects.len());
+    }
+}
+
+impl Lapsed {
+    pub(super) fn key(&self) -> &[u8] {
+        match self {
+            Self::Entry(removed) => removed.key(),
+            Self::Parts { key, .. } => key,
+        }
+    }
+
+    /// How many blocks it is, for whoever counts work.
+    fn len(&self) -> usize {
+        match self {
+            Self::Entry(_) => 0,
+            Self::Parts { parts, .. } => parts.len(),
+        }
     }
 }
 

@@ -1,4 +1,7 @@
 //! What a reading operation sees of one key.
+//!
+//! Parts of a structure may be past their own deadlines and still be there: whoever reads such a
+//! structure asks [`View::now_if_due`] and passes over them.
 
 use super::object::{Data, Kind};
 use super::{Moment, shard::Held, shard::Shard};
@@ -21,7 +24,7 @@ impl<'s> View<'s> {
     #[inline]
     pub(super) fn find(shard: &'s Shard, hash: u64, key: &[u8], moment: &'s Moment<'s>) -> Self {
         let Some(block) = shard.find(hash, key) else { return Self::absent(moment) };
-        if block.deadline().is_some_and(|deadline| moment.has_passed(deadline)) {
+        if shard.is_over(block, moment) {
             moment.saw_expired.set(true);
             return Self::absent(moment);
         }
@@ -71,6 +74,23 @@ impl<'s> View<'s> {
             Held::Object(object) => D::of(object).map(Some).ok_or(Error::WrongType),
             Held::String(_) => Err(Error::WrongType),
         }
+    }
+
+    /// The time, if parts of the structure are due to expire by now: the reader passes over them.
+    #[inline]
+    pub(crate) fn now_if_due<D: Data>(&self, data: &D) -> Option<u64> {
+        let deadline = data.earliest_deadline()?;
+        if !self.moment.has_passed(deadline) {
+            return None;
+        }
+        self.moment.saw_expired.set(true);
+        Some(self.moment.now())
+    }
+
+    /// Whether parts of what the key holds have expired and are still there.
+    pub(super) fn has_due_parts(&self) -> bool {
+        let deadline = self.entry.and_then(|(shard, block)| shard.parts_deadline(block));
+        deadline.is_some_and(|deadline| self.moment.has_passed(deadline))
     }
 
     /// A copy of what the key holds.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::access::{Access, Demand, LockSet, Locked, Read, Write};
-use super::{Databases, Space};
+use super::{Databases, Space, View};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::value::Value;
 
@@ -52,7 +52,9 @@ impl Watched {
     pub(crate) fn holds(&self, locked: &Locked<'_>) -> bool {
         !self.is_broken()
             && self.keys.iter().all(|((database, key), existed)| {
-                !existed || locked.view(*database, key).is_ok_and(|view| view.exists())
+                // What has expired since has done so although nobody has removed it yet.
+                let holds = |view: View<'_>| view.exists() && !view.has_due_parts();
+                !existed || locked.view(*database, key).is_ok_and(holds)
             })
     }
 

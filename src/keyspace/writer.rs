@@ -7,6 +7,8 @@
 use std::any::Any;
 use std::ops::Deref;
 
+use smallvec::SmallVec;
+
 use super::events::{Event, EventKind};
 use super::object::{Data, Object};
 use super::shard::{Held, Removed, Shard, Text};
@@ -62,7 +64,7 @@ impl<'s> Writer<'s> {
     /// Sets the key to a string in a block of its own.
     #[inline(never)]
     fn replace_string(&mut self, value: &[u8], deadline: Option<u64>) {
-        if self.shard.with_deadline() > 0 {
+        if self.shard.has_deadlines() {
             self.purge();
         }
         let hasher = self.moment.databases.hasher();
@@ -177,9 +179,9 @@ impl<'s> Writer<'s> {
     fn put_object(&mut self, object: Object, deadline: Option<u64>) {
         self.remove();
         let hasher = self.moment.databases.hasher();
-        self.shard.insert_object(hasher, self.hash, self.key, object, deadline);
-        if let Some(deadline) = deadline {
-            self.note_deadline(deadline);
+        let due = self.shard.insert_object(hasher, self.hash, self.key, object, deadline);
+        if let Some(due) = due {
+            self.note_deadline(due);
         }
         self.changed();
     }
@@ -190,7 +192,7 @@ impl<'s> Writer<'s> {
         &mut self,
         edit: impl FnOnce(&mut Edit<'_, D>) -> Result<R>,
     ) -> Result<Option<R>> {
-        if self.shard.with_deadline() > 0 {
+        if self.shard.has_deadlines() {
             self.purge();
         }
         let outcome = self.shard.edit(self.hash, self.key, |data: &mut D| {
@@ -199,10 +201,13 @@ impl<'s> Writer<'s> {
             let emptied = !D::LIVES_EMPTY && changes.is_empty();
             (answer, changes.outcome, emptied)
         });
-        let Some((answer, outcome, emptied)) = outcome else {
+        let Some(((answer, outcome, emptied), due)) = outcome else {
             let exists = self.shard.find(self.hash, self.key).is_some();
             return if exists { Err(Error::WrongType) } else { Ok(None) };
         };
+        if let Some(due) = due {
+            self.note_deadline(due);
+        }
         if outcome.changed {
             self.changed();
         }
@@ -241,6 +246,7 @@ impl<'s> Writer<'s> {
         if let Some(kind) = outcome.event {
             self.notify(kind);
         }
+        self.after.removed.extend(outcome.displaced.into_iter().map(Removed::String));
         if outcome.discarded.is_some() {
             self.after.rest().discarded.extend(outcome.discarded);
         }
@@ -270,26 +276,24 @@ impl<'s> Writer<'s> {
         self.after.note_event(self.moment.databases, event);
     }
 
-    /// Removes the entry if its deadline has passed; answers whether the key exists then.
+    /// Removes the entry, or parts of its object, if their deadlines have passed; answers whether
+    /// the key exists then.
     #[inline]
     pub(super) fn purge(&mut self) -> bool {
         let Some(block) = self.shard.find(self.hash, self.key) else { return false };
-        if !block.deadline().is_some_and(|deadline| self.moment.has_passed(deadline)) {
-            return true;
-        }
-        self.expire();
-        false
+        let due = self.shard.next_deadline(block);
+        !due.is_some_and(|deadline| self.moment.has_passed(deadline)) || self.lapse()
     }
 
+    /// Removes what is due; answers whether the key exists then.
     #[cold]
-    fn expire(&mut self) {
-        if let Some(removed) = self.shard.remove(self.hash, self.key) {
-            if self.moment.databases.events.has_listeners() {
-                self.push_event(EventKind::Expired, removed.value());
-            }
-            self.after.removed.push(removed);
+    fn lapse(&mut self) -> bool {
+        let lapsed = self.shard.lapse(self.hash, self.key, self.moment.now(), usize::MAX);
+        if let Some(lapsed) = lapsed {
+            self.after.note_lapsed(self.moment.databases, self.database, lapsed);
             self.changed();
         }
+        self.shard.find(self.hash, self.key).is_some()
     }
 
     #[inline]
@@ -334,6 +338,8 @@ pub(crate) struct Edit<'d, D> {
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) changed: bool,
+    /// Blocks that the structure lost, to be dropped once the lock is released.
+    pub(super) displaced: SmallVec<[Block; 1]>,
     event: Option<EventKind>,
     discarded: Option<Box<dyn Any + Send>>,
 }

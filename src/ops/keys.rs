@@ -145,7 +145,7 @@ pub(crate) enum ExpireCondition {
 }
 
 impl ExpireCondition {
-    fn is_met(self, current: Option<u64>, new: u64) -> bool {
+    pub(super) fn is_met(self, current: Option<u64>, new: u64) -> bool {
         match self {
             Self::Always => true,
             Self::IfNone => current.is_none(),

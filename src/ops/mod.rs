@@ -8,6 +8,7 @@
 //! An operation that answers `Err` has changed nothing.
 
 pub(crate) mod counters;
+pub(crate) mod hash;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod pubsub;

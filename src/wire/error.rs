@@ -16,7 +16,13 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
             "ERR Key should be of string type if conditions are specified"
         }
         Error::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+        Error::NotAnInteger if command.eq_ignore_ascii_case("HINCRBY") => {
+            "ERR hash value is not an integer"
+        }
         Error::NotAnInteger => "ERR value is not an integer or out of range",
+        Error::NotAFloat if command.eq_ignore_ascii_case("HINCRBYFLOAT") => {
+            "ERR hash value is not a float"
+        }
         Error::NotAFloat => "ERR value is not a valid float",
         Error::Overflow => "ERR increment or decrement would overflow",
         Error::NotFinite => "ERR increment would produce NaN or Infinity",
@@ -76,6 +82,9 @@ fn composed_text(error: &Error, command: &str) -> String {
                 "ERR unknown subcommand or wrong number of arguments for '{given}'. \
                  Try {command} HELP."
             )
+        }
+        Error::UnknownOption { command: "HSETEX", given } => {
+            format!("ERR unknown argument: {}", text(given))
         }
         Error::UnknownOption { command, given } => {
             format!("ERR Unrecognized {command} option '{}'", text(given))

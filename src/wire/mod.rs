@@ -13,6 +13,7 @@ mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod error;
 pub(crate) mod frame;
+mod hash;
 mod keys;
 mod list;
 mod protocol;

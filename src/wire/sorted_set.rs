@@ -755,21 +755,8 @@ impl<'a> Arg<'a> for Timeout {
 /// `[count [WITHSCORES]]`.
 impl<'a> Arg<'a> for Option<Sample> {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        if args.is_empty() {
-            return Ok(None);
-        }
-        let count = args.integer()?;
-        if count == i64::MIN {
-            return Err(NO_OPPOSITE);
-        }
-        let with_scores = !args.is_empty();
-        if with_scores && !(args.keyword("WITHSCORES") && args.is_empty()) {
-            return Err(SYNTAX);
-        }
-        if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
-            return Err(NOT_IN_RANGE);
-        }
-        Ok(Some(Sample { count, with_scores }))
+        let sample = parse_sample(args, "WITHSCORES")?;
+        Ok(sample.map(|(count, with_scores)| Sample { count, with_scores }))
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -780,6 +767,28 @@ impl<'a> Arg<'a> for Option<Sample> {
             }
         }
     }
+}
+
+/// `[count [word]]`: how many to draw, and whether with what belongs to them.
+pub(super) fn parse_sample(args: &mut Args<'_>, word: &str) -> Result<Option<(i64, bool)>> {
+    if args.is_empty() {
+        return Ok(None);
+    }
+    let count = args.integer()?;
+    if count == i64::MIN {
+        return Err(Error::OutOfRange(
+            "value is out of range, value must between -9223372036854775807 and \
+             9223372036854775807",
+        ));
+    }
+    let with_more = !args.is_empty();
+    if with_more && !(args.keyword(word) && args.is_empty()) {
+        return Err(SYNTAX);
+    }
+    if with_more && count.unsigned_abs() > i64::MAX as u64 / 2 {
+        return Err(NOT_IN_RANGE);
+    }
+    Ok(Some((count, with_more)))
 }
 
 impl<'a> Arg<'a> for MemberCursor {

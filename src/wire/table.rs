@@ -5,12 +5,12 @@ use super::command::{Command, Context, Family};
 use super::encoder::Encoder;
 use super::sorted_set as zset_wire;
 use super::{
-    counters as counters_wire, keys as keys_wire, list as list_wire, sort as sort_wire,
-    strings as strings_wire,
+    counters as counters_wire, hash as hash_wire, keys as keys_wire, list as list_wire,
+    sort as sort_wire, strings as strings_wire,
 };
 use crate::error::{Error, Result};
 use crate::ops::{
-    counters, keys, list, pubsub, scan, sorted_set as zset, stream, stream_group, strings,
+    counters, hash, keys, list, pubsub, scan, sorted_set as zset, stream, stream_group, strings,
 };
 use crate::value::Value;
 
@@ -230,6 +230,35 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(zset::CountIntersection, -3, READONLY | MOVABLE_KEYS, COUNTED_KEYS),
     row!(zset::RandomMembers, -2, READONLY, ONE_KEY),
     row!(zset::ScanMembers, -3, READONLY, ONE_KEY),
+    // Hashes.
+    row!("HSET", hash_wire::parse_set, -4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("HMSET", hash_wire::parse_set_many, -4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(hash::SetIfAbsent, 4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(hash::Get, 3, READONLY | FAST, ONE_KEY),
+    row!(hash::GetMany, -3, READONLY | FAST, ONE_KEY),
+    row!(hash::GetAll, 2, READONLY, ONE_KEY),
+    row!(hash::Names, 2, READONLY, ONE_KEY),
+    row!(hash::Values, 2, READONLY, ONE_KEY),
+    row!(hash::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(hash::ValueLength, 3, READONLY | FAST, ONE_KEY),
+    row!(hash::Exists, 3, READONLY | FAST, ONE_KEY),
+    row!(hash::Remove, -3, WRITE | FAST, ONE_KEY),
+    row!("HINCRBY", hash_wire::parse_increment, 4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("HINCRBYFLOAT", hash_wire::parse_increment_float, 4, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(hash::RandomFields, -2, READONLY, ONE_KEY),
+    row!(hash::ScanFields, -3, READONLY, ONE_KEY),
+    row!("HEXPIRE", hash_wire::parse_expire_seconds, -6, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(hash::ExpireIn, -6, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("HEXPIREAT", hash_wire::parse_expire_at_seconds, -6, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(hash::ExpireAt, -6, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(hash::SecondsLeft, -5, READONLY | FAST, ONE_KEY),
+    row!(hash::TimeLeft, -5, READONLY | FAST, ONE_KEY),
+    row!(hash::DeadlineSeconds, -5, READONLY | FAST, ONE_KEY),
+    row!(hash::Deadline, -5, READONLY | FAST, ONE_KEY),
+    row!(hash::Persist, -5, WRITE | FAST, ONE_KEY),
+    row!(hash::GetAndExpire, -5, WRITE | FAST, ONE_KEY),
+    row!(hash::GetAndDelete, -5, WRITE | FAST, ONE_KEY),
+    row!(hash::SetWith, -6, WRITE | DENYOOM | FAST, ONE_KEY),
     // Streams.
     row!(stream::Append, -5, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(stream::Length, 2, READONLY | FAST, ONE_KEY),

@@ -172,6 +172,45 @@ pub(crate) const SORTED_SETS: &[Grammar] = &[
     ("ZSCAN", "key 0 { COUNT 100000 , MATCH pattern }"),
 ];
 
+pub(crate) const HASHES: &[Grammar] = &[
+    ("HSET", "key ( member value ) +"),
+    ("HMSET", "key ( member value ) +"),
+    ("HSETNX", "key member value"),
+    ("HGET", "key member"),
+    ("HMGET", "key member+"),
+    ("HGETALL", "key"),
+    ("HKEYS", "key"),
+    ("HVALS", "key"),
+    ("HLEN", "key"),
+    ("HSTRLEN", "key member"),
+    ("HEXISTS", "key member"),
+    ("HDEL", "key member+"),
+    ("HINCRBY", "key member integer"),
+    ("HINCRBYFLOAT", "key member float"),
+    ("HRANDFIELD", "key { ( index | index WITHVALUES ) }"),
+    ("HSCAN", "key 0 { COUNT 100000 , MATCH pattern , ^NOVALUES }"),
+    ("HEXPIRE", "^ key seconds { ( NX | XX | GT | LT ) } FIELDS fields"),
+    ("HPEXPIRE", "^ key millis { ( NX | XX | GT | LT ) } FIELDS fields"),
+    ("HEXPIREAT", "^ key date { ( NX | XX | GT | LT ) } FIELDS fields"),
+    ("HPEXPIREAT", "^ key ( past | datemillis ) { ( NX | XX | GT | LT ) } FIELDS fields"),
+    ("HTTL", "^ key FIELDS fields"),
+    ("HPTTL", "^ key FIELDS fields"),
+    ("HEXPIRETIME", "^ key FIELDS fields"),
+    ("HPEXPIRETIME", "^ key FIELDS fields"),
+    ("HPERSIST", "^ key FIELDS fields"),
+    (
+        "HGETEX",
+        "^ key { ( EX seconds | PX millis | EXAT date | PXAT datemillis | PERSIST ) } \
+         FIELDS fields",
+    ),
+    ("HGETDEL", "^ key FIELDS fields"),
+    (
+        "HSETEX",
+        "^ key { ( FNX | FXX ) , ( EX seconds | PX wait | EXAT date | PXAT past | KEEPTTL ) } \
+         FIELDS fieldvalues",
+    ),
+];
+
 pub(crate) const STREAMS: &[Grammar] = &[
     (
         "XADD",
@@ -218,7 +257,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
-    [STRINGS, KEYS, LISTS, SORTING, SORTED_SETS, STREAMS].concat()
+    [STRINGS, KEYS, LISTS, SORTING, SORTED_SETS, HASHES, STREAMS].concat()
 }
 
 /// The commands of these names, as often as they are named.
@@ -321,12 +360,16 @@ impl Commands {
     /// Writes a random argument, or arguments that belong together.
     fn argument(&mut self, kind: &str, argv: &mut Argv) {
         match kind {
-            "keys" | "pairs" | "ids" => {
+            "keys" | "pairs" | "ids" | "fields" | "fieldvalues" => {
                 self.keys = 1 + self.below(3);
                 argv.push(self.keys.to_string().into_bytes());
                 for _ in 0..self.keys {
-                    argv.push(self.text(if kind == "ids" { "id" } else { "key" }));
-                    if kind == "pairs" {
+                    argv.push(self.text(match kind {
+                        "ids" => "id",
+                        "fields" | "fieldvalues" => "member",
+                        _ => "key",
+                    }));
+                    if ["pairs", "fieldvalues"].contains(&kind) {
                         argv.push(self.text("value"));
                     }
                 }

@@ -11,8 +11,8 @@
 //!
 //! What may differ, and why:
 //!
-//! - the order of `KEYS`, `SCAN` and `ZSCAN`, and what `RANDOMKEY` and `ZRANDMEMBER` pick: hash
-//!   tables differ, and dice;
+//! - the order of `KEYS`, `SCAN`, `ZSCAN` and `HSCAN` and of the fields of a hash, and what
+//!   `RANDOMKEY`, `ZRANDMEMBER` and `HRANDFIELD` pick: hash tables differ, and dice;
 //! - cursors other than 0: they are positions in each implementation's own tables;
 //! - times that are measured from now (`TTL`, `PTTL`, deadlines set by a time to live, idle times,
 //!   times of delivery) by what passes between the two runs of a command;
@@ -58,7 +58,7 @@ fn strings() {
 
 #[test]
 fn keys() {
-    compare(grammar::KEYS.to_vec(), &["SET", "RPUSH", "ZADD", "XADD", "SETEX"]);
+    compare(grammar::KEYS.to_vec(), &["SET", "RPUSH", "ZADD", "XADD", "HSET", "SETEX"]);
 }
 
 #[test]
@@ -77,6 +77,11 @@ fn sorted_sets() {
 }
 
 #[test]
+fn hashes() {
+    compare(grammar::HASHES.to_vec(), &["HSET", "HINCRBYFLOAT"]);
+}
+
+#[test]
 fn streams() {
     compare(grammar::STREAMS.to_vec(), &["XADD", "XADD", "XGROUP|CREATE", "XREADGROUP"]);
 }
@@ -85,7 +90,7 @@ fn streams() {
 fn everything() {
     let mut all = grammar::all();
     all.retain(|grammar| !grammar.0.starts_with("SORT"));
-    compare(all, &["SET", "RPUSH", "ZADD", "XADD", "XGROUP|CREATE"]);
+    compare(all, &["SET", "RPUSH", "ZADD", "XADD", "HSET", "XGROUP|CREATE"]);
 }
 
 /// What is sent at one time.
@@ -155,6 +160,7 @@ impl Family {
             "GET KEY",
             "LRANGE KEY 0 -1",
             "ZRANGE KEY 0 -1 WITHSCORES",
+            "HGETALL KEY",
             "XRANGE KEY - +",
             "XINFO STREAM KEY FULL",
         ];
@@ -205,8 +211,8 @@ fn spoil(argv: &mut Argv, commands: &mut Commands) {
     const ODD: &[&[u8]] = &[
         b"", b"abc", b"-1", b"0", b"nan", b"-nan", b"1.5", b"9223372036854775808",
         b"9223372036854775807", b"-9223372036854775808", b"-", b"$", b">", b"(", b"[", b"NX",
-        b"GT", b"LIMIT", b"WITHSCORES", b"COUNT", b"1 ", b" 1", b"+1", b"0x10", b"\xff", b"1e400",
-        b"1-", b"-1-1", b"1-1-1", b"infinity",
+        b"GT", b"LIMIT", b"WITHSCORES", b"WITHVALUES", b"COUNT", b"1 ", b" 1", b"+1", b"0x10",
+        b"\xff", b"1e400", b"1-", b"-1-1", b"1-1-1", b"infinity",
     ];
     let place = commands.below(argv.len());
     match commands.below(6) {
@@ -320,15 +326,21 @@ fn alike(argv: &Argv, ours: &Reply, theirs: &Reply) -> bool {
         b"TTL" | b"EXPIRETIME" => is_close(ours, theirs, 1),
         b"PTTL" | b"PEXPIRETIME" => is_close(ours, theirs, 1_000),
         b"KEYS" => sorted(ours, 1) == sorted(theirs, 1),
-        b"RANDOMKEY" | b"ZRANDMEMBER" => same_shape(ours, theirs),
+        b"HGETALL" => is_permutation(ours, theirs, 2),
+        b"HKEYS" | b"HVALS" => is_permutation(ours, theirs, 1),
+        b"RANDOMKEY" | b"ZRANDMEMBER" | b"HRANDFIELD" => same_shape(ours, theirs),
         b"SCAN" if !is_first_page(argv.get(1)) => same_shape_but_length(ours, theirs),
-        b"ZSCAN" if !is_first_page(argv.get(2)) => same_shape_but_length(ours, theirs),
+        b"ZSCAN" | b"HSCAN" if !is_first_page(argv.get(2)) => same_shape_but_length(ours, theirs),
         _ if are_errors_alike(&name, ours, theirs) => true,
         b"SCAN" | b"ZSCAN" => match (ours.elements(), theirs.elements()) {
             ([cursor, ours], [other, theirs]) => {
                 let width = if name == b"SCAN" { 1 } else { 2 };
                 cursor != other || sorted(ours, width) == sorted(theirs, width)
             }
+            _ => ours == theirs,
+        },
+        b"HSCAN" => match (ours.elements(), theirs.elements()) {
+            ([cursor, ours], [other, theirs]) => cursor != other || is_permutation(ours, theirs, 2),
             _ => ours == theirs,
         },
         b"XPENDING" => times_alike(ours, theirs, Some(2)),
@@ -365,7 +377,10 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
         // Nothing is done to a key that is absent.
         Reply::Scalar(b':', count) => [&b"XACK"[..], b"XDEL"].contains(&name) && count == b"0",
         Reply::Scalar(b'_', _) => [&b"GETEX"[..], b"LINDEX"].contains(&name),
-        Reply::Aggregate(..) => name == b"ZSCAN" && theirs.elements()[1].elements().is_empty(),
+        Reply::Aggregate(..) => {
+            let scans = [&b"ZSCAN"[..], b"HSCAN"].contains(&name);
+            scans && theirs.elements()[1].elements().is_empty()
+        }
         _ => false,
     }
 }
@@ -388,6 +403,21 @@ fn sorted(reply: &Reply, width: usize) -> Vec<Vec<Reply>> {
     }
     groups.sort();
     groups
+}
+
+/// Whether two replies have the same elements, in groups of `width`, in any order.
+fn is_permutation(ours: &Reply, theirs: &Reply, width: usize) -> bool {
+    let groups = |reply: &Reply| {
+        let mut groups: Vec<_> = reply.elements().chunks(width).map(<[_]>::to_vec).collect();
+        groups.sort();
+        groups
+    };
+    match (ours, theirs) {
+        (Reply::Aggregate(ours_marker, _), Reply::Aggregate(theirs_marker, _)) => {
+            ours_marker == theirs_marker && groups(ours) == groups(theirs)
+        }
+        _ => ours == theirs,
+    }
 }
 
 fn same_shape(ours: &Reply, theirs: &Reply) -> bool {

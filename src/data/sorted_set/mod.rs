@@ -3,7 +3,7 @@
 //! # Structure
 //!
 //! Entries are in an order-statistic B+tree ([`tree`]), which answers every question about order
-//! and rank. Above [`FLAT_MAX`] members a hash table ([`index`]) finds a member's score; a smaller
+//! and rank. Above [`FLAT_MAX`] members a hash table ([`Table`]) finds a member's score; a smaller
 //! set is one leaf of the tree and nothing else, and a member is found by looking at all of them.
 //! A member's bytes are stored once and shared by both.
 //!
@@ -23,7 +23,6 @@
 //! None of its own: the caller's lock guards a set. A clone shares its nodes with the original, so
 //! it costs O(n / 1,000) under that lock, and each side copies a node when it first changes it.
 
-mod index;
 mod score;
 #[cfg(test)]
 mod tests;
@@ -35,8 +34,8 @@ use std::ops::{Bound, Range};
 
 pub use score::Score;
 
+use super::table::{Keyed, Table};
 use crate::value::Value;
-use index::Index;
 use tree::Tree;
 
 /// The most members of a set without an index.
@@ -49,7 +48,7 @@ const WARM: usize = 16;
 #[derive(Clone, Default)]
 pub(crate) struct SortedSet {
     tree: Tree,
-    index: Option<Box<Index>>,
+    index: Option<Box<Table<Entry>>>,
     member_bytes: usize,
 }
 
@@ -65,10 +64,10 @@ impl SortedSet {
     pub(crate) fn from_entries(entries: Vec<(Value, Score)>) -> Option<Self> {
         let entries = entries.into_iter().map(|(member, score)| Entry { score, member });
         let mut entries: Vec<_> = entries.collect();
-        if !entries.is_sorted_by(|a, b| a.key() < b.key()) {
-            entries.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        if !entries.is_sorted_by(|a, b| a.place() < b.place()) {
+            entries.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
         }
-        let mut index = Index::with_capacity(entries.len());
+        let mut index = Table::with_capacity(entries.len());
         let mut member_bytes = 0;
         for entry in &entries {
             let hash = index.hash(&entry.member);
@@ -101,7 +100,7 @@ impl SortedSet {
             let mut entries = self.entries(0..self.len());
             return entries.find(|(other, _)| **other == *member).map(|(_, score)| score);
         };
-        index.get(member)
+        index.get(member).map(|entry| entry.score)
     }
 
     /// The number of members before this one, and its score.
@@ -233,9 +232,9 @@ impl SortedSet {
         };
         let hash = index.hash(member);
         if let Some(place) = index.find(hash, member) {
-            let old = index.score(place);
+            let old = index.at(place).score;
             if old != score {
-                index.set_score(place, score);
+                index.at_mut(place).score = score;
                 self.tree.rescore(old, member, score);
             }
             return Some(old);
@@ -263,7 +262,7 @@ impl SortedSet {
         self.member_bytes += entry.member.heap_size();
         self.tree.insert(entry);
         if self.len() > FLAT_MAX {
-            let mut index = Index::with_capacity(self.len());
+            let mut index = Table::with_capacity(self.len());
             for (member, score) in self.entries(0..self.len()) {
                 index.insert(index.hash(member), Entry { score, member: member.clone() });
             }
@@ -301,8 +300,16 @@ impl SortedSet {
 }
 
 impl Entry {
-    fn key(&self) -> (Score, &[u8]) {
+    /// Its place in the order.
+    fn place(&self) -> (Score, &[u8]) {
         (self.score, &self.member)
+    }
+}
+
+impl Keyed for Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        &self.member
     }
 }
 

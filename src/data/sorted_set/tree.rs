@@ -166,7 +166,7 @@ impl Tree {
     pub(super) fn check(&self) {
         let mut last = None;
         self.root.check(true, &mut |entry| {
-            assert!(last.is_none_or(|last: &Entry| last.key() < entry.key()));
+            assert!(last.is_none_or(|last: &Entry| last.place() < entry.place()));
             last = Some(entry);
         });
         assert_eq!(self.root.len(), self.len);

@@ -21,7 +21,11 @@ const STEPS: usize = 2_500;
 const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
 
 /// Commands that pick at random, or walk a hash table in its own order.
-const OPEN: [&[u8]; 5] = [b"KEYS", b"SCAN", b"RANDOMKEY", b"ZRANDMEMBER", b"ZSCAN"];
+#[rustfmt::skip]
+const OPEN: [&[u8]; 10] = [
+    b"KEYS", b"SCAN", b"RANDOMKEY", b"ZRANDMEMBER", b"ZSCAN", b"HGETALL", b"HKEYS", b"HVALS",
+    b"HRANDFIELD", b"HSCAN",
+];
 
 fn grammars() -> Vec<Grammar> {
     [&grammar::all()[..], HELP].concat()
@@ -31,12 +35,13 @@ fn grammars() -> Vec<Grammar> {
 /// one family after the other.
 fn for_each_command(seed: u64, clock: &ManualClock, mut body: impl FnMut(&str, &[&[u8]])) {
     let streams = [grammar::STREAMS, HELP].concat();
-    let families: [(&[Grammar], &[&str]); 6] = [
+    let families: [(&[Grammar], &[&str]); 7] = [
         (grammar::STRINGS, &["SET", "INCRBYFLOAT"]),
-        (grammar::KEYS, &["SET", "ZADD", "XADD"]),
+        (grammar::KEYS, &["SET", "ZADD", "XADD", "HSET"]),
         (grammar::LISTS, &["LPUSH", "RPUSH"]),
         (grammar::SORTING, &["SORT"]),
         (grammar::SORTED_SETS, &["ZADD"]),
+        (grammar::HASHES, &["HSET"]),
         (&streams, &["XADD", "XGROUP|CREATE", "XREADGROUP"]),
     ];
     let mut commands = Commands::new(seed);

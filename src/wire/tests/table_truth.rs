@@ -31,6 +31,22 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("GETEX", -2, "write fast", 1, 1, 1),
     ("GETRANGE", 4, "readonly", 1, 1, 1),
     ("GETSET", 3, "write denyoom fast", 1, 1, 1),
+    ("HDEL", -3, "write fast", 1, 1, 1),
+    ("HEXISTS", 3, "readonly fast", 1, 1, 1),
+    ("HGET", 3, "readonly fast", 1, 1, 1),
+    ("HGETALL", 2, "readonly", 1, 1, 1),
+    ("HINCRBY", 4, "write denyoom fast", 1, 1, 1),
+    ("HINCRBYFLOAT", 4, "write denyoom fast", 1, 1, 1),
+    ("HKEYS", 2, "readonly", 1, 1, 1),
+    ("HLEN", 2, "readonly fast", 1, 1, 1),
+    ("HMGET", -3, "readonly fast", 1, 1, 1),
+    ("HMSET", -4, "write denyoom fast", 1, 1, 1),
+    ("HRANDFIELD", -2, "readonly", 1, 1, 1),
+    ("HSCAN", -3, "readonly", 1, 1, 1),
+    ("HSET", -4, "write denyoom fast", 1, 1, 1),
+    ("HSETNX", 4, "write denyoom fast", 1, 1, 1),
+    ("HSTRLEN", 3, "readonly fast", 1, 1, 1),
+    ("HVALS", 2, "readonly", 1, 1, 1),
     ("INCR", 2, "write denyoom fast", 1, 1, 1),
     ("INCRBY", 3, "write denyoom fast", 1, 1, 1),
     ("INCRBYFLOAT", 3, "write denyoom fast", 1, 1, 1),
@@ -143,7 +159,12 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
 ];
 
 /// Commands that Redis 7.0 does not know.
-const NEWER: &[&str] = &["DELEX", "INCREX", "MSETEX", "XACKDEL", "XDELEX"];
+#[rustfmt::skip]
+const NEWER: &[&str] = &[
+    "DELEX", "HEXPIRE", "HEXPIREAT", "HEXPIRETIME", "HGETDEL", "HGETEX", "HPERSIST", "HPEXPIRE",
+    "HPEXPIREAT", "HPEXPIRETIME", "HPTTL", "HSETEX", "HTTL", "INCREX", "MSETEX", "XACKDEL",
+    "XDELEX",
+];
 
 /// Commands that have got an option since Redis 7.0, and so another arity.
 const LONGER: &[(&str, i8)] = &[("ZRANK", -3), ("ZREVRANK", -3)];

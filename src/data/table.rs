@@ -1,20 +1,21 @@
-//! A hash table from member to score that grows one bucket at a time.
+//! A hash table of entries by their keys that grows one bucket at a time.
 //!
-//! Linear hashing: with `n` buckets, a member belongs to the bucket that the low bits of its hash
+//! Linear hashing: with `n` buckets, a key belongs to the bucket that the low bits of its hash
 //! name, or, where that bucket does not exist yet, to the one with the highest of those bits
 //! cleared. When the table is too full the next bucket in turn is split in two, so no insertion
 //! ever moves more than one bucket's entries: growth to any size stalls nobody.
 //!
 //! A bucket's head is one cache line: one byte of the hash for each entry, and where the entries
-//! are. A lookup reads that line, one entry, and the bytes of its member.
+//! are. A lookup reads that line, one entry, and the bytes of its key.
 //!
 //! # Invariants
 //!
-//! 1. Each entry is in the bucket that its member's hash names; no member is there twice.
+//! 1. Each entry is in the bucket that its key's hash names; no key is there twice.
 //! 2. `tags[i]` is the top byte of the hash of `entries[i]`, for as many as there are tags.
 //! 3. On average a bucket has at most `LOAD` entries and, if there are several, at least half of
 //!    `LOAD`.
 //! 4. `slots` is the sum of the capacities of the buckets' entry lists.
+//! 5. No bucket has more than `widest` entries.
 //!
 //! # Sharing
 //!
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 use smallvec::SmallVec;
 
-use super::{Entry, Score};
+use crate::random::Random;
 
 /// The average number of entries in a bucket at which the table grows.
 const LOAD: usize = if cfg!(test) { 4 } else { 16 };
@@ -40,16 +41,23 @@ const FIRST_SEGMENT: usize = if cfg!(test) { 1 } else { 8 };
 /// Entry lists grow by this many, so that they waste little.
 const STEP: usize = 4;
 
+/// What a table holds: it is found by its key.
+pub(super) trait Keyed: Clone {
+    fn key(&self) -> &[u8];
+}
+
+/// A hash table: see the module's notes.
 #[derive(Clone)]
-pub(super) struct Index {
-    /// Seeded at run time, so that nobody can choose members that collide.
+pub(super) struct Table<E> {
+    /// Seeded at run time, so that nobody can choose keys that collide.
     hasher: RandomState,
-    segments: Vec<Arc<[Bucket]>>,
+    segments: Vec<Arc<[Bucket<E>]>>,
     buckets: usize,
     /// `buckets`, rounded up to a power of two, less one.
     mask: usize,
     len: usize,
     slots: usize,
+    widest: usize,
 }
 
 /// Where an entry is, until the next change of the table.
@@ -60,76 +68,99 @@ pub(super) struct Place {
 }
 
 #[repr(align(64))]
-struct Bucket {
+struct Bucket<E> {
     tags: [u8; TAGS],
-    entries: Vec<Entry>,
+    entries: Vec<E>,
 }
 
-impl Index {
+impl<E: Keyed> Table<E> {
     /// An empty table that takes `len` entries without a split.
     pub(super) fn with_capacity(len: usize) -> Self {
-        let mut index = Self {
+        let mut table = Self {
             hasher: RandomState::new(),
             segments: Vec::new(),
             buckets: 0,
             mask: 0,
             len: 0,
             slots: 0,
+            widest: 0,
         };
         for _ in 0..len.div_ceil(LOAD).max(1) {
-            index.add_bucket();
+            table.add_bucket();
         }
-        index
+        table
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// The bytes taken from the heap, without the members' own.
+    /// The bytes taken from the heap, without the entries' own.
     pub(super) fn bytes(&self) -> usize {
         let buckets: usize = match &self.segments[..] {
             [first] => first.len(),
             segments => segments.len() * SEGMENT,
         };
         size_of::<Self>()
-            + self.segments.capacity() * size_of::<Arc<[Bucket]>>()
-            + buckets * size_of::<Bucket>()
-            + self.slots * size_of::<Entry>()
+            + self.segments.capacity() * size_of::<Arc<[Bucket<E>]>>()
+            + buckets * size_of::<Bucket<E>>()
+            + self.slots * size_of::<E>()
     }
 
     #[inline]
-    pub(super) fn hash(&self, member: &[u8]) -> u64 {
-        hash(&self.hasher, member)
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        hash(&self.hasher, key)
     }
 
     #[inline]
-    pub(super) fn find(&self, hash: u64, member: &[u8]) -> Option<Place> {
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        self.find_by(hash, |entry| entry.key() == key)
+    }
+
+    /// The place of an entry with this hash that `is_it`.
+    #[inline]
+    pub(super) fn find_by(&self, hash: u64, is_it: impl Fn(&E) -> bool) -> Option<Place> {
         let bucket = self.locate(hash);
-        let at = self.bucket(bucket).find(tag(hash), member)?;
+        let at = self.bucket(bucket).find(tag(hash), is_it)?;
         Some(Place { bucket, at })
     }
 
-    /// The score of a member.
+    /// The entry of a key.
     #[inline]
-    pub(super) fn get(&self, member: &[u8]) -> Option<Score> {
-        let hash = self.hash(member);
+    pub(super) fn get(&self, key: &[u8]) -> Option<&E> {
+        let hash = self.hash(key);
         let bucket = self.bucket(self.locate(hash));
-        Some(bucket.entries[bucket.find(tag(hash), member)?].score)
+        Some(&bucket.entries[bucket.find(tag(hash), |entry| entry.key() == key)?])
     }
 
     #[inline]
-    pub(super) fn score(&self, place: Place) -> Score {
-        self.bucket(place.bucket).entries[place.at].score
+    pub(super) fn at(&self, place: Place) -> &E {
+        &self.bucket(place.bucket).entries[place.at]
     }
 
-    pub(super) fn set_score(&mut self, place: Place, score: Score) {
-        bucket_mut(&mut self.segments, place.bucket).entries[place.at].score = score;
+    /// The entry, to be changed in all but its key.
+    pub(super) fn at_mut(&mut self, place: Place) -> &mut E {
+        &mut bucket_mut(&mut self.segments, place.bucket).entries[place.at]
     }
 
-    /// Adds an entry whose member is not in the table.
-    pub(super) fn insert(&mut self, hash: u64, entry: Entry) {
+    /// All entries, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
+        (0..self.buckets).flat_map(|at| &self.bucket(at).entries)
+    }
+
+    /// Any entry, each as likely as another; O(1). The table must not be empty.
+    pub(super) fn random(&self, random: &mut Random) -> &E {
+        loop {
+            // Fuller buckets are not more likely, but less often in vain.
+            let bucket = self.bucket(random.below(self.buckets));
+            if let Some(entry) = bucket.entries.get(random.below(self.widest)) {
+                return entry;
+            }
+        }
+    }
+
+    /// Adds an entry whose key is not in the table.
+    pub(super) fn insert(&mut self, hash: u64, entry: E) {
         self.edit(self.locate(hash), |bucket| bucket.push(tag(hash), entry));
         self.len += 1;
         if self.len > self.buckets * LOAD {
@@ -137,7 +168,7 @@ impl Index {
         }
     }
 
-    pub(super) fn remove(&mut self, place: Place) -> Entry {
+    pub(super) fn remove(&mut self, place: Place) -> E {
         let hasher = self.hasher.clone();
         let entry = self.edit(place.bucket, |bucket| bucket.remove(place.at, &hasher));
         self.len -= 1;
@@ -152,7 +183,12 @@ impl Index {
     ///
     /// A bucket is a range of reversed hashes. Splitting cuts the range in two and joining undoes
     /// that, so a cursor parts what has been visited from what has not at any later size too.
-    pub(super) fn scan(&self, cursor: u64, count: usize, mut each: impl FnMut(&Entry)) -> u64 {
+    pub(super) fn scan<'t>(
+        &'t self,
+        cursor: u64,
+        count: usize,
+        mut each: impl FnMut(&'t E),
+    ) -> u64 {
         let (mut cursor, mut visited) = (cursor, 0);
         loop {
             let bucket = self.locate(cursor.reverse_bits());
@@ -177,11 +213,12 @@ impl Index {
         for at in 0..self.buckets {
             let bucket = self.bucket(at);
             for (i, entry) in bucket.entries.iter().enumerate() {
-                let hash = self.hash(&entry.member);
+                let hash = self.hash(entry.key());
                 assert_eq!(self.locate(hash), at);
                 assert!(i >= TAGS || bucket.tags[i] == tag(hash));
-                assert_eq!(bucket.find(tag(hash), &entry.member), Some(i));
+                assert_eq!(bucket.find(tag(hash), |other| other.key() == entry.key()), Some(i));
             }
+            assert!(bucket.entries.len() <= self.widest);
             len += bucket.entries.len();
             slots += bucket.entries.capacity();
         }
@@ -211,16 +248,17 @@ impl Index {
     }
 
     #[inline]
-    fn bucket(&self, at: usize) -> &Bucket {
+    fn bucket(&self, at: usize) -> &Bucket<E> {
         &self.segments[at / SEGMENT][at % SEGMENT]
     }
 
-    /// Changes a bucket and keeps the account of slots.
-    fn edit<R>(&mut self, at: usize, change: impl FnOnce(&mut Bucket) -> R) -> R {
+    /// Changes a bucket and keeps the account of slots and of the widest bucket.
+    fn edit<R>(&mut self, at: usize, change: impl FnOnce(&mut Bucket<E>) -> R) -> R {
         let bucket = bucket_mut(&mut self.segments, at);
         let before = bucket.entries.capacity();
         let result = change(bucket);
         self.slots = self.slots + bucket.entries.capacity() - before;
+        self.widest = self.widest.max(bucket.entries.len());
         result
     }
 
@@ -246,7 +284,7 @@ impl Index {
         let hasher = self.hasher.clone();
         self.edit(last - high_bit, |bucket| {
             for entry in entries {
-                bucket.push(tag(hash(&hasher, &entry.member)), entry);
+                bucket.push(tag(hash(&hasher, entry.key())), entry);
             }
         });
     }
@@ -267,7 +305,7 @@ impl Index {
 }
 
 /// Keeps the capacity, so that a copied bucket leaves invariant 4 as it is.
-impl Clone for Bucket {
+impl<E: Clone> Clone for Bucket<E> {
     fn clone(&self) -> Self {
         let mut entries = Vec::with_capacity(self.entries.capacity());
         entries.extend_from_slice(&self.entries);
@@ -275,17 +313,17 @@ impl Clone for Bucket {
     }
 }
 
-impl Default for Bucket {
+impl<E> Default for Bucket<E> {
     fn default() -> Self {
         Self { tags: [0; TAGS], entries: Vec::new() }
     }
 }
 
-impl Bucket {
+impl<E: Keyed> Bucket<E> {
     /// Looks at all tags before it branches: branches that depend on where a tag is could not be
     /// predicted, and would keep the processor from working ahead while memory is slow.
     #[inline]
-    fn find(&self, tag: u8, member: &[u8]) -> Option<usize> {
+    fn find(&self, tag: u8, is_it: impl Fn(&E) -> bool) -> Option<usize> {
         // Bit `8 * byte + chunk` stands for the tag `8 * chunk + byte`.
         let mut hits = 0;
         for (chunk, tags) in self.tags.chunks_exact(8).enumerate() {
@@ -294,15 +332,15 @@ impl Bucket {
         while hits != 0 {
             let bit = hits.trailing_zeros() as usize;
             let at = bit % 8 * 8 + bit / 8;
-            if self.entries.get(at).is_some_and(|entry| *entry.member == *member) {
+            if self.entries.get(at).is_some_and(&is_it) {
                 return Some(at);
             }
             hits &= hits - 1;
         }
-        (TAGS..self.entries.len()).find(|&at| *self.entries[at].member == *member)
+        (TAGS..self.entries.len()).find(|&at| is_it(&self.entries[at]))
     }
 
-    fn push(&mut self, tag: u8, entry: Entry) {
+    fn push(&mut self, tag: u8, entry: E) {
         let at = self.entries.len();
         if at == self.entries.capacity() {
             self.entries.reserve_exact(STEP);
@@ -313,13 +351,13 @@ impl Bucket {
         }
     }
 
-    fn remove(&mut self, at: usize, hasher: &RandomState) -> Entry {
+    fn remove(&mut self, at: usize, hasher: &RandomState) -> E {
         let entry = self.entries.swap_remove(at);
         let last = self.entries.len();
         if last < TAGS {
             self.tags[at] = self.tags[last];
         } else if at < TAGS {
-            self.tags[at] = tag(hash(hasher, &self.entries[at].member));
+            self.tags[at] = tag(hash(hasher, self.entries[at].key()));
         }
         if self.entries.capacity() > last + 3 * STEP {
             self.entries.shrink_to(last + STEP);
@@ -330,9 +368,9 @@ impl Bucket {
     /// Takes out the entries whose hash has this bit set.
     fn split(&mut self, hasher: &RandomState, bit: u64) -> Self {
         let entries = mem::take(&mut self.entries);
-        // A loop of its own, so that the cache misses on the members overlap.
+        // A loop of its own, so that the cache misses on the keys overlap.
         let hashes: SmallVec<[u64; 64]> =
-            entries.iter().map(|entry| hash(hasher, &entry.member)).collect();
+            entries.iter().map(|entry| hash(hasher, entry.key())).collect();
         let moving = hashes.iter().filter(|&hash| hash & bit != 0).count();
         let mut moved = Self::default();
         moved.entries.reserve_exact(moving + STEP / 2);
@@ -345,14 +383,14 @@ impl Bucket {
     }
 }
 
-fn bucket_mut(segments: &mut [Arc<[Bucket]>], at: usize) -> &mut Bucket {
+fn bucket_mut<E: Clone>(segments: &mut [Arc<[Bucket<E>]>], at: usize) -> &mut Bucket<E> {
     &mut Arc::make_mut(&mut segments[at / SEGMENT])[at % SEGMENT]
 }
 
 #[inline]
-fn hash(hasher: &RandomState, member: &[u8]) -> u64 {
+fn hash(hasher: &RandomState, key: &[u8]) -> u64 {
     let mut state = hasher.build_hasher();
-    state.write(member);
+    state.write(key);
     state.finish()
 }
 
