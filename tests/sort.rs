@@ -48,6 +48,17 @@ fn patterns_look_other_keys_up() {
 }
 
 #[test]
+fn patterns_look_fields_of_hashes_up() {
+    let store = people();
+    store.hash("person:2").set("age", 7).unwrap();
+    let by_age = store.keys().sort("ids").by("person:*->age").descending().limit(1);
+    assert_eq!(
+        by_age.look_up(&["#", "person:*->age", "person:*->none"]).unwrap(),
+        [Some(Value::from("2")), Some(Value::from("7")), None]
+    );
+}
+
+#[test]
 fn what_is_stored_is_a_list() {
     let store = people();
     let events = store.events(SubscriptionOptions::new());

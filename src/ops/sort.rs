@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::Operation;
 use super::sorted_set::Limit;
+use super::{Operation, hash};
 use crate::data::list::{Element, List, ListEnd};
 use crate::data::sorted_set::SortedSet;
 use crate::error::{Error, Result};
@@ -202,7 +202,7 @@ fn elements(view: View<'_>, reversed: bool) -> Result<Vec<Value>> {
 }
 
 /// What a pattern names for an element: the string under a key; the element itself for `#`. With
-/// a field behind `->` it names what only a hash has.
+/// a name behind `->` it is that field of a hash.
 fn look_up<'s>(
     view: &dyn Fn(&[u8]) -> Result<View<'s>>,
     pattern: &[u8],
@@ -218,7 +218,10 @@ fn look_up<'s>(
     // A key of another type has no value to sort by or to answer.
     Ok(match field {
         None => view.value().ok().flatten(),
-        Some(_) => None,
+        Some(field) => {
+            let hash = hash::live(&view).ok().flatten();
+            hash.and_then(|hash| hash.get(field)).map(|field| field.value())
+        }
     })
 }
 

@@ -776,10 +776,7 @@ pub(super) fn parse_sample(args: &mut Args<'_>, word: &str) -> Result<Option<(i6
     }
     let count = args.integer()?;
     if count == i64::MIN {
-        return Err(Error::OutOfRange(
-            "value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
+        return Err(NO_OPPOSITE);
     }
     let with_more = !args.is_empty();
     if with_more && !(args.keyword(word) && args.is_empty()) {
