@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, WriteMany, Writers};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
+use crate::ops::list;
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::{Blocking, Operation};
 use crate::sync::{Arc, Mutex, Weak, thread};
@@ -65,7 +66,7 @@ pub(crate) fn start<F: BlockingFamily>(
         WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
             let found = operation.run(writers.reborrow())?;
             if found.is_none() {
-                let keys = keys_of(operation.target());
+                let keys = keys_of(operation.awaited());
                 let waiting = F::waiting(operation, &writers)?;
                 let call = blocked.insert(Blocked::new(databases, database, &keys, waiting));
                 writers.wait(&keys, &call.waiter)?;
@@ -201,16 +202,10 @@ fn attempt<F: BlockingFamily>(
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
             WriteMany::enter_unsettled(space, operation.target(), after, |writers| {
-                operation.run(writers)
+                operation.retry(writers)
             })
         });
-        let minds_removal = <F::BlockingOf<'_> as Blocking>::MINDS_REMOVAL;
-        let ended = match outcome {
-            Ok(None) => None,
-            Ok(Some(success)) => Some(Ok(success)),
-            Err(error) if minds_removal => Some(Err(error)),
-            Err(_) => None,
-        };
+        let ended = outcome.transpose();
         let has_ended = ended.is_some();
         *found.lock() = ended;
         has_ended
@@ -220,16 +215,16 @@ fn attempt<F: BlockingFamily>(
 fn keys_of(extent: Extent<'_>) -> Vec<Value> {
     match extent {
         Extent::Keys(places) => places.iter().map(|place| Value::from(place.key)).collect(),
-        Extent::Database | Extent::Everything => Vec::new(),
+        Extent::Database | Extent::DatabaseAnd(_) | Extent::Everything => Vec::new(),
     }
 }
 
 /// Families of which every operation can block.
 macro_rules! blocking_families {
-    ($($operation:ident),*) => {$(
-        impl BlockingFamily for $operation<'static> {
+    ($($($part:ident)::+),* $(,)?) => {$(
+        impl BlockingFamily for $($part)::+<'static> {
             type Found = <Self as Blocking>::Found;
-            type BlockingOf<'a> = $operation<'a>;
+            type BlockingOf<'a> = $($part)::+<'a>;
 
             fn blocking<'s, 'a>(operation: &'s Self::Of<'a>) -> &'s Self::BlockingOf<'a> {
                 operation
@@ -238,7 +233,15 @@ macro_rules! blocking_families {
     )*};
 }
 
-blocking_families!(BlockingPopMin, BlockingPopMax, BlockingPopMany);
+blocking_families!(
+    list::BlockingMove,
+    list::BlockingPopBack,
+    list::BlockingPopFront,
+    list::BlockingPopMany,
+    BlockingPopMin,
+    BlockingPopMax,
+    BlockingPopMany,
+);
 
 #[cfg(all(test, shuttle))]
 mod models;

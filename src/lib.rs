@@ -29,6 +29,7 @@ mod handles;
 mod store;
 
 pub use clock::{Clock, ManualClock};
+pub use data::list::ListEnd;
 pub use data::sorted_set::Score;
 pub use data::stream::{
     Deletion, Direction, Entries, EntriesIter, Entry, Fields, Precision, References, StreamId,
@@ -50,9 +51,11 @@ pub use handles::{
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use handles::{FieldIter, FieldNameIter, FieldOptions, Hash};
+pub use handles::{List, Lists, PositionOptions, SortQuery};
 pub use handles::{Set, SetIter, Sets};
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::bitmap::{BitField, BitOverflow};
+pub use ops::list::PoppedElements;
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};
 pub use ops::stream_group::{

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::handles::{
-    Batch, Bitmap, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target,
-    Transaction, Watch,
+    Batch, Bitmap, Hash, Keys, Kv, List, Lists, Set, Sets, SortedSet, SortedSets, Stream, Submit,
+    Target, Transaction, Watch,
 };
 use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
@@ -60,6 +60,26 @@ impl Store {
     #[inline]
     pub fn keys(&self) -> Keys<'_> {
         Keys::new(self)
+    }
+
+    /// The list under a key: elements in the order they were put.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// let jobs = store.list("jobs");
+    /// jobs.push_back("bake")?;
+    /// assert_eq!(jobs.pop_front()?.unwrap(), "bake");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[inline]
+    pub fn list<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> List<'t> {
+        List::new(self, key.as_ref())
+    }
+
+    /// Several lists: pops from whichever has something.
+    #[inline]
+    pub fn lists(&self) -> Lists<'_> {
+        Lists::new(self)
     }
 
     /// The sorted set under a key: members with scores, in order.

@@ -7,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use larder::futures_core::Stream;
-use larder::{After, Error, GroupStart, ManualClock, RecvError, Store, StreamId, Waiting};
+use larder::{After, Error, GroupStart, ListEnd, ManualClock, RecvError, Store, StreamId, Waiting};
 
 struct Unpark(Thread);
 
@@ -39,6 +39,29 @@ fn poll<R>(future: &mut Waiting<R>) -> Poll<larder::Result<R>> {
 fn store_with_clock() -> (Store, ManualClock) {
     let clock = ManualClock::new();
     (Store::builder().clock(&clock).build(), clock)
+}
+
+#[test]
+fn lists_answer_what_is_there_and_wait_for_what_is_not() {
+    let store = Store::new();
+    let (list, lists, q) = (store.list("q"), store.lists(), [b"q"]);
+    list.push_back_many(&["a", "b", "c", "d", "e", "f", "g"]).unwrap();
+    assert_eq!(block_on(list.pop_front_async(None)), Ok(Some("a".into())));
+    assert_eq!(block_on(list.pop_back_async(None)), Ok(Some("g".into())));
+    assert_eq!(block_on(lists.pop_front_async(&q, None)), Ok(Some(("q".into(), "b".into()))));
+    assert_eq!(block_on(lists.pop_back_async(&q, None)), Ok(Some(("q".into(), "f".into()))));
+    let many = block_on(lists.pop_front_many_async(&q, 2, None)).unwrap().unwrap();
+    assert_eq!(many.1, ["c", "d"]);
+    let many = block_on(lists.pop_back_many_async(&q, 9, None)).unwrap().unwrap();
+    assert_eq!(many.1, ["e"]);
+    let mut moving = list.move_to_async("r", ListEnd::Front, ListEnd::Back, None);
+    let mut dropped = list.move_to_async("r", ListEnd::Front, ListEnd::Back, None);
+    assert!(poll(&mut moving).is_pending() && poll(&mut dropped).is_pending());
+    list.push_back_many(&["x", "y"]).unwrap();
+    assert_eq!(poll(&mut moving), Poll::Ready(Ok(Some("x".into()))));
+    drop(dropped);
+    assert_eq!(list.range(..).unwrap(), ["y"]);
+    assert_eq!(store.list("r").range(..).unwrap(), ["x"]);
 }
 
 #[test]

@@ -52,6 +52,23 @@ fn a_few_keys_take_few_shards() {
 }
 
 #[test]
+fn an_element_of_a_list_costs_little_over_its_bytes() {
+    const ELEMENTS: usize = 200_000;
+    for length in [4, 16, 64, 400] {
+        let store = Store::new();
+        let element = vec![b'x'; length];
+        let cost = measure(|| {
+            for _ in 0..ELEMENTS {
+                store.list("list").push_back(&element).unwrap();
+            }
+        });
+        let over = cost.bytes_current as f64 / ELEMENTS as f64 - length as f64;
+        println!("{length} bytes: {over:.2} over");
+        assert!(over < 4.0 + length as f64 / 20.0, "{over:.2} bytes over {length}");
+    }
+}
+
+#[test]
 fn a_new_store_takes_microseconds() {
     // Without optimisation only a store that does far too much is seen.
     let most = Duration::from_micros(if cfg!(debug_assertions) { 1000 } else { 20 });

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use larder::ListEnd::{Back, Front};
 use larder::{Error, GroupStart, ManualClock, Store, StreamId, Upkeep, Value};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -50,11 +51,19 @@ fn hammer(
         }
     });
     for key in keys {
-        while let Some((member, _)) = store.sorted_set(*key).pop_min().unwrap() {
+        while let Some(member) = pop_any(&store, key) {
             *taken.entry(member.to().unwrap()).or_default() += 1;
         }
     }
     taken
+}
+
+/// Something out of a list or sorted set.
+fn pop_any(store: &Store, key: &str) -> Option<Value> {
+    match store.list(key).pop_front() {
+        Err(Error::WrongType) => store.sorted_set(key).pop_min().unwrap().map(|(member, _)| member),
+        popped => popped.unwrap(),
+    }
 }
 
 #[track_caller]
@@ -113,6 +122,59 @@ fn no_member_is_lost_among_several_keys_batches_and_transactions() {
         }
     };
     assert_each_once(&hammer(&["a", "b", "c"], 3, read, write), 3_000);
+}
+
+#[test]
+fn no_element_is_lost_among_pops_and_moves_that_give_up() {
+    let read = |store: &Store, round: u64| {
+        let (lists, timeout) = (store.lists(), tiny(round));
+        let popped = match round % 5 {
+            0 => lists.pop_front_many_blocking(&["a", "b"], 2, timeout),
+            1 => lists.pop_back_many_blocking(&["b", "a"], 3, timeout),
+            2 => {
+                lists.pop_front_blocking(&["b"], timeout).map(|one| one.map(|(k, e)| (k, vec![e])))
+            }
+            // What is moved is not taken: others wait for it at its destination.
+            3 => store.list("a").move_to_blocking("b", Front, Back, timeout).map(|_| None),
+            _ => store.list("b").move_to_blocking("a", Back, Front, timeout).map(|_| None),
+        };
+        popped.unwrap().map(|(_, elements)| elements).unwrap_or_default()
+    };
+    let write = |store: &Store| {
+        thread::scope(|scope| {
+            for half in [0..1_500, 1_500..3_000] {
+                scope.spawn(move || {
+                    for n in half {
+                        let key = if n % 3 == 0 { "b" } else { "a" };
+                        store.list(key).push_front(n).unwrap();
+                    }
+                });
+            }
+        });
+    };
+    assert_each_once(&hammer(&["a", "b"], 4, read, write), 3_000);
+}
+
+#[test]
+fn no_wake_up_is_lost_along_a_chain_of_moves() {
+    const ELEMENTS: usize = 1_000;
+    let store = Store::new();
+    thread::scope(|scope| {
+        for (source, destination) in [("in", "middle"), ("middle", "out")] {
+            let store = &store;
+            scope.spawn(move || {
+                for _ in 0..ELEMENTS {
+                    let list = store.list(source);
+                    list.move_to_blocking(destination, Front, Back, LONG).unwrap().unwrap();
+                }
+            });
+        }
+        for n in 0..ELEMENTS {
+            store.list("in").push_back(n).unwrap();
+            let out = store.list("out").pop_front_blocking(LONG).unwrap();
+            assert_eq!(out, Some(Value::from(n.to_string())));
+        }
+    });
 }
 
 #[test]

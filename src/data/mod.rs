@@ -3,6 +3,7 @@
 pub(crate) mod bits;
 pub(crate) mod glob;
 pub(crate) mod hash;
+pub(crate) mod list;
 pub(crate) mod set;
 pub(crate) mod sorted_set;
 mod splice;

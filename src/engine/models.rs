@@ -9,8 +9,8 @@ use std::time::Duration;
 use shuttle::thread;
 
 use super::{Blocked, Started, start};
-use crate::ops::Timeout;
-use crate::ops::sorted_set::{Await, BlockingPopMin};
+use crate::ops::sorted_set::BlockingPopMin;
+use crate::ops::{Await, Timeout};
 use crate::sync::Arc;
 use crate::{Error, ManualClock, Store};
 

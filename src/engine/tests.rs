@@ -1,13 +1,15 @@
 //! Blocked calls one step at a time: no thread takes part, so every order is known.
 
+mod lists;
+
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{Blocked, BlockingFamily, Started, start};
-use crate::ops::Timeout;
-use crate::ops::sorted_set::{Await, BlockingPopMax, BlockingPopMin};
+use crate::ops::sorted_set::{BlockingPopMax, BlockingPopMin};
 use crate::ops::stream::{After, Read, ReadOptions, Streams};
 use crate::ops::stream_group::{ReadGroup, ReadGroupOptions, Wanted};
+use crate::ops::{Await, Timeout};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::{Error, GroupStart, ManualClock, Result, SetOptions, Store, Upkeep};
 

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::{Bitmap, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target};
+use super::{
+    Bitmap, Hash, Keys, Kv, List, Lists, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target,
+};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Demand, Locked};
 use crate::keyspace::{After, Space, Watched};
@@ -60,6 +62,16 @@ impl Batch {
     /// Keys of any type.
     pub fn keys(&self) -> Keys<'_, Self> {
         Keys::new(self)
+    }
+
+    /// The list under a key.
+    pub fn list<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> List<'t, Self> {
+        List::new(self, key.as_ref())
+    }
+
+    /// Several lists.
+    pub fn lists(&self) -> Lists<'_, Self> {
+        Lists::new(self)
     }
 
     /// The sorted set under a key.

@@ -10,10 +10,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::stream::{borrow_keys, only_entries};
-use super::{Consumer, SortedSet, SortedSets, Stream};
+use super::{Consumer, List, Lists, SortedSet, SortedSets, Stream};
+use crate::data::list::ListEnd;
 use crate::data::stream::{Acknowledge, Entries};
 use crate::engine::{self, BlockingFamily, Started};
 use crate::error::{Error, Result};
+use crate::ops::list::{
+    BlockingMove, BlockingPopBack, BlockingPopFront, BlockingPopMany as BlockingPopManyElements,
+    PoppedElements,
+};
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin, End, Popped};
 use crate::ops::stream::{After, Read, ReadOptions, ReadOutput, Streams};
 use crate::ops::stream_group::{ReadGroup, Wanted};
@@ -80,6 +85,125 @@ fn wait<F: BlockingFamily, R: Send + 'static>(
             }
         }
     }))
+}
+
+impl List<'_, Store> {
+    /// [`pop_front_blocking`](Self::pop_front_blocking) as a future.
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, sync::Arc, thread};
+    /// # use std::task::{Context, Poll, Wake, Waker};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark {
+    /// #     fn wake(self: Arc<Self>) {
+    /// #         self.0.unpark();
+    /// #     }
+    /// # }
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    /// #     let mut future = pin!(future);
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// let store = larder::Store::new();
+    /// let job = store.list("jobs").pop_front_async(None);
+    /// let worker = thread::spawn(|| block_on(job));
+    /// store.list("jobs").push_back("bake")?;
+    /// assert_eq!(worker.join().unwrap()?, Some("bake".into()));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "BLPOP")]
+    pub fn pop_front_async(&self, timeout: impl Into<Option<Duration>>) -> Waiting<Option<Value>> {
+        let (keys, timeout) = ([self.key], timeout.into());
+        let operation = Lists::any_of(&keys, timeout).map(|of| BlockingPopFront { of });
+        wait::<BlockingPopFront<'static>, _>(self.target, borrow(&operation), timeout, only_element)
+    }
+
+    /// [`pop_back_blocking`](Self::pop_back_blocking) as a future.
+    #[doc(alias = "BRPOP")]
+    pub fn pop_back_async(&self, timeout: impl Into<Option<Duration>>) -> Waiting<Option<Value>> {
+        let (keys, timeout) = ([self.key], timeout.into());
+        let operation = Lists::any_of(&keys, timeout).map(|of| BlockingPopBack { of });
+        wait::<BlockingPopBack<'static>, _>(self.target, borrow(&operation), timeout, only_element)
+    }
+
+    /// [`move_to_blocking`](Self::move_to_blocking) as a future. If it is dropped although an
+    /// element was moved for it, the element is moved back, unless it has been taken by then.
+    #[doc(alias = "BLMOVE")]
+    pub fn move_to_async(
+        &self,
+        destination: impl AsRef<[u8]>,
+        from: ListEnd,
+        to: ListEnd,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Waiting<Option<Value>> {
+        let timeout = timeout.into();
+        let operation = self.blocking_move(destination.as_ref(), from, to, timeout);
+        wait::<BlockingMove<'static>, _>(self.target, Ok(&operation), timeout, same)
+    }
+}
+
+impl Lists<'_, Store> {
+    /// [`pop_front_blocking`](Self::pop_front_blocking) as a future.
+    #[doc(alias = "BLPOP")]
+    pub fn pop_front_async<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        timeout: impl Into<Option<Duration>>,
+    ) -> Waiting<Option<(Value, Value)>> {
+        let timeout = timeout.into();
+        let operation = Self::any_of(keys, timeout).map(|of| BlockingPopFront { of });
+        wait::<BlockingPopFront<'static>, _>(self.target, borrow(&operation), timeout, same)
+    }
+
+    /// [`pop_back_blocking`](Self::pop_back_blocking) as a future.
+    #[doc(alias = "BRPOP")]
+    pub fn pop_back_async<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        timeout: impl Into<Option<Duration>>,
+    ) -> Waiting<Option<(Value, Value)>> {
+        let timeout = timeout.into();
+        let operation = Self::any_of(keys, timeout).map(|of| BlockingPopBack { of });
+        wait::<BlockingPopBack<'static>, _>(self.target, borrow(&operation), timeout, same)
+    }
+
+    /// [`pop_front_many_blocking`](Self::pop_front_many_blocking) as a future.
+    #[doc(alias = "BLMPOP")]
+    pub fn pop_front_many_async<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Waiting<Option<PoppedElements>> {
+        self.pop_many_async(keys, ListEnd::Front, count, timeout.into())
+    }
+
+    /// [`pop_back_many_blocking`](Self::pop_back_many_blocking) as a future.
+    #[doc(alias = "BLMPOP")]
+    pub fn pop_back_many_async<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Waiting<Option<PoppedElements>> {
+        self.pop_many_async(keys, ListEnd::Back, count, timeout.into())
+    }
+
+    fn pop_many_async<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        end: ListEnd,
+        count: usize,
+        timeout: Option<Duration>,
+    ) -> Waiting<Option<PoppedElements>> {
+        let operation = Self::many_of(keys, end, count, timeout);
+        wait::<BlockingPopManyElements<'static>, _>(self.target, borrow(&operation), timeout, same)
+    }
 }
 
 impl SortedSet<'_, Store> {
@@ -273,4 +397,8 @@ fn same<T>(found: T) -> T {
 
 fn without_key(popped: Option<(Value, Value, f64)>) -> Option<(Value, f64)> {
     popped.map(|(_, member, score)| (member, score))
+}
+
+fn only_element(popped: Option<(Value, Value)>) -> Option<Value> {
+    popped.map(|(_, element)| element)
 }

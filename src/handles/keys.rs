@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use super::Submit;
 use super::options::{self, CopyOptions, ExpireIf, ScanCursor, ScanOptions, ScanPage, TimeToLive};
+use super::{SortQuery, Submit};
 use crate::error::{Error, Result};
 use crate::keyspace::Kind;
 use crate::ops::keys::*;
@@ -116,6 +116,20 @@ impl<'t, T: Submit> Keys<'t, T> {
     #[doc(alias = "TYPE")]
     pub fn kind(&self, key: impl AsRef<[u8]>) -> T::Answer<Option<Kind>> {
         self.target.submit(&TypeOf { key: key.as_ref() }, Ok)
+    }
+
+    /// What a key holds in another order, to be refined and then read, or stored: the elements of a
+    /// list or the members of a sorted set, by their value as numbers unless set otherwise.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.list("ids").push_back_many(&[2, 10, 1])?;
+    /// assert_eq!(store.keys().sort("ids").descending().limit(2).get()?, ["10", "2"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "SORT")]
+    pub fn sort<'k, K: AsRef<[u8]> + ?Sized>(&self, key: &'k K) -> SortQuery<'t, 'k, T> {
+        SortQuery::new(self.target, key.as_ref())
     }
 
     /// Lets a key live for `time` from now, to the millisecond; less than one removes it.

@@ -12,8 +12,10 @@ pub(crate) mod future;
 mod hash;
 mod keys;
 mod kv;
+mod list;
 mod options;
 mod set;
+mod sort;
 mod sorted_set;
 mod stream;
 mod stream_group;
@@ -24,11 +26,13 @@ pub use bitmap::{BitFields, Bitmap};
 pub use hash::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use keys::{Keys, Scan};
 pub use kv::Kv;
+pub use list::{List, Lists, PositionOptions};
 pub use options::{
     CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
     ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use set::{Set, SetIter, Sets};
+pub use sort::SortQuery;
 pub use sorted_set::{
     Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
 };

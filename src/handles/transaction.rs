@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::{Bitmap, Hash, Keys, Kv, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target};
+use super::{
+    Bitmap, Hash, Keys, Kv, List, Lists, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target,
+};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::{After, Databases};
@@ -46,6 +48,16 @@ impl<'e> Transaction<'e> {
     /// Keys of any type.
     pub fn keys(&self) -> Keys<'_, Self> {
         Keys::new(self)
+    }
+
+    /// The list under a key.
+    pub fn list<'t, K: AsRef<[u8]> + ?Sized>(&'t self, key: &'t K) -> List<'t, Self> {
+        List::new(self, key.as_ref())
+    }
+
+    /// Several lists.
+    pub fn lists(&self) -> Lists<'_, Self> {
+        Lists::new(self)
     }
 
     /// The sorted set under a key.

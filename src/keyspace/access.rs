@@ -69,6 +69,8 @@ pub(crate) enum Extent<'a> {
     Keys(SmallVec<[Place<'a>; 4]>),
     /// The whole current database.
     Database,
+    /// The whole current database, and this key in it wherever it will be.
+    DatabaseAnd(&'a [u8]),
     /// All databases.
     Everything,
 }
@@ -488,6 +490,10 @@ impl Demand {
                 }
             }
             Extent::Database => self.whole.push((space.database, writes)),
+            Extent::DatabaseAnd(key) => {
+                self.key(space, key, writes);
+                self.whole.push((space.database, writes));
+            }
             Extent::Everything => {
                 self.whole.extend((0..space.databases.count()).map(|n| (n, writes)));
             }
@@ -588,7 +594,7 @@ impl Locked<'_> {
     fn covers(&self, database: u16, extent: &Extent<'_>) -> Result<()> {
         let needed = match extent {
             Extent::Keys(_) => 0..0,
-            Extent::Database => database..database + 1,
+            Extent::Database | Extent::DatabaseAnd(_) => database..database + 1,
             Extent::Everything => 0..self.moment.databases.count(),
         };
         let is_whole = |database: u16| self.whole.contains(&database);

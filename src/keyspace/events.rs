@@ -43,6 +43,24 @@ pub enum EventKind {
     MovedTo,
     /// The key was made by copying another.
     CopiedTo,
+    /// Elements were pushed at the front of a list.
+    PushedFront,
+    /// Elements were pushed at the back of a list.
+    PushedBack,
+    /// Elements were popped from the front of a list.
+    PoppedFront,
+    /// Elements were popped from the back of a list.
+    PoppedBack,
+    /// An element of a list was replaced.
+    ElementSet,
+    /// An element was inserted into a list.
+    ElementInserted,
+    /// Elements were removed from a list by value.
+    ElementsRemoved,
+    /// A list was cut down to a range.
+    ListTrimmed,
+    /// A list was made by sorting.
+    SortStored,
     /// Members were added to a sorted set or got new scores.
     ScoresAdded,
     /// A member's score was incremented.
@@ -134,6 +152,15 @@ impl EventKind {
             Self::MovedFrom => "move_from",
             Self::MovedTo => "move_to",
             Self::CopiedTo => "copy_to",
+            Self::PushedFront => "lpush",
+            Self::PushedBack => "rpush",
+            Self::PoppedFront => "lpop",
+            Self::PoppedBack => "rpop",
+            Self::ElementSet => "lset",
+            Self::ElementInserted => "linsert",
+            Self::ElementsRemoved => "lrem",
+            Self::ListTrimmed => "ltrim",
+            Self::SortStored => "sortstore",
             Self::ScoresAdded => "zadd",
             Self::ScoreIncremented => "zincr",
             Self::MembersRemoved => "zrem",

@@ -18,6 +18,7 @@
 pub(crate) mod access;
 mod deadlines;
 mod edit_hash;
+mod edit_list;
 mod edit_set;
 mod edit_sorted_set;
 mod edit_stream;

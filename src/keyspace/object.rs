@@ -5,6 +5,7 @@ use std::fmt;
 use super::events::EventKind;
 use crate::block::Block;
 use crate::data::hash::Hash;
+use crate::data::list::List;
 use crate::data::set::Set;
 use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
@@ -15,6 +16,8 @@ use crate::data::stream::Stream;
 pub enum Kind {
     /// A string: bytes, text or a number.
     String,
+    /// A list.
+    List,
     /// A sorted set.
     SortedSet,
     /// A stream.
@@ -30,6 +33,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
             Self::SortedSet => "zset",
             Self::Stream => "stream",
             Self::Hash => "hash",
@@ -39,7 +43,7 @@ impl Kind {
 
     /// The kind that Redis calls `name`, in any case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let all = [Self::String, Self::SortedSet, Self::Stream, Self::Hash, Self::Set];
+        let all = [Self::String, Self::List, Self::SortedSet, Self::Stream, Self::Hash, Self::Set];
         all.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
@@ -199,6 +203,7 @@ macro_rules! objects {
 }
 
 objects!(
+    List { lives_empty: false },
     SortedSet { lives_empty: false },
     Stream { lives_empty: true },
     Hash { lives_empty: false, parts_expire: FieldsExpired },

@@ -116,7 +116,7 @@ impl Span {
         let start = absolute(self.start).min(total);
         // A stop before the beginning is the first position, as Redis has it.
         let end = absolute(self.stop).saturating_add(1).min(total);
-        if start >= end || (self.stop < 0 && self.start < 0 && self.start > self.stop) {
+        if start >= end {
             return 0..0;
         }
         (start * unit) as usize..(end * unit) as usize
@@ -140,8 +140,13 @@ impl Operation for Count<'_> {
 
     fn run(&self, view: View<'_>) -> Result<Self::Output> {
         let bytes = view.bytes()?.unwrap_or_default();
-        let whole = 0..bytes.len() * BITS as usize;
-        Ok(bits::count(bytes, self.within.map_or(whole, |span| span.bits(bytes.len()))))
+        let within = match self.within {
+            None => 0..bytes.len() * BITS as usize,
+            // Counted from the end, it is known to be empty before its ends are moved inside.
+            Some(Span { start, stop, .. }) if stop < start && start < 0 => 0..0,
+            Some(span) => span.bits(bytes.len()),
+        };
+        Ok(bits::count(bytes, within))
     }
 }
 

@@ -11,19 +11,22 @@ pub(crate) mod bitmap;
 pub(crate) mod counters;
 pub(crate) mod hash;
 pub(crate) mod keys;
+pub(crate) mod list;
 pub(crate) mod pubsub;
 pub(crate) mod scan;
 pub(crate) mod set;
+pub(crate) mod sort;
 pub(crate) mod sorted_set;
 pub(crate) mod stream;
 pub(crate) mod stream_group;
 pub(crate) mod strings;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::keyspace::Space;
-use crate::keyspace::access::{Access, Demand, Locked, WriteMany, Writers};
+use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany, Writers};
 
 /// One operation of Redis, with its arguments.
 pub(crate) trait Operation {
@@ -66,12 +69,33 @@ pub(crate) trait Blocking:
     /// Whether it may end on a key that does not exist (or holds another type), with an error.
     const MINDS_REMOVAL: bool;
 
+    /// The keys whose changes may bring something, among those that are locked.
+    fn awaited(&self) -> Extent<'_> {
+        self.target()
+    }
+
+    /// Runs it again for a caller who waits: now an error ends the call.
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+        match self.run(writers) {
+            Err(_) if !Self::MINDS_REMOVAL => Ok(None),
+            outcome => outcome,
+        }
+    }
+
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
 }
 
-#[cfg(test)]
-mod tests;
 /// How long a blocking operation waits; for ever, unless given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timeout(pub(crate) Option<Duration>);
+
+/// The keys to wait for, and for how long.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Await<'a> {
+    pub(crate) keys: Cow<'a, [&'a [u8]]>,
+    pub(crate) timeout: Timeout,
+}
+
+#[cfg(test)]
+mod tests;

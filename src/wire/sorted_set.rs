@@ -11,10 +11,14 @@ use super::reply::{Reply, items, read_scored, unexpected, write_scored};
 use crate::data::sorted_set::Score;
 use crate::error::{Error, Result};
 use crate::number;
-use crate::ops::Timeout;
 use crate::ops::sorted_set::*;
+use crate::ops::{Await, Timeout};
 use crate::value::Value;
 
+/// The one integer that has no opposite is refused where the sign says which way to go.
+pub(super) const NO_OPPOSITE: Error = Error::OutOfRange(
+    "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
 const NOT_IN_RANGE: Error = Error::OutOfRange("value is out of range");
 
 command!(Length<'a>, "ZCARD" { key });
@@ -772,10 +776,7 @@ pub(super) fn parse_sample(args: &mut Args<'_>, word: &str) -> Result<Option<(i6
     }
     let count = args.integer()?;
     if count == i64::MIN {
-        return Err(Error::OutOfRange(
-            "value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
+        return Err(NO_OPPOSITE);
     }
     let with_more = !args.is_empty();
     if with_more && !(args.keyword(word) && args.is_empty()) {

@@ -6,12 +6,12 @@ use super::encoder::Encoder;
 use super::sorted_set as zset_wire;
 use super::{
     bitmap as bitmap_wire, counters as counters_wire, hash as hash_wire, keys as keys_wire,
-    strings as strings_wire,
+    list as list_wire, sort as sort_wire, strings as strings_wire,
 };
 use crate::error::{Error, Result};
 use crate::ops::{
-    bitmap, counters, hash, keys, pubsub, scan, set, sorted_set as zset, stream, stream_group,
-    strings,
+    bitmap, counters, hash, keys, list, pubsub, scan, set, sorted_set as zset, stream,
+    stream_group, strings,
 };
 use crate::value::Value;
 
@@ -174,6 +174,31 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(scan::Scan, -2, READONLY, NO_KEY),
     row!(scan::Matching, 2, READONLY, NO_KEY),
     row!(scan::RandomKey, 1, READONLY, NO_KEY),
+    // Lists.
+    row!(list::PushFront, -3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(list::PushBack, -3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(list::PushFrontIfPresent, -3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!(list::PushBackIfPresent, -3, WRITE | DENYOOM | FAST, ONE_KEY),
+    row!("LPOP", list_wire::parse_pop_front, -2, WRITE | FAST, ONE_KEY),
+    row!("RPOP", list_wire::parse_pop_back, -2, WRITE | FAST, ONE_KEY),
+    row!(list::Length, 2, READONLY | FAST, ONE_KEY),
+    row!(list::Get, 3, READONLY, ONE_KEY),
+    row!(list::GetRange, 4, READONLY, ONE_KEY),
+    row!(list::Find, -3, READONLY, ONE_KEY),
+    row!(list::Set, 4, WRITE | DENYOOM, ONE_KEY),
+    row!(list::Insert, 5, WRITE | DENYOOM, ONE_KEY),
+    row!(list::Remove, 4, WRITE, ONE_KEY),
+    row!(list::Trim, 4, WRITE, ONE_KEY),
+    row!(list::Move, 5, WRITE | DENYOOM, TWO_KEYS),
+    row!("RPOPLPUSH", list_wire::parse_pop_push, 3, WRITE | DENYOOM, TWO_KEYS),
+    row!(list::PopMany, -4, WRITE | MOVABLE_KEYS, COUNTED_KEYS),
+    row!(list::BlockingPopFront, -3, WRITE | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(list::BlockingPopBack, -3, WRITE | BLOCKING, KEYS_THEN_TIMEOUT),
+    row!(list::BlockingMove, 6, WRITE | DENYOOM | BLOCKING, TWO_KEYS),
+    row!("BRPOPLPUSH", list_wire::parse_pop_push_blocking, 4, WRITE | DENYOOM | BLOCKING, TWO_KEYS),
+    row!(list::BlockingPopMany, -5, WRITE | BLOCKING | MOVABLE_KEYS, TIMEOUT_THEN_COUNTED_KEYS),
+    row!("SORT" by sort_wire::execute_sort, -2, WRITE | DENYOOM | MOVABLE_KEYS, ONE_KEY),
+    row!("SORT_RO", sort_wire::parse_read_only, -2, READONLY | MOVABLE_KEYS, ONE_KEY),
     // Sorted sets.
     row!(zset::Add, -4, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(zset::Increment, 4, WRITE | DENYOOM | FAST, ONE_KEY),

@@ -77,6 +77,53 @@ pub(crate) const KEYS: &[Grammar] = &[
     ("PUBSUB|NUMPAT", ""),
 ];
 
+pub(crate) const LISTS: &[Grammar] = &[
+    ("LPUSH", "key element+"),
+    ("RPUSH", "key element+"),
+    ("LPUSHX", "key element+"),
+    ("RPUSHX", "key element+"),
+    ("LPOP", "key { count }"),
+    ("RPOP", "key { count }"),
+    ("LLEN", "key"),
+    ("LINDEX", "key index"),
+    ("LRANGE", "key index index"),
+    ("LPOS", "key element { RANK index , COUNT count , MAXLEN count }"),
+    ("LSET", "key index element"),
+    ("LINSERT", "key ( BEFORE | AFTER ) element element"),
+    ("LREM", "key index element"),
+    ("LTRIM", "key ( index index | 0 index | index -1 )"),
+    ("LMOVE", "key key ( LEFT | RIGHT ) ( LEFT | RIGHT )"),
+    ("RPOPLPUSH", "key key"),
+    ("LMPOP", "keys ( LEFT | RIGHT ) { COUNT positive }"),
+    ("BLPOP", "! key+ timeout"),
+    ("BRPOP", "! key+ timeout"),
+    ("BLMOVE", "! key key ( LEFT | RIGHT ) ( LEFT | RIGHT ) timeout"),
+    ("BRPOPLPUSH", "! key key timeout"),
+    ("BLMPOP", "! timeout keys ( LEFT | RIGHT ) { COUNT positive }"),
+];
+
+/// What is sorted are numbers, for the most part. With `ALPHA` nothing else decides between
+/// elements that are equal, so there is no pattern that many of them share.
+pub(crate) const SORTING: &[Grammar] = &[
+    ("SORT", "key { BY weight , LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
+    ("SORT", "key { BY nosort , LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
+    ("SORT", "key ALPHA { LIMIT count index , GET lookedup , ( ASC | DESC ) , STORE key }"),
+    ("SORT_RO", "key { BY weight , LIMIT count index , GET lookedup , GET lookedup , DESC }"),
+    ("SORT_RO", "key ALPHA { GET lookedup , DESC , LIMIT count index }"),
+    ("RPUSH", "key small+"),
+    ("RPUSH", "key small+"),
+    ("LPUSH", "key element"),
+    ("ZADD", "key ( score small ) +"),
+    // A set has no order of its own, so it is always given one.
+    ("SADD", "plainkey small+"),
+    ("SREM", "plainkey small"),
+    ("SORT", "plainkey { ( BY plainweight | ALPHA ) , LIMIT count index , GET lookedup , DESC }"),
+    ("SORT", "plainkey { BY nosort , GET lookedup } STORE key"),
+    ("LPOP", "key"),
+    ("SET", "weighted amount"),
+    ("DEL", "key"),
+];
+
 pub(crate) const SORTED_SETS: &[Grammar] = &[
     (
         "ZADD",
@@ -170,13 +217,13 @@ pub(crate) const HASHES: &[Grammar] = &[
 ];
 
 pub(crate) const SETS: &[Grammar] = &[
-    ("SADD", "key element+"),
-    ("SREM", "key element+"),
-    ("SMOVE", "key key element"),
+    ("SADD", "key setmember+"),
+    ("SREM", "key setmember+"),
+    ("SMOVE", "key key setmember"),
     ("SMEMBERS", "key"),
     ("SCARD", "key"),
-    ("SISMEMBER", "key element"),
-    ("SMISMEMBER", "key element+"),
+    ("SISMEMBER", "key setmember"),
+    ("SMISMEMBER", "key setmember+"),
     // What is left is the same only if nothing is.
     ("SPOP", "key ( 0 | 1000000 )"),
     ("SRANDMEMBER", "key { index }"),
@@ -260,7 +307,7 @@ pub(crate) const STREAMS: &[Grammar] = &[
 
 /// Every command that answers the same everywhere.
 pub(crate) fn all() -> Vec<Grammar> {
-    [STRINGS, KEYS, SORTED_SETS, HASHES, SETS, BITMAPS, STREAMS].concat()
+    [STRINGS, KEYS, LISTS, SORTING, SORTED_SETS, HASHES, SETS, BITMAPS, STREAMS].concat()
 }
 
 /// The commands of these names, as often as they are named.
@@ -401,6 +448,7 @@ impl Commands {
             "index" => small * 2 - 6 + self.below(2) as i64,
             "count" => small - i64::from(self.below(20) == 0),
             "positive" => small + 1,
+            "small" => *self.pick(&[0, 1, 2, 3, 10, -1, 20]),
             "offset" => self.below(40) as i64,
             "bit" => self.below(200) as i64,
             "bitindex" => self.below(200) as i64 - 100,
@@ -472,6 +520,12 @@ impl Commands {
     }
 }
 
+/// An element so long that a few of them fill a block.
+const LONG_ELEMENT: &str = match std::str::from_utf8(&[b'x'; 1500]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 /// Random arguments that are not merely numbers, by kind.
 #[rustfmt::skip]
 const WORDS: &[(&str, &[&str])] = &[
@@ -499,12 +553,25 @@ const WORDS: &[(&str, &[&str])] = &[
         "a member too long for the packed form that Redis gives to small sorted sets",
     ]),
     ("encoding", &["u8", "i8", "u1", "i5", "u63", "i64", "u16", "i33", "u7", "u64", "i0", "x"]),
-    ("element", &[
+    ("setmember", &[
         "a", "b", "c", "", "1", "2", "3", "-7", "40000", "-3000000000", "9223372036854775807",
         "01", "a member too long for a packed set: 0123456789 0123456789 0123456789 0123456789",
     ]),
+    // Small ones, and some that no packed form holds.
+    ("element", &[
+        "a", "a", "b", "b", "c", "d", "", "10", "-1", "Zoë",
+        "an element of some length, though not a long one: 0123456789 0123456789 0123456789",
+        LONG_ELEMENT,
+    ]),
+    ("weight", &["w*", "w*", "nosort", "*", "w*->f", "no*"]),
+    ("nosort", &["nosort"]),
+    ("plainkey", &["members"]),
+    ("plainweight", &["w*", "*", "w*->f", "no*"]),
+    ("amount", &["1.5", "-2", "0", "1e10", "0.1", "inf", "0x1F", "", " 3", "1", "1", "abc"]),
+    ("weighted", &["w0", "w1", "w2", "w3", "w10", "w-1"]),
+    ("lookedup", &["#", "w*", "none", "w*->f", "w*->", "*"]),
     ("pattern", &["*", "a*", "?", "[a-c]", "[^a]", "\\*", "*t*", "b", "h?llo", ""]),
-    ("kind", &["string", "zset", "stream", "hash", "set", "foo"]),
+    ("kind", &["string", "list", "zset", "stream", "hash", "set", "foo"]),
     ("group", &["g1", "g1", "g2"]),
     ("consumer", &["c1", "c1", "c2", "c3"]),
     ("timeout", &["0.01", "1", "0.5"]),

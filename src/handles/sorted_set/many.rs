@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::handles::{Submit, accept};
-use crate::ops::Timeout;
 use crate::ops::sorted_set::{
-    self as op, Aggregate, Await, AwaitFrom, BlockingPopMany, BlockingPopMax, BlockingPopMin,
+    self as op, Aggregate, AwaitFrom, BlockingPopMany, BlockingPopMax, BlockingPopMin,
     CountIntersection, CountLimit, Counted, End, Intersection, Members, PopFrom, PopMany, Popped,
     Query, StoreDifference, StoreIntersection, StoreUnion, Union, Weighted,
 };
+use crate::ops::{Await, Timeout};
 use crate::store::Store;
 use crate::value::Value;
 

@@ -29,7 +29,7 @@ use crate::value::Value;
 
 /// The hash as it is now; `None` if the key does not exist.
 #[inline]
-fn live<'s>(view: &View<'s>) -> Result<Option<Live<'s>>> {
+pub(crate) fn live<'s>(view: &View<'s>) -> Result<Option<Live<'s>>> {
     let Some(hash) = view.get::<Hash>()? else { return Ok(None) };
     Ok(Some(hash.live(view.now_if_due(hash))))
 }

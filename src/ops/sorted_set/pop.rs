@@ -6,7 +6,7 @@ use crate::data::sorted_set::{Score, SortedSet};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Extent, Write, WriteMany, Writers};
 use crate::keyspace::{Edit, EventKind, Writer};
-use crate::ops::{Blocking, Operation, Timeout};
+use crate::ops::{Await, Blocking, Operation, Timeout};
 use crate::value::Value;
 
 /// Where a set is popped.
@@ -136,13 +136,6 @@ impl Blocking for BlockingPopMany<'_> {
     fn give_back(&self, (key, members): Popped, writers: Writers<'_>) -> Result<()> {
         give_back(writers, &key, &members)
     }
-}
-
-/// The keys to wait for, and for how long.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Await<'a> {
-    pub(crate) keys: Cow<'a, [&'a [u8]]>,
-    pub(crate) timeout: Timeout,
 }
 
 /// A key, and the one member that was popped from it.

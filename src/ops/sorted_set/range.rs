@@ -19,7 +19,12 @@ pub(crate) struct RankRange {
 
 impl RankRange {
     pub(crate) fn ranks(self, set: &SortedSet) -> Range<usize> {
-        let length = set.len() as i64;
+        self.within(set.len())
+    }
+
+    /// The range in something of this length, whatever of it is there.
+    pub(crate) fn within(self, length: usize) -> Range<usize> {
+        let length = length as i64;
         let absolute = |rank: i64| if rank < 0 { rank + length } else { rank };
         let start = absolute(self.start).clamp(0, length) as usize;
         let end = absolute(self.stop).saturating_add(1).clamp(0, length) as usize;

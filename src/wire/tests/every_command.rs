@@ -36,9 +36,11 @@ fn grammars() -> Vec<Grammar> {
 /// one family after the other.
 fn for_each_command(seed: u64, clock: &ManualClock, mut body: impl FnMut(&str, &[&[u8]])) {
     let streams = [grammar::STREAMS, HELP].concat();
-    let families: [(&[Grammar], &[&str]); 7] = [
+    let families: [(&[Grammar], &[&str]); 9] = [
         (grammar::STRINGS, &["SET", "INCRBYFLOAT"]),
         (grammar::KEYS, &["SET", "ZADD", "XADD", "HSET", "SADD"]),
+        (grammar::LISTS, &["LPUSH", "RPUSH"]),
+        (grammar::SORTING, &["SORT", "SADD"]),
         (grammar::SORTED_SETS, &["ZADD"]),
         (grammar::HASHES, &["HSET"]),
         (grammar::SETS, &["SADD"]),
