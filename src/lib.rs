@@ -55,6 +55,7 @@ pub use handles::{List, Lists, PositionOptions, SortQuery};
 pub use handles::{Set, SetIter, Sets};
 pub use keyspace::{Event, EventKind, Kind};
 pub use ops::bitmap::{BitField, BitOverflow};
+pub use ops::encoding::Encoding;
 pub use ops::list::PoppedElements;
 pub use ops::sorted_set::{AddRule, Aggregate, Popped};
 pub use ops::stream::{After, AppendOptions, FullStreamInfo, StreamInfo, Trim};

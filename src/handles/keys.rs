@@ -7,6 +7,7 @@ use super::options::{self, CopyOptions, ExpireIf, ScanCursor, ScanOptions, ScanP
 use super::{SortQuery, Submit};
 use crate::error::{Error, Result};
 use crate::keyspace::Kind;
+use crate::ops::encoding::{Encoding, EncodingOf};
 use crate::ops::keys::*;
 use crate::ops::scan::{Matching, RandomKey};
 use crate::store::Store;
@@ -116,6 +117,22 @@ impl<'t, T: Submit> Keys<'t, T> {
     #[doc(alias = "TYPE")]
     pub fn kind(&self, key: impl AsRef<[u8]>) -> T::Answer<Option<Kind>> {
         self.target.submit(&TypeOf { key: key.as_ref() }, Ok)
+    }
+
+    /// How Redis would represent what a key holds; `None` if it does not exist.
+    ///
+    /// `O(1)`. Does not block.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.set("primes").add_many(&[2, 3, 5])?;
+    /// assert_eq!(store.keys().encoding("primes")?, Some(larder::Encoding::IntegerSet));
+    /// assert_eq!(store.keys().encoding("primes")?.unwrap().name(), "intset");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "OBJECT")]
+    pub fn encoding(&self, key: impl AsRef<[u8]>) -> T::Answer<Option<Encoding>> {
+        self.target.submit(&EncodingOf { key: key.as_ref() }, Ok)
     }
 
     /// What a key holds in another order, to be refined and then read, or stored: the elements of a

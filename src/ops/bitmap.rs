@@ -30,7 +30,8 @@ const BITS: u64 = u8::BITS as u64;
 pub(crate) struct Offset(pub(crate) u64);
 
 impl Offset {
-    fn get(self) -> Result<usize> {
+    /// The bit, if a string may be so long.
+    pub(crate) fn get(self) -> Result<usize> {
         let bit = usize::try_from(self.0).map_err(|_| BAD_OFFSET)?;
         if self.0 / BITS < MAX_LEN as u64 { Ok(bit) } else { Err(BAD_OFFSET) }
     }
@@ -297,7 +298,7 @@ impl BitField {
     }
 
     /// The first of its bits; an error if there is no such field.
-    fn place(self) -> Result<usize> {
+    pub(crate) fn place(self) -> Result<usize> {
         self.check_width()?;
         Offset(self.offset).get()
     }

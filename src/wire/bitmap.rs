@@ -32,7 +32,8 @@ command!(Position<'a>, "BITPOS" { key, value, place } {
 impl<'a> Arg<'a> for Offset {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let offset = number::parse_integer(args.next()?).and_then(|bit| u64::try_from(bit).ok());
-        offset.map(Self).ok_or(BAD_OFFSET)
+        let offset = offset.map(Self).ok_or(BAD_OFFSET)?;
+        offset.get().map(|_| offset)
     }
 
     fn encode(&self, argv: &mut Argv) {
@@ -174,7 +175,8 @@ impl<'a> Arg<'a> for BitField {
         };
         let offset = number::parse_integer(offset).and_then(|offset| u64::try_from(offset).ok());
         let offset = offset.and_then(|offset| offset.checked_mul(factor)).ok_or(BAD_OFFSET)?;
-        Ok(Self { offset, ..field })
+        let field = Self { offset, ..field };
+        field.place().map(|_| field)
     }
 
     fn encode(&self, argv: &mut Argv) {

@@ -1,12 +1,13 @@
 //! The wire form of the operations on keys.
 
 use super::args::{Arg, Args, Argv, SYNTAX, parse_cursor};
-use super::command::command;
+use super::command::{Context, command};
 use super::encoder::Encoder;
 use super::frame::Frame;
 use super::reply::{Reply, unexpected};
 use crate::error::{Error, Result};
 use crate::keyspace::Kind;
+use crate::ops::encoding::{Encoding, EncodingOf};
 use crate::ops::keys::*;
 use crate::ops::scan::*;
 use crate::value::Value;
@@ -31,6 +32,32 @@ command!(ClearAll, "FLUSHALL" { mode });
 command!(Scan<'a>, "SCAN" { cursor, options });
 command!(Matching<'a>, "KEYS" { pattern });
 command!(RandomKey, "RANDOMKEY" {});
+
+command!(EncodingOf<'a>, "OBJECT" "ENCODING" { key } {
+    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
+        match output {
+            Some(encoding) => encoder.bulk(encoding.name().as_bytes()),
+            None => encoder.null(),
+        }
+    }
+
+    fn decode(&self, frame: Frame) -> Result<Self::Output> {
+        let Some(name) = Option::<Value>::read(frame)? else { return Ok(None) };
+        let encoding = Encoding::ALL.into_iter().find(|encoding| name == encoding.name());
+        encoding.map_or_else(|| unexpected(&Frame::Bulk(name)), |encoding| Ok(Some(encoding)))
+    }
+});
+
+/// `OBJECT HELP`.
+pub(super) fn object_help(
+    _args: &mut Args<'_>,
+    context: &mut Context<'_, '_>,
+    encoder: &mut Encoder<'_>,
+) -> Result<()> {
+    let lines = ["ENCODING key", "    How the value of the key is represented."];
+    context.help("OBJECT", &lines, encoder);
+    Ok(())
+}
 
 command!(TypeOf<'a>, "TYPE" { key } {
     fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::ops::{
-    bitmap, counters, hash, keys, list, pubsub, scan, set, sorted_set as zset, stream,
+    bitmap, counters, encoding, hash, keys, list, pubsub, scan, set, sorted_set as zset, stream,
     stream_group, strings,
 };
 use crate::value::Value;
@@ -155,6 +155,7 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(keys::ExistMany, -2, READONLY | FAST, ALL_KEYS),
     row!(keys::Touch, -2, READONLY | FAST, ALL_KEYS),
     row!(keys::TypeOf, 2, READONLY | FAST, ONE_KEY),
+    row!("OBJECT" of OBJECT),
     row!("EXPIRE", keys_wire::parse_expire_seconds, -3, WRITE | FAST, ONE_KEY),
     row!("PEXPIRE", keys_wire::parse_expire_millis, -3, WRITE | FAST, ONE_KEY),
     row!("EXPIREAT", keys_wire::parse_expire_at_seconds, -3, WRITE | FAST, ONE_KEY),
@@ -311,6 +312,11 @@ static PUBSUB: &[Row] = &[
     row!("PUBSUB|CHANNELS", pubsub::ActiveChannels::parse, -2, 0, NO_KEY),
     row!("PUBSUB|NUMSUB", pubsub::SubscriberCounts::parse, -2, 0, NO_KEY),
     row!("PUBSUB|NUMPAT", pubsub::PatternCount::parse, 2, 0, NO_KEY),
+];
+
+static OBJECT: &[Row] = &[
+    row!("OBJECT|ENCODING", encoding::EncodingOf::parse, 3, READONLY, KEY_OF_SUBCOMMAND),
+    row!("OBJECT|HELP" by keys_wire::object_help, 2, 0, NO_KEY),
 ];
 
 static STREAM_INFO: &[Row] = &[

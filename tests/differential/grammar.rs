@@ -52,6 +52,7 @@ pub(crate) const KEYS: &[Grammar] = &[
     ("EXISTS", "key+"),
     ("TOUCH", "key+"),
     ("TYPE", "key"),
+    ("OBJECT|ENCODING", "key"),
     ("EXPIRE", "key seconds { ( NX | XX | GT | LT ) , XX }"),
     ("PEXPIRE", "key millis { ( NX | XX | GT | LT ) , XX }"),
     ("EXPIREAT", "key date { ( NX | XX | GT | LT ) , XX }"),

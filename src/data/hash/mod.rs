@@ -105,7 +105,6 @@ impl Hash {
     }
 
     /// Whether it is in the form of small hashes.
-    #[cfg(test)]
     pub(crate) fn is_packed(&self) -> bool {
         matches!(self.0, Form::Packed(_))
     }

@@ -112,7 +112,6 @@ impl Set {
     }
 
     /// Whether it is in the form of small sets of integers.
-    #[cfg(test)]
     pub(crate) fn is_of_integers(&self) -> bool {
         matches!(self.0, Form::Integers(_))
     }

@@ -18,7 +18,7 @@ use crate::{ManualClock, Store};
 const STEPS: usize = 2_500;
 
 /// Texts of help, which are each implementation's own.
-const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", "")];
+const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", ""), ("OBJECT|HELP", "")];
 
 /// Commands that pick at random, or walk a hash table in its own order.
 #[rustfmt::skip]
