@@ -45,6 +45,7 @@ pub(crate) use writer::{Edit, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
+pub(crate) use object::Data;
 pub use object::Kind;
 use shard::Lapsed;
 
