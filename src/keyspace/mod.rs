@@ -74,6 +74,8 @@ pub(crate) struct Databases {
     tickets: AtomicU64,
     pub(crate) maintenance: Maintenance,
     pub(crate) events: EventSink,
+    /// Entries removed as their time had come, so far.
+    pub(crate) expired: AtomicU64,
     pub(crate) hub: Arc<Hub>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
@@ -89,6 +91,7 @@ impl Databases {
             tickets: AtomicU64::new(0),
             maintenance,
             events: EventSink::default(),
+            expired: AtomicU64::new(0),
             hub: Hub::new(),
             wall_offset: AtomicI64::new(0),
         }
@@ -362,6 +365,7 @@ impl After {
         };
         match lapsed {
             Lapsed::Entry(removed) => {
+                databases.expired.fetch_add(1, Ordering::Relaxed);
                 tell(removed.key(), EventKind::Expired, removed.value());
                 self.removed.push(removed);
             }

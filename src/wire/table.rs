@@ -344,7 +344,6 @@ impl Row {
     }
 
     /// The rows of its subcommands, if it is a command of these.
-    #[cfg(test)]
     pub(crate) fn subcommands(&self) -> &'static [Row] {
         match self.action {
             Action::Choose(rows) => rows,
