@@ -234,7 +234,9 @@ fn attempt<F: BlockingFamily>(
 fn keys_of(extent: Extent<'_>) -> Vec<Value> {
     match extent {
         Extent::Keys(places) => places.iter().map(|place| Value::from(place.key)).collect(),
-        Extent::Database | Extent::DatabaseAnd(_) | Extent::Everything => Vec::new(),
+        Extent::Database | Extent::DatabaseAnd(_) | Extent::Pair(..) | Extent::Everything => {
+            Vec::new()
+        }
     }
 }
 

@@ -207,6 +207,16 @@ impl Keyspace {
         }
     }
 
+    /// Gives either database the shards that the other has. The births of both must be held.
+    fn match_shards(&self, other: &Self) {
+        for (shard, twin) in self.shards.iter().zip(other.shards.iter()) {
+            if shard.get().is_some() || twin.get().is_some() {
+                shard.get_or_init(Box::default);
+                twin.get_or_init(Box::default);
+            }
+        }
+    }
+
     #[cold]
     fn give_birth(&self, index: usize) -> &RwLock<Shard> {
         let _births = self.births.lock();

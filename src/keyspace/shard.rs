@@ -512,6 +512,12 @@ impl Shard {
         held
     }
 
+    /// Gives either shard what the other holds; who waits or watches stays.
+    pub(super) fn swap(&mut self, other: &mut Self) {
+        std::mem::swap(self, other);
+        std::mem::swap(&mut self.interests, &mut other.interests);
+    }
+
     /// Asserts the account, the index by deadline, that objects and blocks match, and what each
     /// object asserts of itself.
     #[cfg(test)]

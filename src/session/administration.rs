@@ -8,7 +8,7 @@ use super::blocked::Delay;
 use super::clients::read_timeout;
 use super::connection::VERSION;
 use super::table::{self, Command};
-use super::{Answer, NOT_AN_INTEGER, SYNTAX, Session};
+use super::{Answer, Failure, NOT_AN_INTEGER, SYNTAX, Session};
 use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
@@ -19,19 +19,20 @@ use crate::value::Value;
 /// Lines that may wait until a monitoring session is woken.
 const MONITORED: usize = 1 << 16;
 
+/// Once more it answers nothing at all, as in Redis.
 pub(super) fn monitor(session: &mut Session, _: &[&[u8]]) -> Answer {
-    if session.monitor.is_none() {
-        let options = SubscriptionOptions::new().capacity(MONITORED).overflow(Overflow::Disconnect);
-        session.monitor = Some(session.shared.monitors.subscribe(options, |_| true));
+    if session.monitor.is_some() {
+        return Ok(());
     }
+    let options = SubscriptionOptions::new().capacity(MONITORED).overflow(Overflow::Disconnect);
+    session.monitor = Some(session.shared.monitors.subscribe(options, |_| true));
     session.ok()
 }
 
 impl Session {
     /// Shows a request to those who monitor.
     pub(super) fn tell_monitors(&self, command: Command, name: &[u8], arguments: &[&[u8]]) {
-        let is_secret = matches!(command.entry.name(), "AUTH" | "HELLO");
-        if is_secret || command.entry.has_flag(table::ADMIN) {
+        if command.entry.has_flag(table::ADMIN) {
             return;
         }
         let time = self.shared.databases().clock.wall();
@@ -42,7 +43,7 @@ impl Session {
             self.database,
             self.client.peer.address
         );
-        for argument in std::iter::once(name).chain(arguments.iter().copied()) {
+        for argument in std::iter::once(name).chain(without_secrets(command, arguments)) {
             line.push_str(" \"");
             push_quoted(argument, &mut line);
             line.push('"');
@@ -51,6 +52,32 @@ impl Session {
         self.shared.monitors.publish(&Value::from(line), &mut wakers);
         wakers.wake();
     }
+}
+
+/// The arguments of a request, for others to see.
+pub(super) fn without_secrets<'a>(
+    command: Command,
+    arguments: &'a [&'a [u8]],
+) -> impl Iterator<Item = &'a [u8]> {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let secrets = match command.entry.name() {
+        "AUTH" => 0..arguments.len(),
+        "HELLO" => match arguments.iter().position(|word| is(word, "AUTH")) {
+            Some(place) => place + 1..place + 3,
+            None => 0..0,
+        },
+        "CONFIG|SET" => {
+            let secret =
+                |word: &&[u8]| ["requirepass", "masterauth"].iter().any(|name| is(word, name));
+            arguments.iter().position(secret).map_or(0..0, |place| place + 1..place + 2)
+        }
+        _ => 0..0,
+    };
+    let shown = move |(place, argument): (usize, &&'a [u8])| match secrets.contains(&place) {
+        true => &b"(redacted)"[..],
+        false => *argument,
+    };
+    arguments.iter().enumerate().map(shown)
 }
 
 /// Appends bytes as Redis shows them: printable ASCII as it is, the rest escaped.
@@ -83,7 +110,7 @@ pub(super) fn slowlog_get(session: &mut Session, arguments: &[&[u8]]) -> Answer 
             let count = count.ok_or("ERR count should be greater than or equal to -1")?;
             usize::try_from(count).ok()
         }
-        _ => return Err(wrong_subcommand("SLOWLOG", "GET").into()),
+        _ => return Err(Failure::Usage),
     };
     let slow = session.shared.statistics.slow(count);
     let mut encoder = session.encoder();
@@ -99,12 +126,6 @@ pub(super) fn slowlog_get(session: &mut Session, arguments: &[&[u8]]) -> Answer 
         encoder.bulk(&entry.name);
     }
     Ok(())
-}
-
-fn wrong_subcommand(command: &str, given: &str) -> String {
-    format!(
-        "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {command} HELP."
-    )
 }
 
 pub(super) fn slowlog_len(session: &mut Session, _: &[&[u8]]) -> Answer {

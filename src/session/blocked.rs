@@ -137,7 +137,9 @@ impl<F: BlockingFamily> Waiting<F> {
             Error::NoGroup { key, .. } if self.exists(key) => {
                 "NOGROUP the consumer group this client was blocked on no longer exists".into()
             }
-            Error::NoGroup { .. } => "UNBLOCKED the stream key no longer exists".into(),
+            Error::NoGroup { .. } | Error::WrongType => {
+                "UNBLOCKED the stream key no longer exists".into()
+            }
             other => error::redis_text(other, self.name),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::connection::check_name;
 use super::registry::{Client, Reason};
-use super::{Answer, NOT_AN_INTEGER, Replies, SYNTAX, Session};
+use super::{Answer, Failure, NOT_AN_INTEGER, Replies, SYNTAX, Session};
 use crate::number;
 use crate::sync::Arc;
 
@@ -86,7 +86,7 @@ pub(super) fn list(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     Ok(())
 }
 
-fn read_type(given: &[u8]) -> Result<&'static str, super::Failure> {
+fn read_type(given: &[u8]) -> Result<&'static str, Failure> {
     let lower = String::from_utf8_lossy(given).to_ascii_lowercase();
     let name = if lower == "slave" { "replica" } else { &lower };
     let known = TYPES.iter().find(|known| **known == name);
@@ -105,7 +105,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn read(mut options: &[&'a [u8]]) -> Result<Self, super::Failure> {
+    fn read(mut options: &[&'a [u8]]) -> Result<Self, Failure> {
         let mut filter =
             Self { id: None, kind: None, address: None, local: None, skips_itself: true };
         while let Some((option, rest)) = options.split_first() {
@@ -140,7 +140,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn read_yes(value: &[u8]) -> Result<bool, super::Failure> {
+fn read_yes(value: &[u8]) -> Result<bool, Failure> {
     match &value.to_ascii_lowercase()[..] {
         b"yes" => Ok(true),
         b"no" => Ok(false),
@@ -204,7 +204,7 @@ pub(super) fn pause(session: &mut Session, arguments: &[&[u8]]) -> Answer {
         [_, mode] if mode.eq_ignore_ascii_case(b"ALL") => false,
         [_, mode] if mode.eq_ignore_ascii_case(b"WRITE") => true,
         [_, _] => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".into()),
-        _ => return Err(SYNTAX.into()),
+        _ => return Err(Failure::Usage),
     };
     let millis = read_timeout(arguments[0])?;
     let now = session.shared.databases().clock.now();
@@ -213,7 +213,7 @@ pub(super) fn pause(session: &mut Session, arguments: &[&[u8]]) -> Answer {
 }
 
 /// A timeout in milliseconds.
-pub(super) fn read_timeout(text: &[u8]) -> Result<u64, super::Failure> {
+pub(super) fn read_timeout(text: &[u8]) -> Result<u64, Failure> {
     let millis = number::parse_integer(text);
     let millis = millis.ok_or("ERR timeout is not an integer or out of range")?;
     u64::try_from(millis).map_err(|_| "ERR timeout is negative".into())
@@ -256,7 +256,7 @@ pub(super) fn no_touch(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     session.ok()
 }
 
-fn read_on(value: &[u8]) -> Result<bool, super::Failure> {
+fn read_on(value: &[u8]) -> Result<bool, Failure> {
     match &value.to_ascii_lowercase()[..] {
         b"on" => Ok(true),
         b"off" => Ok(false),

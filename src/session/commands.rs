@@ -60,7 +60,7 @@ pub(super) fn info(session: &mut Session, names: &[&[u8]]) -> Answer {
     for name in names {
         match table::find_full(name) {
             Some(entry) => describe(entry, &mut encoder),
-            None => encoder.null_array(),
+            None => encoder.null(),
         }
     }
     Ok(())
@@ -69,11 +69,14 @@ pub(super) fn info(session: &mut Session, names: &[&[u8]]) -> Answer {
 /// Writes what `COMMAND INFO` tells of a command.
 fn describe(entry: Entry, encoder: &mut Encoder<'_>) {
     let (first, last, step) = span(entry.keys());
-    let flags: Vec<&str> = FLAG_NAMES
+    let mut flags: Vec<&str> = FLAG_NAMES
         .iter()
         .filter(|(flag, _)| entry.all_flags() & flag != 0)
         .map(|(_, name)| *name)
         .collect();
+    if entry.name() == "EXEC" {
+        flags.push("skip_slowlog");
+    }
     let categories = categories(entry);
     encoder.array(10);
     encoder.bulk(lower(entry).as_bytes());
@@ -215,6 +218,15 @@ fn categories(entry: Entry) -> Vec<&'static str> {
     if DANGEROUS.contains(&name) && !categories.contains(&"@dangerous") {
         categories.push("@dangerous");
     }
+    if matches!(name, "LASTSAVE" | "ROLE") {
+        categories.push("@admin");
+    }
+    if entry.is_container() && entry.action().is_none() {
+        return categories;
+    }
+    if DATA_OF_ALL.contains(&name) {
+        categories.push("@keyspace");
+    }
     let group = match group(name) {
         "generic" => "@keyspace",
         "sorted-set" => "@sortedset",
@@ -226,11 +238,15 @@ fn categories(entry: Entry) -> Vec<&'static str> {
         "bitmap" => "@bitmap",
         "connection" => "@connection",
         "transactions" => "@transaction",
+        _ if name == "COMMAND" => "@connection",
         _ => return categories,
     };
     categories.push(group);
     categories
 }
+
+/// Commands of the server that are about keys.
+const DATA_OF_ALL: &[&str] = &["DBSIZE", "FLUSHDB", "FLUSHALL", "SWAPDB"];
 
 /// Commands that look at all data, or end something, without being administration.
 const DANGEROUS: &[&str] =
@@ -240,7 +256,10 @@ const DANGEROUS: &[&str] =
 fn group(name: &str) -> &'static str {
     const GROUPS: &[(&str, &[&str])] = &[
         ("transactions", &["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"]),
-        ("connection", &["HELLO", "AUTH", "PING", "ECHO", "SELECT", "QUIT", "RESET", "CLIENT"]),
+        (
+            "connection",
+            &["HELLO", "AUTH", "PING", "ECHO", "SELECT", "QUIT", "RESET", "CLIENT", "WAIT"],
+        ),
         (
             "pubsub",
             &[
@@ -309,7 +328,6 @@ fn group(name: &str) -> &'static str {
                 "SORT_RO",
                 "DUMP",
                 "RESTORE",
-                "WAIT",
             ],
         ),
         ("bitmap", &["SETBIT", "GETBIT", "BITCOUNT", "BITPOS", "BITOP", "BITFIELD", "BITFIELD_RO"]),

@@ -348,13 +348,26 @@ impl Config {
         config
     }
 
-    /// Names that match one of the patterns, in any case, with their values, in order.
-    pub(super) fn get(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
-        let globs: Vec<Glob> =
-            patterns.iter().map(|pattern| Glob::new(&pattern.to_ascii_lowercase())).collect();
-        let wanted = |name: &str| globs.iter().any(|glob| glob.matches(name.as_bytes()));
-        let names = NAMES.iter().map(|(name, ..)| *name).filter(|name| wanted(name));
-        names.map(|name| (name, self.value(name))).collect()
+    /// Names that match one of the patterns, in any case, with their values, in order. A name that
+    /// was given in full is told as it was given.
+    pub(super) fn get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+        let given: Vec<(String, Glob)> = patterns
+            .iter()
+            .map(|pattern| {
+                let glob = Glob::new(&pattern.to_ascii_lowercase());
+                (String::from_utf8_lossy(pattern).into_owned(), glob)
+            })
+            .collect();
+        let told = |name: &str| {
+            let in_full = given.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+            let matches = || given.iter().any(|(_, glob)| glob.matches(name.as_bytes()));
+            match in_full {
+                Some((given, _)) => Some(given.clone()),
+                None => matches().then(|| name.to_owned()),
+            }
+        };
+        let names = NAMES.iter().filter_map(|(name, ..)| Some((told(name)?, self.value(name))));
+        names.collect()
     }
 
     /// The value of a known name.
@@ -366,7 +379,7 @@ impl Config {
     /// Sets all of the pairs of names and values, or none; answers which were.
     pub(super) fn set(&self, pairs: &[&[u8]]) -> Result<Vec<&'static str>, Refused> {
         let mut new: Vec<(&'static str, String)> = Vec::new();
-        let mut kinds = Vec::new();
+        let mut kinds: Vec<(&'static str, String, &Kind)> = Vec::new();
         for pair in pairs.chunks_exact(2) {
             let given = String::from_utf8_lossy(pair[0]).into_owned();
             let entry = known(&given.to_ascii_lowercase());
@@ -375,13 +388,13 @@ impl Config {
             if matches!(kind, Fixed) {
                 return Err(Refused::Value(given, "can't set immutable config".into()));
             }
-            if new.iter().any(|(other, _)| *other == stored) {
+            if kinds.iter().any(|(other, ..)| other == name) {
                 return Err(Refused::Value(given, "duplicate parameter".into()));
             }
             new.push((stored, String::from_utf8_lossy(pair[1]).into_owned()));
-            kinds.push((given, kind));
+            kinds.push((*name, given, kind));
         }
-        for ((name, value), (given, kind)) in new.iter_mut().zip(kinds) {
+        for ((name, value), (_, given, kind)) in new.iter_mut().zip(kinds) {
             *value = self.checked(name, kind, value).map_err(|text| Refused::Value(given, text))?;
         }
         let mut names = Vec::with_capacity(new.len());

@@ -153,8 +153,11 @@ pub(super) fn echo(session: &mut Session, arguments: &[&[u8]]) -> Answer {
 
 pub(super) fn select(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     let text = arguments[0];
-    if number::parse_integer(text).is_none_or(|number| i32::try_from(number).is_err()) {
-        return Err(NOT_AN_INTEGER.into());
+    let number = number::parse_integer(text).ok_or(NOT_AN_INTEGER)?;
+    if i32::try_from(number).is_err() {
+        return Err(
+            "ERR value is out of range, value must between -2147483648 and 2147483647".into()
+        );
     }
     let Some(number) = number_of(text, session.shared.databases().count()) else {
         return Err("ERR DB index is out of range".into());

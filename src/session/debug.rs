@@ -103,10 +103,14 @@ fn protocol(session: &mut Session, kind: &[u8]) -> Answer {
             }
             encoder.bulk(b"Some real reply following the attribute");
         }
+        b"push" if speaks == Protocol::Resp2 => {
+            return Err("ERR RESP2 is not supported by this command".into());
+        }
         b"push" => {
             encoder.push(2);
             encoder.bulk(b"server-cpu-usage");
             encoder.integer(42);
+            encoder.bulk(b"Some real reply following the push reply");
         }
         b"verbatim" => encoder.verbatim(*b"txt", b"This is a verbatim\nstring"),
         b"true" => encoder.boolean(true),

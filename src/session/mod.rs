@@ -81,6 +81,8 @@ type Answer = Result<(), Failure>;
 
 /// An error of a command, for its reply.
 enum Failure {
+    /// A subcommand has too many arguments, or such that it does not know.
+    Usage,
     /// Redis's words, code first.
     Text(Cow<'static, str>),
     Of(Error),
@@ -450,15 +452,24 @@ impl Session {
         match self.admit(name, arguments) {
             Ok(Some(command)) => self.run_admitted(command, name, arguments),
             Ok(None) => return false,
-            Err(text) => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.refuse();
-                }
-                self.fail(&text);
-            }
+            Err(text) => self.refuse(name, &text),
         }
         self.withhold(mark);
         true
+    }
+
+    /// Answers why a request is not run at all. A transaction that it was to be part of will not be
+    /// run either; `EXEC` itself ends it.
+    fn refuse(&mut self, name: &[u8], text: &str) {
+        if name.eq_ignore_ascii_case(b"EXEC") {
+            (self.transaction, self.watched) = (None, None);
+            let text = text.trim_start_matches("ERR ");
+            return self.fail(&format!("EXECABORT Transaction discarded because of: {text}"));
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.refuse();
+        }
+        self.fail(text);
     }
 
     /// What keeps a request from being run at all; `None` if it has to wait for the end of a pause.
@@ -519,12 +530,12 @@ impl Session {
             self.output.extend_from_slice(b"+QUEUED\r\n");
             return;
         }
-        if self.shared.monitors.has_listeners() {
+        if self.shared.monitors.has_listeners() && command.entry.name() != "EXEC" {
             self.tell_monitors(command, name, arguments);
         }
         let mark = self.output.len();
         self.call(command, name, arguments);
-        if self.is_subscribed() && !command.entry.has_flag(table::PUBSUB | table::AT_ONCE) {
+        if self.is_subscribed() && !subscriptions::confirms(command) {
             self.deliver_before(mark);
         }
     }
@@ -539,7 +550,7 @@ impl Session {
         let begun = is_timed.then(Instant::now);
         let outcome = self.dispatch(command, arguments);
         if let Err(failure) = outcome {
-            self.fail_as(command, failure);
+            self.fail_as(command, arguments, failure);
         }
         if let Some(begun) = begun {
             self.note_time(command, name, arguments, begun.elapsed());
@@ -653,9 +664,15 @@ impl Session {
         self.encoder().error(text.as_bytes());
     }
 
-    fn fail_as(&mut self, command: Command, failure: Failure) {
+    fn fail_as(&mut self, command: Command, arguments: &[&[u8]], failure: Failure) {
         self.shared.statistics.note_failed(command.place);
         match failure {
+            Failure::Usage => {
+                let command = command.entry.name().split('|').next().unwrap_or_default();
+                let given = Value::from(arguments.first().copied().unwrap_or_default());
+                let error = Error::SubcommandOptions { command, given };
+                self.fail(&error::redis_text(&error, command));
+            }
             Failure::Text(text) => self.fail(&text),
             Failure::Of(error) => self.fail(&error::redis_text(&error, command.entry.name())),
         }

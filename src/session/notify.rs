@@ -56,7 +56,9 @@ impl fmt::Display for Classes {
         if has_all {
             f.write_char('A')?;
         }
-        let rest = LETTERS.iter().filter(|letter| !(has_all && ALL.contains(letter)));
+        // As in Redis 7.0, which does not tell `n` beside `A`.
+        let is_told = |letter: &char| ALL.contains(letter) || *letter == 'n';
+        let rest = LETTERS.iter().filter(|letter| !(has_all && is_told(letter)));
         rest.filter(|letter| self.has(**letter)).try_for_each(|letter| f.write_char(*letter))
     }
 }

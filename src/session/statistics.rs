@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::Session;
+use super::administration::without_secrets;
 use super::table::Command;
 use crate::random::Random;
 use crate::sync::Mutex;
@@ -271,7 +272,8 @@ impl Session {
         let is_slow = config.slowlog_micros().is_some_and(|threshold| micros >= threshold);
         // As in Redis, `EXEC` is not slow; its commands are. They are not timed one by one here.
         if is_slow && !matches!(command.entry.name(), "MULTI") {
-            let argv = kept_arguments(name, arguments);
+            let arguments: Vec<&[u8]> = without_secrets(command, arguments).collect();
+            let argv = kept_arguments(name, &arguments);
             let slow = Slow {
                 id: 0,
                 time: self.unix_seconds(),

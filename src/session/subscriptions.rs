@@ -11,8 +11,8 @@
 
 use std::task::Poll;
 
-use super::table::Command;
-use super::{Answer, Session, State};
+use super::table::{AT_ONCE, Command, NOSCRIPT, PUBSUB};
+use super::{Answer, Failure, Session, State};
 use crate::pubsub::{Hub, Message, Overflow, RecvError, Subscription, SubscriptionOptions};
 use crate::sync::Arc;
 use crate::value::Value;
@@ -127,13 +127,7 @@ pub(super) fn shard_channels(session: &mut Session, arguments: &[&[u8]]) -> Answ
     let glob = match arguments {
         [] => None,
         [pattern] => Some(crate::data::glob::Glob::new(pattern)),
-        _ => {
-            return Err(
-                "ERR unknown subcommand or wrong number of arguments for 'SHARDCHANNELS'. \
-                        Try PUBSUB HELP."
-                    .into(),
-            );
-        }
+        _ => return Err(Failure::Usage),
     };
     let names = session.shared.shard_channels.channels(glob.as_ref());
     let mut encoder = session.encoder();
@@ -163,6 +157,12 @@ pub(super) fn help(session: &mut Session, _: &[&[u8]]) -> Answer {
         "SHARDNUMSUB [<channel> ...]: subscribers of each shard channel",
         "HELP: this text",
     ])
+}
+
+/// Whether a command's reply is no reply but confirmations, or stands before all messages.
+pub(super) fn confirms(command: Command) -> bool {
+    let entry = command.entry;
+    entry.has_flag(AT_ONCE) || entry.has_flag(PUBSUB) && entry.has_flag(NOSCRIPT)
 }
 
 impl Session {

@@ -46,6 +46,9 @@ pub(super) const FLAG_NAMES: &[(u16, &str)] = &[
     (ALLOW_BUSY, "allow_busy"),
 ];
 
+/// The commands that blocked before scripts knew how to leave that be.
+const BLOCKING_FIRST: &[&str] = &["BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX"];
+
 const CONNECTION: u16 = NOSCRIPT | LOADING | STALE;
 const ADMINISTRATION: u16 = ADMIN | NOSCRIPT | LOADING | STALE;
 const SUBSCRIPTION: u16 = PUBSUB | NOSCRIPT | LOADING | STALE;
@@ -261,6 +264,7 @@ impl Entry {
             | match self {
                 Self::Data(_) if name.ends_with("|HELP") => LOADING | STALE,
                 Self::Data(_) if name == "PUBLISH" => PUBSUB | LOADING | STALE,
+                Self::Data(_) if BLOCKING_FIRST.contains(&name) => NOSCRIPT,
                 _ => 0,
             }
     }
@@ -287,7 +291,7 @@ impl Entry {
     }
 
     /// Whether the first argument names one of several commands.
-    fn is_container(self) -> bool {
+    pub(super) fn is_container(self) -> bool {
         match self {
             Self::Own(row) => matches!(row.action, Action::Choose(..)),
             Self::Data(row) => !row.subcommands().is_empty(),

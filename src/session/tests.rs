@@ -403,7 +403,8 @@ fn monitors_see_requests_but_no_passwords() {
     assert_eq!(
         one.woken(),
         "+1577836800.000000 [0 test:1] \"SELECT\" \"2\"|\
-         +1577836800.000000 [2 test:1] \"SET\" \"a\" \"x\\n\\xff\\\"\""
+         +1577836800.000000 [2 test:1] \"SET\" \"a\" \"x\\n\\xff\\\"\"|\
+         +1577836800.000000 [2 test:1] \"AUTH\" \"(redacted)\""
     );
 }
 

@@ -144,10 +144,25 @@ pub(super) fn exec(session: &mut Session, _: &[&[u8]]) -> Answer {
         }
     }
     session.is_executing = false;
+    session.tell_monitors_of(&transaction);
     Ok(())
 }
 
 impl Session {
+    /// Shows what has been executed to those who monitor.
+    fn tell_monitors_of(&self, transaction: &Transaction) {
+        if !self.shared.monitors.has_listeners() {
+            return;
+        }
+        for queued in &transaction.commands {
+            let argv = queued.argv();
+            self.tell_monitors(queued.command, argv[0], &argv[1..]);
+        }
+        if let Ok(exec) = table::resolve(b"EXEC", &[]) {
+            self.tell_monitors(exec, b"EXEC", &[]);
+        }
+    }
+
     /// Runs commands under all their locks, unless a watch is broken. The first part begins the
     /// reply, of `length` elements.
     fn execute_part(
@@ -213,7 +228,7 @@ impl Session {
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         let mut context = Context::Within(locked, self.database);
         if let Err(error) = row.execute(arguments, &mut context, &mut encoder) {
-            self.fail_as(queued.command, Failure::Of(error));
+            self.fail_as(queued.command, arguments, Failure::Of(error));
         }
     }
 }

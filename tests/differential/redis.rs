@@ -215,6 +215,14 @@ impl Reply {
         }
     }
 
+    /// The text of a scalar; nothing of an aggregate.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Scalar(_, text) => String::from_utf8_lossy(text).into_owned(),
+            Self::Aggregate(..) => String::new(),
+        }
+    }
+
     pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Scalar(b':', digits) => std::str::from_utf8(digits).ok()?.parse().ok(),

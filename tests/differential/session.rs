@@ -12,7 +12,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use larder::{Face, FaceOptions, Peer, Session, Store};
-use redis::{Connection, Server, write_request};
+use redis::{Connection, Reply, Server, write_request};
 
 const SCRIPTS: &str = include_str!("session.txt");
 const CLIENTS: usize = 3;
@@ -31,6 +31,8 @@ enum Comparison {
     Types,
     /// The lines in any order.
     Lines,
+    /// Without times and addresses of monitored requests.
+    Monitored,
 }
 
 /// One side of the comparison: a server with its clients.
@@ -100,6 +102,7 @@ impl Wake for Nobody {
 
 impl Side for Ours {
     fn step(&mut self, client: usize, request: &[u8]) -> Vec<Vec<u8>> {
+        self.0.iter_mut().for_each(Session::wake);
         self.0[client].receive(request);
         self.0.iter_mut().for_each(Session::wake);
         let received = |session: &mut Session| (session.take_output(), session.is_done());
@@ -165,9 +168,10 @@ impl<'a> Step<'a> {
         let comparison = match head.chars().last() {
             Some('~') => Comparison::Types,
             Some('*') => Comparison::Lines,
+            Some('^') => Comparison::Monitored,
             _ => Comparison::Bytes,
         };
-        let client = head.trim_end_matches(['~', '*']).parse().expect("a client's number");
+        let client = head.trim_end_matches(['~', '*', '^']).parse().expect("a client's number");
         Self { client, line, comparison }
     }
 
@@ -180,6 +184,7 @@ impl<'a> Step<'a> {
                 line = line.replace(&place, &side.id(client).to_string());
             }
         }
+        let ids: Vec<u64> = (0..CLIENTS).map(|client| side.id(client)).collect();
         let mut request = Vec::new();
         match line.strip_prefix("RAW ") {
             Some(raw) => request.extend(unescape(raw).bytes()),
@@ -191,7 +196,16 @@ impl<'a> Step<'a> {
                 }
             }
         }
-        side.step(self.client, &request)
+        let mut seen = side.step(self.client, &request);
+        for (received, id) in seen.iter_mut().zip(ids) {
+            // In what `HELLO` answers.
+            let (number, place) = (format!("$2\r\nid\r\n:{id}\r\n"), "$2\r\nid\r\n:ID\r\n");
+            let found = received.windows(number.len()).position(|at| at == number.as_bytes());
+            if let Some(at) = found {
+                received.splice(at..at + number.len(), place.bytes());
+            }
+        }
+        seen
     }
 
     fn view(&self, reply: &[u8]) -> String {
@@ -200,6 +214,16 @@ impl<'a> Step<'a> {
             Comparison::Types => {
                 let first = reply.first().map(|first| char::from(*first));
                 first.map(String::from).unwrap_or_default()
+            }
+            Comparison::Monitored => {
+                let text = reply.escape_ascii().to_string();
+                let line = |line: &str| match line.split_once(" [") {
+                    Some((_, rest)) => rest.split_once(']').map_or("", |(_, told)| told).to_owned(),
+                    None => line.to_owned(),
+                };
+                let lines = text.split("\\r\\n").map(line);
+                // What the witness sends.
+                lines.filter(|line| !line.contains("PING")).collect::<Vec<_>>().join(" | ")
             }
             Comparison::Lines => {
                 let text = reply.escape_ascii().to_string();
@@ -217,4 +241,52 @@ fn unescape(word: &str) -> String {
         return String::new();
     }
     word.replace("\\s", " ").replace("\\r", "\r").replace("\\n", "\n")
+}
+
+/// Every command that both know is described alike by `COMMAND INFO`, tips and the flags of keys
+/// apart.
+#[test]
+fn commands_are_described_as_redis_describes_them() {
+    let server = Server::start();
+    let mut real = server.connect(false);
+    let face = Face::new(&Store::new(), FaceOptions::default());
+    let waker = Waker::from(Arc::new(Nobody));
+    let mut ours = face.connect(Peer::default(), waker).expect("room");
+    let mut ask = |argv: &[&[u8]]| {
+        ours.execute(argv);
+        Reply::parse(&ours.take_output())
+    };
+    let names = ask(&[b"COMMAND", b"LIST", b"FILTERBY", b"PATTERN", b"*"]);
+    let mut report = String::new();
+    let mut compared = 0;
+    for name in names.elements() {
+        let Reply::Scalar(_, name) = name else { panic!("a name") };
+        let request: [&[u8]; 3] = [b"COMMAND", b"INFO", name];
+        let (mine, theirs) = (ask(&request), Reply::parse(&real.call(&request)));
+        let (mine, theirs) = (description(&mine), description(&theirs));
+        // They have an option since 7.2.
+        let is_newer = matches!(&name[..], b"zrank" | b"zrevrank");
+        if !theirs.is_empty() && mine != theirs && !is_newer {
+            let _ = writeln!(report, "{}\n  {mine}\n  {theirs}", String::from_utf8_lossy(name));
+        }
+        compared += usize::from(!theirs.is_empty());
+    }
+    println!("{compared} commands compared");
+    assert!(report.is_empty(), "\n{report}");
+}
+
+/// What `COMMAND INFO` tells of one command, flags and categories in order; nothing if it knows
+/// none.
+fn description(reply: &Reply) -> String {
+    let [info] = reply.elements() else { return String::new() };
+    let mut text = String::new();
+    for element in info.elements().iter().take(7) {
+        let mut words: Vec<String> = match element {
+            Reply::Scalar(_, word) => vec![String::from_utf8_lossy(word).into_owned()],
+            Reply::Aggregate(_, words) => words.iter().map(Reply::text).collect(),
+        };
+        words.sort();
+        let _ = write!(text, "{} ", words.join(" "));
+    }
+    text
 }

@@ -94,6 +94,7 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("SORT", -2, "write denyoom movablekeys", 1, 1, 1),
     ("SORT_RO", -2, "readonly movablekeys", 1, 1, 1),
     ("STRLEN", 2, "readonly fast", 1, 1, 1),
+    ("SWAPDB", 3, "write fast", 0, 0, 0),
     ("SUBSTR", 4, "readonly", 1, 1, 1),
     ("TOUCH", -2, "readonly fast", 1, -1, 1),
     ("TTL", 2, "readonly fast", 1, 1, 1),
