@@ -252,117 +252,37 @@ const DATA_OF_ALL: &[&str] = &["DBSIZE", "FLUSHDB", "FLUSHALL", "SWAPDB"];
 const DANGEROUS: &[&str] =
     &["KEYS", "SORT", "SORT_RO", "FLUSHDB", "FLUSHALL", "SWAPDB", "INFO", "ROLE", "LASTSAVE"];
 
-/// The group that Redis's documentation has a command in, found by its name.
+/// The groups that Redis's documentation has commands in, but for those of a type, which carry its
+/// letter.
+const GROUPS: &[(&str, &str)] = &[
+    ("transactions", "MULTI EXEC DISCARD WATCH UNWATCH"),
+    ("connection", "HELLO AUTH PING ECHO SELECT QUIT RESET CLIENT WAIT"),
+    (
+        "pubsub",
+        "SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE PUBLISH SPUBLISH \
+         PUBSUB",
+    ),
+    (
+        "server",
+        "COMMAND CONFIG INFO MEMORY DEBUG MONITOR SLOWLOG LATENCY SWAPDB SHUTDOWN TIME LASTSAVE \
+         ROLE LOLWUT DBSIZE FLUSHDB FLUSHALL SAVE BGSAVE BGREWRITEAOF",
+    ),
+    (
+        "generic",
+        "DEL UNLINK EXISTS TOUCH TYPE EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME \
+         PEXPIRETIME PERSIST RENAME RENAMENX COPY MOVE SCAN KEYS RANDOMKEY OBJECT SORT SORT_RO \
+         DUMP RESTORE",
+    ),
+    ("bitmap", "SETBIT GETBIT BITCOUNT BITPOS BITOP BITFIELD BITFIELD_RO"),
+    (
+        "string",
+        "GET MGET STRLEN GETRANGE SUBSTR SET SETNX SETEX PSETEX GETSET GETDEL GETEX MSET MSETNX \
+         MSETEX APPEND SETRANGE DELEX INCR DECR INCRBY DECRBY INCRBYFLOAT INCREX LCS",
+    ),
+];
+
 fn group(name: &str) -> &'static str {
-    const GROUPS: &[(&str, &[&str])] = &[
-        ("transactions", &["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"]),
-        (
-            "connection",
-            &["HELLO", "AUTH", "PING", "ECHO", "SELECT", "QUIT", "RESET", "CLIENT", "WAIT"],
-        ),
-        (
-            "pubsub",
-            &[
-                "SUBSCRIBE",
-                "UNSUBSCRIBE",
-                "PSUBSCRIBE",
-                "PUNSUBSCRIBE",
-                "SSUBSCRIBE",
-                "SUNSUBSCRIBE",
-                "PUBLISH",
-                "SPUBLISH",
-                "PUBSUB",
-            ],
-        ),
-        (
-            "server",
-            &[
-                "COMMAND",
-                "CONFIG",
-                "INFO",
-                "MEMORY",
-                "DEBUG",
-                "MONITOR",
-                "SLOWLOG",
-                "LATENCY",
-                "SWAPDB",
-                "SHUTDOWN",
-                "TIME",
-                "LASTSAVE",
-                "ROLE",
-                "LOLWUT",
-                "DBSIZE",
-                "FLUSHDB",
-                "FLUSHALL",
-                "SAVE",
-                "BGSAVE",
-                "BGREWRITEAOF",
-            ],
-        ),
-        (
-            "generic",
-            &[
-                "DEL",
-                "UNLINK",
-                "EXISTS",
-                "TOUCH",
-                "TYPE",
-                "EXPIRE",
-                "PEXPIRE",
-                "EXPIREAT",
-                "PEXPIREAT",
-                "TTL",
-                "PTTL",
-                "EXPIRETIME",
-                "PEXPIRETIME",
-                "PERSIST",
-                "RENAME",
-                "RENAMENX",
-                "COPY",
-                "MOVE",
-                "SCAN",
-                "KEYS",
-                "RANDOMKEY",
-                "OBJECT",
-                "SORT",
-                "SORT_RO",
-                "DUMP",
-                "RESTORE",
-            ],
-        ),
-        ("bitmap", &["SETBIT", "GETBIT", "BITCOUNT", "BITPOS", "BITOP", "BITFIELD", "BITFIELD_RO"]),
-        (
-            "string",
-            &[
-                "GET",
-                "MGET",
-                "STRLEN",
-                "GETRANGE",
-                "SUBSTR",
-                "SET",
-                "SETNX",
-                "SETEX",
-                "PSETEX",
-                "GETSET",
-                "GETDEL",
-                "GETEX",
-                "MSET",
-                "MSETNX",
-                "MSETEX",
-                "APPEND",
-                "SETRANGE",
-                "DELEX",
-                "INCR",
-                "DECR",
-                "INCRBY",
-                "DECRBY",
-                "INCRBYFLOAT",
-                "INCREX",
-                "LCS",
-            ],
-        ),
-    ];
-    let named = GROUPS.iter().find(|(_, names)| names.contains(&name));
+    let named = GROUPS.iter().find(|(_, names)| names.split(' ').any(|known| known == name));
     named.map_or_else(|| group_of_type(name), |(group, _)| *group)
 }
 

@@ -40,6 +40,7 @@ enum Kind {
 
 use Kind::{Bool, Choice, Events, Fixed, Memory, Number, OutputLimits, Save, Text};
 
+const OUTPUT_LIMITS: &str = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
 const INT: i64 = i32::MAX as i64;
 const UINT: i64 = u32::MAX as i64;
 const POLICIES: &[&str] = &[
@@ -86,7 +87,7 @@ const NAMES: &[(&str, &str, Kind)] = &[
     ("bind-source-addr", "", Text),
     ("bio_cpulist", "", Fixed),
     ("busy-reply-threshold", "5000", Number(0, i64::MAX)),
-    ("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", OutputLimits),
+    ("client-output-buffer-limit", OUTPUT_LIMITS, OutputLimits),
     ("client-query-buffer-limit", "1073741824", Memory),
     ("cluster-allow-pubsubshard-when-down", "yes", Bool),
     ("cluster-allow-reads-when-down", "no", Bool),

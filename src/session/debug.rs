@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Answer, Session};
+use super::{Answer, Session, digest};
 use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
+use crate::sync::Arc;
 use crate::wire::Protocol;
 
 const PROTOCOL_TYPES: &str = "ERR Wrong protocol type name. Please use one of the following: \
@@ -21,6 +22,12 @@ pub(super) fn debug(session: &mut Session, arguments: &[&[u8]]) -> Answer {
             session.ok()
         }
         (b"OBJECT", [key] | [key, _]) => object(session, key),
+        (b"DIGEST", []) => {
+            let digest = digest::of_all(session.shared.databases());
+            session.encoder().simple(digest.text().as_bytes());
+            Ok(())
+        }
+        (b"DIGEST-VALUE", keys) => digest_values(session, keys),
         (b"PROTOCOL", [kind]) => protocol(session, kind),
         (b"QUICKLIST-PACKED-THRESHOLD", [size]) => packed_threshold(session, size),
         // There is no Java heap here either; clients of other servers ask for one.
@@ -47,6 +54,17 @@ fn sleep(session: &mut Session, seconds: &[u8]) -> Answer {
     Ok(())
 }
 
+fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
+    let shared = Arc::clone(&session.shared);
+    let space = Space { databases: shared.databases(), database: session.database };
+    let mut encoder = session.encoder();
+    encoder.array(keys.len());
+    for key in keys {
+        encoder.simple(digest::of_value(space, key).text().as_bytes());
+    }
+    Ok(())
+}
+
 fn object(session: &mut Session, key: &[u8]) -> Answer {
     let space = Space { databases: session.shared.store.databases(), database: session.database };
     let found = Read::enter(space, key, |view| Ok(view.kind().zip(view.footprint())))?;
@@ -70,6 +88,7 @@ fn packed_threshold(session: &mut Session, size: &[u8]) -> Answer {
 }
 
 /// Answers a value of one of the protocol's types.
+#[allow(clippy::approx_constant, reason = "Redis answers just these digits")]
 fn protocol(session: &mut Session, kind: &[u8]) -> Answer {
     let speaks = session.protocol;
     let mut encoder = session.encoder();

@@ -7,6 +7,7 @@
 //! - [`table`]: the commands of a session, beside the operations of [`wire`](crate::wire);
 //! - [`connection`], [`clients`], [`transaction`], [`subscriptions`], [`commands`],
 //!   [`configuration`], [`info`], [`debug`], [`administration`]: these commands;
+//! - [`digest`]: what `DEBUG DIGEST` compares;
 //! - [`blocked`]: calls that wait; [`notify`]: events of keys as messages;
 //! - [`config`], [`statistics`], [`registry`]: what all sessions share.
 //!
@@ -35,6 +36,7 @@ mod config;
 mod configuration;
 mod connection;
 mod debug;
+mod digest;
 mod info;
 mod notify;
 mod registry;

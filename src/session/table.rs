@@ -67,11 +67,14 @@ pub(super) struct Row {
     action: Action,
 }
 
+/// Runs a command of a session.
+pub(super) type Run = fn(&mut Session, &[&[u8]]) -> Answer;
+
 enum Action {
     /// Takes what stands behind the name, or behind the subcommand's.
-    Run(fn(&mut Session, &[&[u8]]) -> Answer),
+    Run(Run),
     /// The first of them names one of these; without any, the function answers, if there is one.
-    Choose(&'static [Row], Option<fn(&mut Session, &[&[u8]]) -> Answer>),
+    Choose(&'static [Row], Option<Run>),
     /// The row of that name of the table of data.
     Data,
 }
@@ -308,7 +311,7 @@ impl Entry {
 
     /// What runs it, if it is one of the session's own.
     #[inline]
-    pub(super) fn action(self) -> Option<fn(&mut Session, &[&[u8]]) -> Answer> {
+    pub(super) fn action(self) -> Option<Run> {
         match self {
             Self::Own(Row { action: Action::Run(run), .. }) => Some(*run),
             Self::Own(Row { action: Action::Choose(_, run), .. }) => *run,
