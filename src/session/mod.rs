@@ -75,8 +75,8 @@ const HIGH_WATER: usize = 1 << 20;
 const UNAUTHENTICATED_OUTPUT: usize = 1024;
 /// Input that may wait while nothing is run, before no more is wanted.
 const WAITING_INPUT: usize = 1 << 16;
-/// Capacity that an idle session keeps.
-const IDLE_CAPACITY: usize = 1 << 14;
+/// Capacity of each buffer that an idle session may keep.
+const IDLE_CAPACITY: usize = 1 << 12;
 
 /// What a command of a session comes to; its reply is written by itself.
 type Answer = Result<(), Failure>;
@@ -333,14 +333,24 @@ impl Session {
     pub fn written(&mut self, count: usize) {
         self.shared.statistics.note_sent(count);
         self.sent = (self.sent + count).min(self.output.len());
-        if self.sent == self.output.len() {
-            self.output.clear();
-            self.output.shrink_to(IDLE_CAPACITY);
-            self.sent = 0;
-        }
+        self.compact();
         if !self.input.is_empty() && self.is_running() {
             self.proceed();
             self.settle();
+        }
+    }
+
+    /// Gives back the room of what has been written, once it is more than what has not.
+    fn compact(&mut self) {
+        if self.sent * 2 < self.output.len() {
+            return;
+        }
+        let written = std::mem::take(&mut self.sent);
+        let used = self.output.len();
+        self.output.drain(..written);
+        // A client whose replies are long keeps the room for the next ones.
+        if used < self.output.capacity() / 4 {
+            self.output.shrink_to(IDLE_CAPACITY.max(used * 2));
         }
     }
 
@@ -712,6 +722,19 @@ impl Session {
             self.output.clear();
             self.sent = 0;
             self.blocked = None;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// Asserts that no more is marked as written than there is, that what is counted of the
+    /// subscriptions is what there is, and that others see a call that blocks if there is one.
+    fn check(&self) {
+        assert!(self.sent <= self.output.len());
+        self.subscriptions.check();
+        if self.blocked.is_none() {
+            assert!(!self.client.is_blocked(), "nothing blocks");
         }
     }
 }

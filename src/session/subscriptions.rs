@@ -93,6 +93,21 @@ impl Subscriptions {
     }
 }
 
+#[cfg(test)]
+impl Subscriptions {
+    /// Asserts that the counts are right.
+    pub(super) fn check(&self) {
+        for target in [Target::Channel, Target::Pattern, Target::ShardChannel] {
+            let count = match target {
+                Target::Channel => self.counts.channels,
+                Target::Pattern => self.counts.patterns,
+                Target::ShardChannel => self.counts.shard_channels,
+            };
+            assert_eq!(self.names(target).len(), count, "{target:?}");
+        }
+    }
+}
+
 pub(super) fn subscribe(session: &mut Session, names: &[&[u8]]) -> Answer {
     session.add(Target::Channel, "subscribe", names)
 }
