@@ -491,13 +491,11 @@ impl Session {
         name: &[u8],
         arguments: &[&[u8]],
     ) -> Result<Option<Command>, Cow<'static, str>> {
-        let command = table::resolve(name, arguments).map_err(|unknown| match unknown {
-            Unknown::Command => error::unknown_command(name, arguments),
-            Unknown::Subcommand(command) => {
-                let given = Value::from(arguments[0]);
-                error::redis_text(&Error::UnknownSubcommand { command, given }, "").into_owned()
-            }
-        })?;
+        // Requests of one kind come in rows.
+        let command = match self.last {
+            Some(last) if last.is_named(name) => last,
+            _ => resolve(name, arguments)?,
+        };
         let entry = command.entry;
         if !entry.takes(arguments.len() + 1) {
             self.shared.statistics.note_rejected(command.place);
@@ -574,7 +572,7 @@ impl Session {
     fn dispatch(&mut self, command: Command, arguments: &[&[u8]]) -> Answer {
         let entry = command.entry;
         if let Some(run) = entry.action() {
-            let behind = usize::from(entry.name().contains('|'));
+            let behind = usize::from(command.is_subcommand);
             return run(self, arguments.get(behind..).unwrap_or_default());
         }
         if entry.has_flag(crate::wire::table::BLOCKING)
@@ -644,6 +642,17 @@ impl Session {
             }
         }
     }
+}
+
+/// The command that a request names, or Redis's words for one that there is not.
+fn resolve(name: &[u8], arguments: &[&[u8]]) -> Result<Command, String> {
+    table::resolve(name, arguments).map_err(|unknown| match unknown {
+        Unknown::Command => error::unknown_command(name, arguments),
+        Unknown::Subcommand(command) => {
+            let given = Value::from(arguments[0]);
+            error::redis_text(&Error::UnknownSubcommand { command, given }, "").into_owned()
+        }
+    })
 }
 
 /// Replies.

@@ -234,6 +234,18 @@ pub(super) enum Entry {
 pub(super) struct Command {
     pub(super) entry: Entry,
     pub(super) place: usize,
+    /// Whether the first argument is part of its name.
+    pub(super) is_subcommand: bool,
+}
+
+impl Command {
+    /// Whether a request of this name is one of this command, whatever its arguments.
+    #[inline]
+    pub(super) fn is_named(self, name: &[u8]) -> bool {
+        !self.is_subcommand
+            && self.entry.name().as_bytes().eq_ignore_ascii_case(name)
+            && !self.entry.is_container()
+    }
 }
 
 impl Entry {
@@ -345,7 +357,9 @@ type Index = HashMap<&'static [u8], Command, ahash::RandomState>;
 static BY_NAME: LazyLock<Index> = LazyLock::new(|| {
     let commands = ALL_COMMANDS.iter().zip(0..);
     commands
-        .map(|(entry, place)| (entry.name().as_bytes(), Command { entry: *entry, place }))
+        .map(|(entry, place)| {
+            (entry.name().as_bytes(), Command { entry: *entry, place, is_subcommand: false })
+        })
         .filter(|(name, _)| !name.contains(&b'|'))
         .collect()
 });
@@ -397,5 +411,5 @@ pub(super) fn resolve(name: &[u8], arguments: &[&[u8]]) -> Result<Command, Unkno
     let position = command.entry.subcommands().iter().position(own);
     let position = position.ok_or(Unknown::Subcommand(command.entry.name()))?;
     let place = command.place + 1 + position;
-    Ok(Command { entry: all()[place], place })
+    Ok(Command { entry: all()[place], place, is_subcommand: true })
 }

@@ -475,78 +475,44 @@ fn quit_and_reset_and_shutdown() {
     assert_eq!(rung.0.load(Ordering::SeqCst), 1);
 }
 
+#[rustfmt::skip]
+const WORDS: &[&[u8]] = &[
+    b"a", b"b", b"1", b"0", b"-1", b"9223372036854775807", b"", b"*", b"x*", b"STREAMS", b"ID",
+    b"TYPE", b"normal", b"GET", b"maxmemory", b"MIN", b"2", b"COUNT", b"3", b"default", b"\xff",
+    b"WRITE", b"ERROR", b"0.001", b"FILTERBY", b"ACLCAT", b"read", b"AUTH", b"SETNAME", b">",
+    b"$", b"BLOCK", b"GROUP", b"g", b"SAMPLES", b"all", b"*3", b"set", b"YES", b"SKIPME",
+    b"slowlog-log-slower-than", b"notify-keyspace-events", b"KEA", b"-", b"+", b"1-1",
+];
+
+/// A request of some command, with at least as many arguments as it takes.
+fn random_request(random: &mut crate::random::Random) -> Vec<u8> {
+    let entry = table::all()[random.below(table::all().len())];
+    let mut argv: Vec<&[u8]> = entry.name().split('|').map(str::as_bytes).collect();
+    let wanted = usize::from(entry.arity().unsigned_abs());
+    let more = if random.below(3) == 0 { random.below(4) } else { 0 };
+    while argv.len() < wanted + more {
+        argv.push(WORDS[random.below(WORDS.len())]);
+    }
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, Protocol::Resp2);
+    encoder.array(argv.len());
+    argv.iter().for_each(|argument| encoder.bulk(argument));
+    bytes
+}
+
 /// Random requests of all commands, by clients that come and go: nothing panics, and every session
 /// holds its invariant.
 #[test]
 fn whatever_is_asked_is_answered() {
-    const WORDS: &[&[u8]] = &[
-        b"a",
-        b"b",
-        b"1",
-        b"0",
-        b"-1",
-        b"9223372036854775807",
-        b"",
-        b"*",
-        b"x*",
-        b"STREAMS",
-        b"ID",
-        b"TYPE",
-        b"normal",
-        b"GET",
-        b"maxmemory",
-        b"MIN",
-        b"2",
-        b"COUNT",
-        b"3",
-        b"default",
-        b"\xff",
-        b"WRITE",
-        b"ERROR",
-        b"0.001",
-        b"FILTERBY",
-        b"ACLCAT",
-        b"read",
-        b"AUTH",
-        b"SETNAME",
-        b">",
-        b"$",
-        b"BLOCK",
-        b"GROUP",
-        b"g",
-        b"SAMPLES",
-        b"all",
-        b"*3",
-        b"set",
-        b"YES",
-        b"SKIPME",
-        b"slowlog-log-slower-than",
-        b"notify-keyspace-events",
-        b"KEA",
-        b"-",
-        b"+",
-        b"1-1",
-    ];
     let house = House::new();
     let mut random = crate::random::Random::new();
     let mut guests: Vec<Guest> = (0..4).map(|_| house.guest()).collect();
     for _ in 0..30_000 {
         let at = random.below(guests.len());
-        let entry = table::all()[random.below(table::all().len())];
-        let mut argv: Vec<&[u8]> = entry.name().split('|').map(str::as_bytes).collect();
-        let wanted = usize::from(entry.arity().unsigned_abs());
-        let more = if random.below(3) == 0 { random.below(4) } else { 0 };
-        while argv.len() < wanted + more {
-            argv.push(WORDS[random.below(WORDS.len())]);
-        }
-        let guest = &mut guests[at];
-        let mut bytes = Vec::new();
-        let mut encoder = Encoder::new(&mut bytes, Protocol::Resp2);
-        encoder.array(argv.len());
-        argv.iter().for_each(|argument| encoder.bulk(argument));
+        let bytes = random_request(&mut random);
         let (front, back) = bytes.split_at(random.below(bytes.len()));
-        guest.session.receive(front);
-        guest.session.receive(back);
+        guests[at].session.receive(front);
+        guests[at].session.receive(back);
         if random.below(20) == 0 {
             house.clock.advance(Duration::from_millis(random.below(2000) as u64));
         }
