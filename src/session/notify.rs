@@ -74,6 +74,7 @@ fn class(kind: EventKind) -> char {
             Some(Kind::SortedSet) => 'z',
             Some(Kind::Stream) => 't',
             Some(Kind::Hash) => 'h',
+            Some(Kind::List) => 'l',
         },
     }
 }
