@@ -224,6 +224,10 @@ fn categories(entry: Entry) -> Vec<&'static str> {
     if entry.is_container() && entry.action().is_none() {
         return categories;
     }
+    if matches!(name, "SORT" | "SORT_RO") {
+        categories.extend(["@list", "@set", "@sortedset"]);
+        return categories;
+    }
     if DATA_OF_ALL.contains(&name) {
         categories.push("@keyspace");
     }
