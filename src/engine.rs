@@ -16,6 +16,7 @@ use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::{Blocking, Operation};
 use crate::sync::{Arc, Mutex, Weak, thread};
 use crate::value::Value;
+use crate::wire::Encoder;
 use crate::wire::command::{Command, Family, Owned};
 
 /// A family of operations that can block.
@@ -157,6 +158,24 @@ impl<F: BlockingFamily> Blocked<F> {
         })
     }
 
+    /// Writes an answer as the operation's reply; nothing if it cannot be read back, which its own
+    /// arguments always can.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
+    pub(crate) fn reply(&self, output: &F::Output, encoder: &mut Encoder<'_>) {
+        let written = self.operation.with(|operation| {
+            operation.reply(output, encoder);
+            Ok(())
+        });
+        debug_assert!(written.is_ok(), "an operation's own arguments form it again");
+    }
+
+    /// Shows the database that the call is made in; the answer is the default if the store is gone.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
+    pub(crate) fn space<R: Default>(&self, look: impl FnOnce(Space<'_>) -> R) -> R {
+        let Some(databases) = self.databases.upgrade() else { return R::default() };
+        look(Space { databases: &databases, database: self.database })
+    }
+
     fn take(&self) -> Option<Result<F::Found>> {
         self.found.lock().take()
     }
@@ -215,7 +234,9 @@ fn attempt<F: BlockingFamily>(
 fn keys_of(extent: Extent<'_>) -> Vec<Value> {
     match extent {
         Extent::Keys(places) => places.iter().map(|place| Value::from(place.key)).collect(),
-        Extent::Database | Extent::DatabaseAnd(_) | Extent::Everything => Vec::new(),
+        Extent::Database | Extent::DatabaseAnd(_) | Extent::Pair(..) | Extent::Everything => {
+            Vec::new()
+        }
     }
 }
 

@@ -28,6 +28,9 @@ mod handles;
 
 mod store;
 
+#[cfg(feature = "session")]
+mod session;
+
 pub use clock::{Clock, ManualClock};
 pub use data::list::ListEnd;
 pub use data::sorted_set::Score;
@@ -68,6 +71,9 @@ pub use pubsub::MessageStream;
 pub use pubsub::{
     Listener, Message, Messages, Overflow, RecvError, Subscription, SubscriptionOptions,
 };
+#[cfg(feature = "session")]
+#[doc(hidden)]
+pub use session::{Face, FaceOptions, Peer, Session};
 pub use store::{Builder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;

@@ -16,6 +16,7 @@ const RANKS: &[&[&str]] = &[
     &["engine"],
     &["handles", "store"],
     &["patterns"],
+    &["session"],
     &["server", "compat", "testing"],
 ];
 

@@ -63,6 +63,15 @@ fn len(store: &Store, key: &str) -> usize {
 }
 
 #[test]
+fn a_key_of_another_type_hides_no_other() {
+    let store = Store::new();
+    let call = pop(&store, &["text", "q"]);
+    store.kv().set("text", "x").unwrap();
+    add(&store, "q", "a", 1.0);
+    assert_eq!(got(&call), "q:a");
+}
+
+#[test]
 fn first_come_first_served() {
     let store = Store::new();
     let calls: Vec<Pop> = (0..5).map(|_| pop(&store, &["q"])).collect();

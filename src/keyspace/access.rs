@@ -71,6 +71,8 @@ pub(crate) enum Extent<'a> {
     Database,
     /// The whole current database, and this key in it wherever it will be.
     DatabaseAnd(&'a [u8]),
+    /// Two whole databases, which are to have the same shards.
+    Pair(u16, u16),
     /// All databases.
     Everything,
 }
@@ -449,6 +451,11 @@ impl Writers<'_> {
         Ok(())
     }
 
+    /// Gives two locked databases the keys of each other.
+    pub(crate) fn swap(&mut self, one: u16, other: u16) {
+        self.locked.swap(one, other);
+    }
+
     /// Empties every locked shard of the current database.
     pub(crate) fn clear(&mut self) {
         self.locked.clear(self.database);
@@ -461,6 +468,7 @@ pub(super) trait LockSet {
     fn view(&self, database: u16, key: &[u8]) -> Result<View<'_>>;
     fn writer<'w>(&'w mut self, database: u16, key: &'w [u8]) -> Result<Writer<'w>>;
     fn clear(&mut self, database: u16);
+    fn swap(&mut self, one: u16, other: u16);
 }
 
 /// The locks that some operations need, before they are taken.
@@ -470,6 +478,8 @@ pub(crate) struct Demand {
     shards: Vec<(u32, bool)>,
     /// Databases needed whole, and whether one of the operations writes there.
     whole: Vec<(u16, bool)>,
+    /// Databases of these that must have the same shards.
+    pairs: Vec<(u16, u16)>,
 }
 
 impl Demand {
@@ -493,6 +503,12 @@ impl Demand {
             Extent::DatabaseAnd(key) => {
                 self.key(space, key, writes);
                 self.whole.push((space.database, writes));
+            }
+            Extent::Pair(one, other) => {
+                if one.max(other) < space.databases.count() {
+                    self.whole.extend([(one, writes), (other, writes)]);
+                    self.pairs.push((one, other));
+                }
             }
             Extent::Everything => {
                 self.whole.extend((0..space.databases.count()).map(|n| (n, writes)));
@@ -535,10 +551,13 @@ impl Demand {
     /// Keeps new shards from coming into being in the databases needed whole, and demands all
     /// that there are.
     fn hold_births<'e>(&mut self, databases: &'e Databases) -> Vec<MutexGuard<'e, ()>> {
-        let mut births = Vec::new();
+        let lock = |&(database, _): &(u16, bool)| databases.keyspace(database).births.lock();
+        let births: Vec<_> = self.whole.iter().map(lock).collect();
+        for &(one, other) in &self.pairs {
+            databases.keyspace(one).match_shards(databases.keyspace(other));
+        }
         for &(database, writes) in &self.whole {
             let keyspace = databases.keyspace(database);
-            births.push(keyspace.births.lock());
             let born = (0..SHARDS).filter(|index| keyspace.shards[*index].get().is_some());
             self.shards.extend(born.map(|index| (id(database, index), writes)));
         }
@@ -595,10 +614,20 @@ impl Locked<'_> {
         let needed = match extent {
             Extent::Keys(_) => 0..0,
             Extent::Database | Extent::DatabaseAnd(_) => database..database + 1,
+            Extent::Pair(one, other) => {
+                return [*one, *other].into_iter().try_for_each(|one| self.covers_whole(one));
+            }
             Extent::Everything => 0..self.moment.databases.count(),
         };
-        let is_whole = |database: u16| self.whole.contains(&database);
-        if needed.into_iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+        needed.into_iter().try_for_each(|database| self.covers_whole(database))
+    }
+
+    fn covers_whole(&self, database: u16) -> Result<()> {
+        match database < self.moment.databases.count() {
+            false => Err(Error::NoSuchDatabase),
+            true if self.whole.contains(&database) => Ok(()),
+            true => Err(Error::DatabaseNotInTransaction),
+        }
     }
 
     fn shard(&self, place: u32) -> Option<&Shard> {
@@ -609,6 +638,12 @@ impl Locked<'_> {
     fn shards_of(&self, database: u16) -> impl Iterator<Item = &Shard> {
         let own = move |(place, _): &&(u32, Guard<'_>)| place_of(*place).0 == database;
         self.guards.iter().filter(own).map(|(_, guard)| guard.shard())
+    }
+
+    /// Where the guards of a database are, in the order of its shards.
+    fn places_of(&self, database: u16) -> impl Iterator<Item = usize> {
+        let places = self.guards.iter().enumerate();
+        places.filter(move |(_, (place, _))| place_of(*place).0 == database).map(|(at, _)| at)
     }
 
     fn shards_of_mut(&mut self, database: u16) -> impl Iterator<Item = (usize, &mut Shard)> {
@@ -656,6 +691,29 @@ impl LockSet for Locked<'_> {
             after.rest().cleared.push(shard.clear());
         }
         self.after.join(after);
+    }
+
+    fn swap(&mut self, one: u16, other: u16) {
+        let (one, other) = (one.min(other), one.max(other));
+        if one == other {
+            return;
+        }
+        let places: Vec<_> = self.places_of(one).zip(self.places_of(other)).collect();
+        for (place, twin) in places {
+            let (before, behind) = self.guards.split_at_mut(twin);
+            let shards = (before[place].1.shard_mut(), behind[0].1.shard_mut());
+            let (Some(shard), Some(twin)) = shards else { continue };
+            shard.swap(twin);
+            let hasher = self.moment.databases.hasher();
+            for (database, shard, twin) in [(one, &*shard, &*twin), (other, &*twin, &*shard)] {
+                for key in shard.interests.keys() {
+                    let has = |shard: &Shard| shard.find(hasher.hash_one(&*key), &key).is_some();
+                    if (has(shard) || has(twin)) && shard.interests.changed(&key) {
+                        self.after.note_ready(database, &key);
+                    }
+                }
+            }
+        }
     }
 }
 

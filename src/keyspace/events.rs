@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::Kind;
 use crate::pubsub::{Feed, Listener, SubscriptionOptions, Wakers};
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::value::Value;
 
 /// What happened to a key.
@@ -200,6 +201,67 @@ impl EventKind {
     }
 }
 
+impl EventKind {
+    /// The type of value whose operations alone cause it; `None` if it happens to any key.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
+    pub(crate) fn of(self) -> Option<Kind> {
+        match self {
+            Self::Deleted
+            | Self::Expired
+            | Self::Evicted
+            | Self::Expire
+            | Self::Persisted
+            | Self::RenamedFrom
+            | Self::RenamedTo
+            | Self::MovedFrom
+            | Self::MovedTo
+            | Self::CopiedTo => None,
+            Self::Set
+            | Self::Appended
+            | Self::RangeSet
+            | Self::Incremented
+            | Self::IncrementedByFloat => Some(Kind::String),
+            Self::ScoresAdded
+            | Self::ScoreIncremented
+            | Self::MembersRemoved
+            | Self::MembersRemovedByRank
+            | Self::MembersRemovedByScore
+            | Self::MembersRemovedByLex
+            | Self::MinPopped
+            | Self::MaxPopped
+            | Self::UnionStored
+            | Self::IntersectionStored
+            | Self::DifferenceStored
+            | Self::RangeStored => Some(Kind::SortedSet),
+            Self::EntryAdded
+            | Self::EntriesDeleted
+            | Self::Trimmed
+            | Self::LastIdSet
+            | Self::GroupCreated
+            | Self::GroupDestroyed
+            | Self::GroupIdSet
+            | Self::ConsumerCreated
+            | Self::ConsumerDeleted => Some(Kind::Stream),
+            Self::FieldsSet
+            | Self::FieldsDeleted
+            | Self::FieldIncremented
+            | Self::FieldIncrementedByFloat
+            | Self::FieldsExpire
+            | Self::FieldsPersisted
+            | Self::FieldsExpired => Some(Kind::Hash),
+            Self::PushedFront
+            | Self::PushedBack
+            | Self::PoppedFront
+            | Self::PoppedBack
+            | Self::ElementSet
+            | Self::ElementInserted
+            | Self::ElementsRemoved
+            | Self::ListTrimmed
+            | Self::SortStored => Some(Kind::List),
+        }
+    }
+}
+
 /// One event of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -225,7 +287,13 @@ pub(crate) struct EventSink {
     queue: Mutex<VecDeque<Event>>,
     /// Held while publishing, so that two publishers keep the queue's order.
     publishing: Mutex<()>,
+    tap: Mutex<Option<Tap>>,
+    is_tapped: AtomicBool,
 }
+
+/// What sees every event as it is published, and leaves whom it wakes to the publisher. It must
+/// not use the keyspace.
+pub(crate) type Tap = Box<dyn Fn(&Event, &mut Wakers) + Send + Sync>;
 
 impl EventSink {
     /// Listens to the events from now on that pass the filter.
@@ -237,9 +305,17 @@ impl EventSink {
         self.feed.subscribe(options, filter)
     }
 
+    /// Shows all events from now on to `tap`, in place of the one before.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "set by sessions"))]
+    pub(crate) fn set_tap(&self, tap: Option<Tap>) {
+        let mut current = self.tap.lock();
+        self.is_tapped.store(tap.is_some(), Ordering::Release);
+        *current = tap;
+    }
+
     #[inline]
     pub(super) fn has_listeners(&self) -> bool {
-        self.feed.has_listeners()
+        self.feed.has_listeners() || self.is_tapped.load(Ordering::Acquire)
     }
 
     pub(super) fn push(&self, event: Event) {
@@ -253,6 +329,9 @@ impl EventSink {
             let order = self.publishing.lock();
             let Some(event) = self.queue.lock().pop_front() else { return };
             self.feed.publish(&event, &mut wakers);
+            if let Some(tap) = &*self.tap.lock() {
+                tap(&event, &mut wakers);
+            }
             drop(order);
             wakers.wake();
         }

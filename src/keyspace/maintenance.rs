@@ -30,7 +30,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::waiters::Waiter;
 use super::{After, Databases, Shard};
 use crate::clock::{Clock, TimeListener};
-use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, Weak};
 
 /// Entries and parts of structures removed under one hold of a shard's lock.
 const STEP: usize = 64;
@@ -43,6 +43,8 @@ pub(crate) struct Maintenance {
     /// The time the thread sleeps until, in the store's milliseconds; zero if nobody has to be
     /// woken, as the caller sweeps. Changed under the lock of `state` alone.
     next: AtomicU64,
+    /// Whether what has expired is left to whoever meets it.
+    leaves_expired: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -59,7 +61,13 @@ impl Maintenance {
     /// Maintenance by a thread of its own, if `threaded`, or by calls of [`Databases::sweep`].
     pub(crate) fn new(threaded: bool) -> Self {
         let next = AtomicU64::new(if threaded { NEVER } else { 0 });
-        Self { next, state: Mutex::default() }
+        Self { next, leaves_expired: AtomicBool::new(false), state: Mutex::default() }
+    }
+
+    /// Whether sweeps leave what has expired to whoever meets it, from now on.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "set by sessions"))]
+    pub(crate) fn leave_expired(&self, leaves: bool) {
+        self.leaves_expired.store(leaves, Ordering::Relaxed);
     }
 
     /// Tells which databases to sweep.
@@ -190,6 +198,9 @@ impl Databases {
         self.await_births();
         let now = self.clock.now();
         let mut next = self.maintenance.fire_timers(now);
+        if self.maintenance.leaves_expired.load(Ordering::Relaxed) {
+            return next;
+        }
         for (database, shard) in self.shards() {
             let due = loop {
                 let earliest = shard.read().deadlines.earliest();

@@ -46,6 +46,7 @@ pub(crate) use writer::{Edit, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
+pub(crate) use object::Data;
 pub use object::Kind;
 use shard::Lapsed;
 
@@ -74,6 +75,8 @@ pub(crate) struct Databases {
     tickets: AtomicU64,
     pub(crate) maintenance: Maintenance,
     pub(crate) events: EventSink,
+    /// Entries removed as their time had come, so far.
+    pub(crate) expired: AtomicU64,
     pub(crate) hub: Arc<Hub>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
@@ -89,6 +92,7 @@ impl Databases {
             tickets: AtomicU64::new(0),
             maintenance,
             events: EventSink::default(),
+            expired: AtomicU64::new(0),
             hub: Hub::new(),
             wall_offset: AtomicI64::new(0),
         }
@@ -201,6 +205,16 @@ impl Keyspace {
         match self.shards[index].get() {
             Some(slot) => &slot.0,
             None => self.give_birth(index),
+        }
+    }
+
+    /// Gives either database the shards that the other has. The births of both must be held.
+    fn match_shards(&self, other: &Self) {
+        for (shard, twin) in self.shards.iter().zip(other.shards.iter()) {
+            if shard.get().is_some() || twin.get().is_some() {
+                shard.get_or_init(Box::default);
+                twin.get_or_init(Box::default);
+            }
         }
     }
 
@@ -362,6 +376,7 @@ impl After {
         };
         match lapsed {
             Lapsed::Entry(removed) => {
+                databases.expired.fetch_add(1, Ordering::Relaxed);
                 tell(removed.key(), EventKind::Expired, removed.value());
                 self.removed.push(removed);
             }

@@ -160,6 +160,16 @@ impl Shard {
         }
     }
 
+    /// What an entry of this shard takes on the heap, with its place in the table.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
+    pub(super) fn footprint(&self, block: &Block) -> usize {
+        let object = match self.held(block) {
+            Held::Object(object) => object.bytes(),
+            Held::String(_) => 0,
+        };
+        block.heap_size() + SLOT_BYTES + object
+    }
+
     /// All keys with their kinds, in no order; without those that have expired.
     pub(crate) fn keys<'s>(
         &'s self,
@@ -500,6 +510,12 @@ impl Shard {
         let held = std::mem::take(self);
         self.interests = interests;
         held
+    }
+
+    /// Gives either shard what the other holds; who waits or watches stays.
+    pub(super) fn swap(&mut self, other: &mut Self) {
+        std::mem::swap(self, other);
+        std::mem::swap(&mut self.interests, &mut other.interests);
     }
 
     /// Asserts the account, the index by deadline, that objects and blocks match, and what each

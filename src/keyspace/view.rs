@@ -93,6 +93,12 @@ impl<'s> View<'s> {
         deadline.is_some_and(|deadline| self.moment.has_passed(deadline))
     }
 
+    /// What the entry takes on the heap, with its place in the table; `None` if there is none.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
+    pub(crate) fn footprint(&self) -> Option<usize> {
+        self.entry.map(|(shard, block)| shard.footprint(block))
+    }
+
     /// A copy of what the key holds.
     pub(super) fn held(&self) -> Option<Held<'s>> {
         self.entry.map(|(shard, block)| shard.held(block))

@@ -528,3 +528,31 @@ impl Operation for ClearAll {
         Ok(())
     }
 }
+
+/// Gives two databases the keys of each other.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SwapDatabases {
+    pub(crate) databases: (DatabaseNumber, DatabaseNumber),
+}
+
+/// The number of a database, which there may not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DatabaseNumber(pub(crate) u16);
+
+impl Operation for SwapDatabases {
+    type Output = ();
+    type Access = WriteMany;
+
+    fn target(&self) -> Extent<'_> {
+        Extent::Pair(self.databases.0.0, self.databases.1.0)
+    }
+
+    fn run(&self, mut writers: Writers<'_>) -> Result<Self::Output> {
+        let (DatabaseNumber(one), DatabaseNumber(other)) = self.databases;
+        if one.max(other) >= writers.moment().databases.count() {
+            return Err(Error::NoSuchDatabase);
+        }
+        writers.swap(one, other);
+        Ok(())
+    }
+}

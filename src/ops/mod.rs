@@ -26,8 +26,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany, Writers};
+use crate::keyspace::{Data, Space};
 
 /// One operation of Redis, with its arguments.
 pub(crate) trait Operation {
@@ -85,6 +85,21 @@ pub(crate) trait Blocking:
 
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;
+}
+
+/// The keys that hold a `D`: a caller who waits is served from one of these, although another key
+/// may have become something else meanwhile.
+pub(crate) fn holding<'a, D: Data>(
+    writers: &Writers<'_>,
+    keys: &[&'a [u8]],
+) -> Result<Vec<&'a [u8]>> {
+    let mut holding = Vec::new();
+    for key in keys {
+        if let Ok(Some(_)) = writers.view(key)?.get::<D>() {
+            holding.push(*key);
+        }
+    }
+    Ok(holding)
 }
 
 /// How long a blocking operation waits; for ever, unless given.

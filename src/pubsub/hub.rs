@@ -128,8 +128,21 @@ impl Hub {
 
     /// Like [`publish`](Self::publish), but passes over the subscription with the id `origin`.
     pub(crate) fn publish_from(&self, origin: u64, channel: &[u8], payload: Value) -> usize {
+        let mut fan_out = self.fan_out(origin, channel, payload);
+        fan_out.wakers.wake();
+        fan_out.queued
+    }
+
+    /// Like [`publish`](Self::publish), but leaves the waking to the caller.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "used by sessions"))]
+    pub(crate) fn publish_quietly(&self, channel: &[u8], payload: Value, wakers: &mut Wakers) {
+        wakers.join(self.fan_out(NOBODY, channel, payload).wakers);
+    }
+
+    #[inline]
+    fn fan_out(&self, origin: u64, channel: &[u8], payload: Value) -> FanOut {
         if self.routes.load(Acquire) == 0 {
-            return 0;
+            return FanOut::default();
         }
         let hash = self.hasher.hash_one(channel);
         let mut fan_out = FanOut { origin, ..FanOut::default() };
@@ -137,7 +150,8 @@ impl Hub {
         fan_out.send(channel, find(&shard, hash, channel), patterns.as_deref(), payload);
         drop(patterns);
         drop(shard);
-        fan_out.finish(self)
+        fan_out.finish(self);
+        fan_out
     }
 
     /// The channels that have subscribers by name, in no order: all, or those that `pattern`
@@ -291,14 +305,13 @@ impl FanOut {
         }
     }
 
-    /// Called without a lock: wakers run other people's code.
+    /// Called without a lock of a shard, and before anybody is woken: that runs other people's
+    /// code.
     #[inline]
-    fn finish(&mut self, hub: &Hub) -> usize {
+    fn finish(&mut self, hub: &Hub) {
         for subscriber in &self.disconnected {
             hub.detach(subscriber);
         }
-        self.wakers.wake();
-        self.queued
     }
 }
 

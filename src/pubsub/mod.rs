@@ -6,6 +6,8 @@
 
 mod feed;
 mod hub;
+#[cfg(feature = "session")]
+mod poll;
 mod queue;
 #[cfg(feature = "async")]
 mod stream;

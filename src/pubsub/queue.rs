@@ -108,6 +108,12 @@ impl Wakers {
         }
     }
 
+    /// Adds those of another, to be woken with these.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "used by sessions"))]
+    pub(crate) fn join(&mut self, other: Wakers) {
+        other.first.into_iter().chain(other.more).for_each(|waker| self.extend(Some(waker)));
+    }
+
     #[inline]
     pub(crate) fn wake(&mut self) {
         if let Some(first) = self.first.take() {

@@ -57,6 +57,12 @@ impl<'a> Encoder<'a> {
         self.string(b'$', bytes);
     }
 
+    /// A whole reply that is spelled already, for either protocol.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "written by sessions"))]
+    pub(crate) fn raw(&mut self, reply: &[u8]) {
+        self.out.extend_from_slice(reply);
+    }
+
     /// The absence of a string or of any single value.
     pub(crate) fn null(&mut self) {
         self.out.extend_from_slice(match self.protocol {

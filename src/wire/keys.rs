@@ -29,6 +29,7 @@ command!(Move<'a>, "MOVE" { key, database });
 command!(Count, "DBSIZE" {});
 command!(Clear, "FLUSHDB" { mode });
 command!(ClearAll, "FLUSHALL" { mode });
+command!(SwapDatabases, "SWAPDB" { databases });
 command!(Scan<'a>, "SCAN" { cursor, options });
 command!(Matching<'a>, "KEYS" { pattern });
 command!(RandomKey, "RANDOMKEY" {});
@@ -232,6 +233,26 @@ impl<'a> Arg<'a> for CopyOptions {
         if self.replace {
             argv.push("REPLACE");
         }
+    }
+}
+
+/// Two databases, each of which Redis has its own words for.
+impl<'a> Arg<'a> for (DatabaseNumber, DatabaseNumber) {
+    fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let mut number = |refusal| {
+            let number = crate::number::parse_integer(args.next()?);
+            let number = number.filter(|number| i32::try_from(*number).is_ok());
+            number.ok_or(Error::OutOfRange(refusal))
+        };
+        let first = number("invalid first DB index")?;
+        let second = number("invalid second DB index")?;
+        let database = |number| u16::try_from(number).map_err(|_| Error::NoSuchDatabase);
+        Ok((DatabaseNumber(database(first)?), DatabaseNumber(database(second)?)))
+    }
+
+    fn encode(&self, argv: &mut Argv) {
+        argv.integer(self.0.0);
+        argv.integer(self.1.0);
     }
 }
 

@@ -172,6 +172,7 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(keys::Count, 1, READONLY | FAST, NO_KEY),
     row!(keys::Clear, -1, WRITE, NO_KEY),
     row!(keys::ClearAll, -1, WRITE, NO_KEY),
+    row!(keys::SwapDatabases, 3, WRITE | FAST, NO_KEY),
     row!(scan::Scan, -2, READONLY, NO_KEY),
     row!(scan::Matching, 2, READONLY, NO_KEY),
     row!(scan::RandomKey, 1, READONLY, NO_KEY),
@@ -378,7 +379,6 @@ impl Row {
     }
 
     /// The rows of its subcommands, if it is a command of these.
-    #[cfg(test)]
     pub(crate) fn subcommands(&self) -> &'static [Row] {
         match self.action {
             Action::Choose(rows) => rows,

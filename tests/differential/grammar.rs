@@ -69,6 +69,7 @@ pub(crate) const KEYS: &[Grammar] = &[
     ("DBSIZE", ""),
     ("FLUSHDB", "{ ( SYNC | ASYNC ) }"),
     ("FLUSHALL", "{ ( SYNC | ASYNC ) }"),
+    ("SWAPDB", "database database"),
     ("SCAN", "0 COUNT 100000 { MATCH pattern , TYPE kind }"),
     ("KEYS", "pattern"),
     ("RANDOMKEY", ""),

@@ -1,6 +1,8 @@
 //! A real redis-server, alone on a socket of its own, and replies as it sends them.
 
-use std::io::{BufRead, BufReader, Read, Write};
+#![allow(dead_code, reason = "two comparisons use it, each in part")]
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -26,6 +28,11 @@ impl Server {
     ///
     /// If there is none, or if it is not of version 7.0.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with more options.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("larder-differential-{}-{number}", std::process::id());
@@ -34,6 +41,7 @@ impl Server {
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let process = Command::new(&program)
             .args(["--port", "0", "--save", "", "--appendonly", "no"])
+            .args(options)
             .arg("--dir")
             .arg(&folder)
             .arg("--unixsocket")
@@ -90,8 +98,30 @@ impl Connection {
         self.receive()
     }
 
+    /// Sends requests to a server that may have closed the connection.
+    pub(crate) fn try_send(&mut self, requests: &[u8]) {
+        let _ = self.stream.get_mut().write_all(requests);
+    }
+
     pub(crate) fn send(&mut self, requests: &[u8]) {
         self.stream.get_mut().write_all(requests).expect("the server listens");
+    }
+
+    /// All that has come so far, and whether the server has closed the connection.
+    pub(crate) fn received(&mut self) -> (Vec<u8>, bool) {
+        let mut received = self.stream.buffer().to_vec();
+        self.stream.consume(received.len());
+        let stream = self.stream.get_mut();
+        stream.set_nonblocking(true).expect("a choice");
+        let mut part = [0; 1 << 16];
+        let mut read = stream.read(&mut part);
+        while let Ok(length @ 1..) = read {
+            received.extend_from_slice(&part[..length]);
+            read = stream.read(&mut part);
+        }
+        let is_closed = !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        stream.set_nonblocking(false).expect("a choice");
+        (received, is_closed)
     }
 
     /// The bytes of the next reply.
@@ -182,6 +212,14 @@ impl Reply {
                 let elements = elements.iter().map(Self::without_minus_zero).collect();
                 Self::Aggregate(*marker, elements)
             }
+        }
+    }
+
+    /// The text of a scalar; nothing of an aggregate.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Scalar(_, text) => String::from_utf8_lossy(text).into_owned(),
+            Self::Aggregate(..) => String::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::data::list::{List, ListEnd};
 use crate::error::Result;
 use crate::keyspace::access::{Extent, Write, WriteMany, Writers};
 use crate::keyspace::{Edit, Writer};
-use crate::ops::{Await, Blocking, Operation, Timeout};
+use crate::ops::{Await, Blocking, Operation, Timeout, holding};
 use crate::value::Value;
 
 /// How many elements to take: one, by itself, unless given.
@@ -114,7 +114,7 @@ impl Blocking for BlockingPopMany<'_> {
 
     fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
         let PopElementsFrom { keys, end, count } = &self.of.from;
-        let lists = lists_among(&writers, keys)?;
+        let lists = holding::<List>(&writers, keys)?;
         pop_first(writers, &lists, *end, *count)
     }
 
@@ -154,7 +154,7 @@ macro_rules! blocking_pop {
             const MINDS_REMOVAL: bool = false;
 
             fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
-                let lists = lists_among(&writers, &self.of.keys)?;
+                let lists = holding::<List>(&writers, &self.of.keys)?;
                 pop_first(writers, &lists, $end, 1).map(only_element)
             }
 
@@ -191,18 +191,6 @@ fn pop_first(
 
 fn only_element(popped: Option<PoppedElements>) -> Option<PoppedElement> {
     popped.and_then(|(key, mut elements)| Some((key, elements.pop()?)))
-}
-
-/// The keys that hold lists. Who waits is served from one of these although another key has
-/// become something else meanwhile.
-fn lists_among<'a>(writers: &Writers<'_>, keys: &[&'a [u8]]) -> Result<Vec<&'a [u8]>> {
-    let mut lists = Vec::new();
-    for key in keys {
-        if let Ok(Some(_)) = writers.view(key)?.get::<List>() {
-            lists.push(*key);
-        }
-    }
-    Ok(lists)
 }
 
 #[inline]

@@ -6,7 +6,7 @@ use crate::data::sorted_set::{Score, SortedSet};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Extent, Write, WriteMany, Writers};
 use crate::keyspace::{Edit, EventKind, Writer};
-use crate::ops::{Await, Blocking, Operation, Timeout};
+use crate::ops::{Await, Blocking, Operation, Timeout, holding};
 use crate::value::Value;
 
 /// Where a set is popped.
@@ -133,6 +133,12 @@ impl Blocking for BlockingPopMany<'_> {
     type Found = Popped;
     const MINDS_REMOVAL: bool = false;
 
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+        let PopFrom { keys, end, count } = &self.of.from;
+        let sets = holding::<SortedSet>(&writers, keys)?;
+        pop_first(writers, &sets, *end, *count)
+    }
+
     fn give_back(&self, (key, members): Popped, writers: Writers<'_>) -> Result<()> {
         give_back(writers, &key, &members)
     }
@@ -166,16 +172,18 @@ macro_rules! blocking_pop {
             }
 
             fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
-                let popped = pop_first(writers, &self.of.keys, $end, 1)?;
-                Ok(popped.and_then(|(key, mut members)| {
-                    members.pop().map(|(member, score)| (key, member, score))
-                }))
+                pop_first(writers, &self.of.keys, $end, 1).map(only_member)
             }
         }
 
         impl Blocking for $operation<'_> {
             type Found = PoppedOne;
             const MINDS_REMOVAL: bool = false;
+
+            fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+                let sets = holding::<SortedSet>(&writers, &self.of.keys)?;
+                pop_first(writers, &sets, $end, 1).map(only_member)
+            }
 
             fn give_back(&self, found: PoppedOne, writers: Writers<'_>) -> Result<()> {
                 let (key, member, score) = found;
@@ -187,6 +195,10 @@ macro_rules! blocking_pop {
 
 blocking_pop!(BlockingPopMin, End::Min);
 blocking_pop!(BlockingPopMax, End::Max);
+
+fn only_member(popped: Option<Popped>) -> Option<PoppedOne> {
+    popped.and_then(|(key, mut members)| members.pop().map(|(member, score)| (key, member, score)))
+}
 
 fn pop_first(
     mut writers: Writers<'_>,

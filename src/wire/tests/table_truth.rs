@@ -119,6 +119,7 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("SREM", -3, "write fast", 1, 1, 1),
     ("SSCAN", -3, "readonly", 1, 1, 1),
     ("STRLEN", 2, "readonly fast", 1, 1, 1),
+    ("SWAPDB", 3, "write fast", 0, 0, 0),
     ("SUBSTR", 4, "readonly", 1, 1, 1),
     ("SUNION", -2, "readonly", 1, -1, 1),
     ("SUNIONSTORE", -3, "write denyoom", 1, -1, 1),

@@ -1,0 +1,262 @@
+//! Calls that wait, whatever they wait for.
+//!
+//! A session has at most one. It is polled with the session's waker, and writes its reply when it
+//! has ended. Dropping it loses nothing.
+
+use std::borrow::Cow;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use super::Shared;
+use super::registry::Reason;
+use crate::engine::{self, Blocked, BlockingFamily, Started};
+use crate::error::{Error, Result};
+use crate::keyspace::access::{Access, Read as ReadAccess};
+use crate::keyspace::{Databases, Space, waiters::Waiter};
+use crate::ops::list::{
+    BlockingMove, BlockingPopBack, BlockingPopFront, BlockingPopMany as BlockingPopElements,
+};
+use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
+use crate::ops::stream::Read;
+use crate::ops::stream_group::ReadGroup;
+use crate::sync::Arc;
+use crate::value::Value;
+use crate::wire::args::Args;
+use crate::wire::command::{Command, Family};
+use crate::wire::{Encoder, error};
+
+const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+
+/// Something that a session waits for.
+pub(super) trait Call: Send {
+    /// Writes the reply if the wait has ended; otherwise `waker` is woken when it has. An error is
+    /// left to the caller to write.
+    fn poll(
+        &mut self,
+        waker: &Waker,
+        encoder: &mut Encoder<'_>,
+    ) -> Poll<Result<(), Cow<'static, str>>>;
+
+    /// Ends the wait, and writes the reply that this makes.
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>);
+}
+
+/// Runs a command that may block: its reply is written, or the call that waits comes back.
+pub(super) type Start =
+    fn(&Arc<Databases>, u16, &[&[u8]], &mut Encoder<'_>) -> Result<Option<Box<dyn Call>>>;
+
+/// How long a command waits: not at all, so long, or (within) for ever.
+type Wait = Option<Option<Duration>>;
+
+/// All families of operations that can block, each with what says how long.
+macro_rules! blocking_commands {
+    ($($operation:ident: $wait:expr),* $(,)?) => {
+        /// What starts the command of a name in capitals.
+        pub(super) fn find(name: &str) -> Option<Start> {
+            $(if name == <$operation<'static> as Command>::NAME {
+                return Some(|databases, database, arguments, encoder| {
+                    let operation =
+                        <$operation<'static> as Family>::parse(&mut Args::new(arguments))?;
+                    let wait: fn(&$operation<'_>) -> Wait = $wait;
+                    let wait = wait(&operation);
+                    start::<$operation<'static>>(databases, database, &operation, wait, encoder)
+                });
+            })*
+            None
+        }
+    };
+}
+
+blocking_commands! {
+    BlockingMove: |operation| Some(operation.timeout.0),
+    BlockingPopFront: |operation| Some(operation.of.timeout.0),
+    BlockingPopBack: |operation| Some(operation.of.timeout.0),
+    BlockingPopElements: |operation| Some(operation.of.timeout.0),
+    BlockingPopMin: |operation| Some(operation.of.timeout.0),
+    BlockingPopMax: |operation| Some(operation.of.timeout.0),
+    BlockingPopMany: |operation| Some(operation.of.timeout.0),
+    Read: |operation| operation.options.block.map(millis),
+    ReadGroup: |operation| operation.options.read.block.map(millis),
+}
+
+/// A wait in milliseconds; zero is for ever.
+fn millis(millis: u64) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis))
+}
+
+fn start<F: BlockingFamily>(
+    databases: &Arc<Databases>,
+    database: u16,
+    operation: &F::BlockingOf<'_>,
+    wait: Wait,
+    encoder: &mut Encoder<'_>,
+) -> Result<Option<Box<dyn Call>>> {
+    let Some(timeout) = wait else {
+        let found = crate::ops::run(Space { databases, database }, operation)?;
+        operation.reply(&found, encoder);
+        return Ok(None);
+    };
+    match engine::start::<F>(databases, database, operation) {
+        Started::Done(outcome) => {
+            operation.reply(&Some(outcome?), encoder);
+            Ok(None)
+        }
+        Started::Blocked(mut blocked) => {
+            blocked.end_after(timeout);
+            Ok(Some(Box::new(Waiting { blocked, name: F::BlockingOf::NAME })))
+        }
+    }
+}
+
+/// An operation that waits.
+struct Waiting<F: BlockingFamily> {
+    blocked: Blocked<F>,
+    name: &'static str,
+}
+
+impl<F: BlockingFamily> Call for Waiting<F> {
+    fn poll(
+        &mut self,
+        waker: &Waker,
+        encoder: &mut Encoder<'_>,
+    ) -> Poll<Result<(), Cow<'static, str>>> {
+        self.blocked.poll(waker).map(|outcome| match outcome {
+            Ok(output) => {
+                self.blocked.reply(&output, encoder);
+                Ok(())
+            }
+            Err(error) => Err(self.text(&error)),
+        })
+    }
+
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
+        match reason {
+            Reason::Timeout => self.blocked.reply(&None, encoder),
+            Reason::Error => encoder.error(UNBLOCKED.as_bytes()),
+        }
+    }
+}
+
+impl<F: BlockingFamily> Waiting<F> {
+    /// What Redis says when a group, or its stream, goes away from under its reader.
+    fn text(&self, error: &Error) -> Cow<'static, str> {
+        match error {
+            Error::NoGroup { key, .. } if self.exists(key) => {
+                "NOGROUP the consumer group this client was blocked on no longer exists".into()
+            }
+            Error::NoGroup { .. } | Error::WrongType => {
+                "UNBLOCKED the stream key no longer exists".into()
+            }
+            other => error::redis_text(other, self.name),
+        }
+    }
+
+    fn exists(&self, key: &Value) -> bool {
+        self.blocked.space(|space| {
+            ReadAccess::enter(space, key, |view| Ok(view.exists())).unwrap_or_default()
+        })
+    }
+}
+
+/// A time that passes by the store's clock.
+struct Timer {
+    databases: Arc<Databases>,
+    waiter: Arc<Waiter>,
+    deadline: u64,
+}
+
+impl Timer {
+    fn until(databases: &Arc<Databases>, deadline: u64) -> Self {
+        let waiter = Waiter::new(databases, Vec::new(), false, Box::new(|_, _| false));
+        databases.maintenance.end_at(deadline, &databases.clock, &waiter);
+        Self { databases: Arc::clone(databases), waiter, deadline }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.waiter.abandon();
+        self.databases.maintenance.forget(self.deadline, &self.waiter);
+    }
+}
+
+/// `CLIENT PAUSE`: a request waits to be run.
+pub(super) struct Pause {
+    timer: Timer,
+    shared: Arc<Shared>,
+}
+
+impl Pause {
+    /// Waits until `end` by the store's clock.
+    pub(super) fn new(shared: &Arc<Shared>, end: u64) -> Self {
+        Self { timer: Timer::until(shared.databases(), end), shared: Arc::clone(shared) }
+    }
+}
+
+impl Call for Pause {
+    fn poll(
+        &mut self,
+        waker: &Waker,
+        _encoder: &mut Encoder<'_>,
+    ) -> Poll<Result<(), Cow<'static, str>>> {
+        let has_ended = self.timer.waiter.poll(waker) || !self.shared.clients.is_paused();
+        if has_ended { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
+}
+
+/// A reply that comes when a time has passed, or never.
+pub(super) struct Delay {
+    timer: Option<Timer>,
+    reply: &'static [u8],
+}
+
+impl Delay {
+    /// Answers `reply`, which is the same in either protocol, after `wait`; `None` is never.
+    pub(super) fn new(
+        databases: &Arc<Databases>,
+        wait: Option<Duration>,
+        reply: &'static [u8],
+    ) -> Self {
+        let deadline = wait.and_then(|wait| databases.clock.deadline(wait));
+        Self { timer: deadline.map(|deadline| Timer::until(databases, deadline)), reply }
+    }
+}
+
+impl Call for Delay {
+    fn poll(
+        &mut self,
+        waker: &Waker,
+        encoder: &mut Encoder<'_>,
+    ) -> Poll<Result<(), Cow<'static, str>>> {
+        match &self.timer {
+            Some(timer) if timer.waiter.poll(waker) => {
+                encoder.raw(self.reply);
+                Poll::Ready(Ok(()))
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
+        match reason {
+            Reason::Timeout => encoder.raw(self.reply),
+            Reason::Error => encoder.error(UNBLOCKED.as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::table::{BLOCKING, COMMANDS};
+
+    #[test]
+    fn every_command_that_blocks_is_known_here() {
+        for row in COMMANDS.iter().filter(|row| row.flags & BLOCKING != 0) {
+            // Another spelling of `BLMOVE`.
+            let is_known = super::find(row.name).is_some() || row.name == "BRPOPLPUSH";
+            assert!(is_known, "{} is missing in the list", row.name);
+        }
+    }
+}

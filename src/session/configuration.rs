@@ -1,0 +1,63 @@
+//! `CONFIG`: reading and setting the configuration, and setting counters to zero.
+
+use super::config::Refused;
+use super::notify::Classes;
+use super::{Answer, SYNTAX, Session};
+
+pub(super) fn get(session: &mut Session, patterns: &[&[u8]]) -> Answer {
+    let found = session.shared.config.get(patterns);
+    let mut encoder = session.encoder();
+    encoder.map(found.len());
+    for (name, value) in found {
+        encoder.bulk(name.as_bytes());
+        encoder.bulk(value.as_bytes());
+    }
+    Ok(())
+}
+
+pub(super) fn set(session: &mut Session, pairs: &[&[u8]]) -> Answer {
+    if !pairs.len().is_multiple_of(2) {
+        return Err(SYNTAX.into());
+    }
+    let names = session.shared.config.set(pairs).map_err(|refused| match refused {
+        Refused::Unknown(name) => {
+            format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
+        }
+        Refused::Value(name, text) => {
+            format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {text}")
+        }
+    })?;
+    if names.contains(&"notify-keyspace-events") {
+        let classes = session.shared.config.value("notify-keyspace-events");
+        super::notify::bridge(session.shared.databases(), Classes::parse(&classes));
+    }
+    if names.contains(&"slowlog-max-len") {
+        session.shared.statistics.trim_slowlog(session.shared.config.slowlog_length());
+    }
+    session
+        .shared
+        .statistics
+        .time_all(session.shared.config.slowlog_micros(), session.shared.config.latency_millis());
+    session.ok()
+}
+
+pub(super) fn reset_statistics(session: &mut Session, _: &[&[u8]]) -> Answer {
+    session.shared.statistics.reset();
+    session.ok()
+}
+
+/// There is no file to rewrite, ever.
+pub(super) fn rewrite(_: &mut Session, _: &[&[u8]]) -> Answer {
+    Err("ERR The server is running without a config file".into())
+}
+
+pub(super) fn help(session: &mut Session, _: &[&[u8]]) -> Answer {
+    session.lines(&[
+        "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GET <pattern> [<pattern> ...]: names that match, with their values",
+        "SET <name> <value> [<name> <value> ...]: sets all of them, or none",
+        "RESETSTAT: sets the counters of INFO to zero",
+        "REWRITE: an error, as there is no file",
+        "HELP: this text",
+    ])
+}

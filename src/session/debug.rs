@@ -1,0 +1,157 @@
+//! `DEBUG`: what test suites of clients ask a server for.
+
+use std::time::Duration;
+
+use super::{Answer, Session, digest};
+use crate::keyspace::Space;
+use crate::keyspace::access::{Access, Read};
+use crate::number;
+use crate::sync::Arc;
+use crate::wire::Protocol;
+
+const PROTOCOL_TYPES: &str = "ERR Wrong protocol type name. Please use one of the following: \
+    string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+
+pub(super) fn debug(session: &mut Session, arguments: &[&[u8]]) -> Answer {
+    let (given, rest) = (arguments[0], &arguments[1..]);
+    match (&given.to_ascii_uppercase()[..], rest) {
+        (b"SLEEP", [seconds]) => sleep(session, seconds),
+        (b"SET-ACTIVE-EXPIRE", [value]) => {
+            let is_on = number::parse_integer(value).unwrap_or(0) != 0;
+            session.shared.databases().maintenance.leave_expired(!is_on);
+            session.ok()
+        }
+        (b"OBJECT", [key] | [key, _]) => object(session, key),
+        (b"DIGEST", []) => {
+            let digest = digest::of_all(session.shared.databases());
+            session.encoder().simple(digest.text().as_bytes());
+            Ok(())
+        }
+        (b"DIGEST-VALUE", keys) => digest_values(session, keys),
+        (b"PROTOCOL", [kind]) => protocol(session, kind),
+        (b"QUICKLIST-PACKED-THRESHOLD", [size]) => packed_threshold(session, size),
+        // There is no Java heap here either; clients of other servers ask for one.
+        (b"JMAP", _) => session.ok(),
+        (b"ERROR", [text]) => Err(String::from_utf8_lossy(text).into_owned().into()),
+        (b"CHANGE-REPL-ID", []) | (b"LOG", [_]) => session.ok(),
+        (b"HELP", []) => help(session),
+        _ => Err(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
+            String::from_utf8_lossy(given)
+        )
+        .into()),
+    }
+}
+
+/// Has this client wait, and no other: a store is not one thread's.
+fn sleep(session: &mut Session, seconds: &[u8]) -> Answer {
+    let seconds = number::parse_float(seconds).unwrap_or(0.0);
+    let wait = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    if session.is_executing || wait.is_zero() {
+        return session.ok();
+    }
+    session.delay(Some(wait), b"+OK\r\n");
+    Ok(())
+}
+
+fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
+    let shared = Arc::clone(&session.shared);
+    let space = Space { databases: shared.databases(), database: session.database };
+    let mut encoder = session.encoder();
+    encoder.array(keys.len());
+    for key in keys {
+        encoder.simple(digest::of_value(space, key).text().as_bytes());
+    }
+    Ok(())
+}
+
+fn object(session: &mut Session, key: &[u8]) -> Answer {
+    let space = Space { databases: session.shared.store.databases(), database: session.database };
+    let found = Read::enter(space, key, |view| Ok(view.kind().zip(view.footprint())))?;
+    let (kind, bytes) = found.ok_or("ERR no such key")?;
+    let text = format!(
+        "Value at:0x000000000000 refcount:1 encoding:{kind} serializedlength:{bytes} lru:0 \
+         lru_seconds_idle:0"
+    );
+    session.encoder().simple(text.as_bytes());
+    Ok(())
+}
+
+fn packed_threshold(session: &mut Session, size: &[u8]) -> Answer {
+    let size = super::config::parse_memory(&String::from_utf8_lossy(size));
+    match size.filter(|size| *size < 4 << 30) {
+        Some(_) => session.ok(),
+        None => {
+            Err("ERR argument must be a memory value bigger than 1 and smaller than 4gb".into())
+        }
+    }
+}
+
+/// Answers a value of one of the protocol's types.
+#[allow(clippy::approx_constant, reason = "Redis answers just these digits")]
+fn protocol(session: &mut Session, kind: &[u8]) -> Answer {
+    let speaks = session.protocol;
+    let mut encoder = session.encoder();
+    match &kind.to_ascii_lowercase()[..] {
+        b"string" => encoder.bulk(b"Hello World"),
+        b"integer" => encoder.integer(12345),
+        b"double" => encoder.double(3.141),
+        b"null" => encoder.null(),
+        b"array" => {
+            encoder.array(3);
+            (0..3).for_each(|number| encoder.integer(number));
+        }
+        b"set" => {
+            encoder.set(3);
+            (0..3).for_each(|number| encoder.integer(number));
+        }
+        b"map" => {
+            encoder.map(3);
+            for number in 0..3 {
+                encoder.integer(number);
+                encoder.boolean(number == 1);
+            }
+        }
+        b"attrib" => {
+            if speaks == Protocol::Resp3 {
+                encoder.attribute(1);
+                encoder.bulk(b"key-popularity");
+                encoder.array(2);
+                encoder.bulk(b"key:123");
+                encoder.integer(90);
+            }
+            encoder.bulk(b"Some real reply following the attribute");
+        }
+        b"push" if speaks == Protocol::Resp2 => {
+            return Err("ERR RESP2 is not supported by this command".into());
+        }
+        b"push" => {
+            encoder.push(2);
+            encoder.bulk(b"server-cpu-usage");
+            encoder.integer(42);
+            encoder.bulk(b"Some real reply following the push reply");
+        }
+        b"verbatim" => encoder.verbatim(*b"txt", b"This is a verbatim\nstring"),
+        b"true" => encoder.boolean(true),
+        b"false" => encoder.boolean(false),
+        b"bignum" => encoder.big_number(b"1234567999999999999999999999999999999"),
+        _ => return Err(PROTOCOL_TYPES.into()),
+    }
+    Ok(())
+}
+
+fn help(session: &mut Session) -> Answer {
+    session.lines(&[
+        "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "DIGEST: a digest of all data",
+        "DIGEST-VALUE <key> ...: a digest of each value",
+        "ERROR <text>: that error",
+        "JMAP: does nothing",
+        "OBJECT <key>: what a key takes",
+        "PROTOCOL <type>: a reply of that type",
+        "QUICKLIST-PACKED-THRESHOLD <size>: remembered by nobody",
+        "SET-ACTIVE-EXPIRE 0|1: whether what has expired is removed before it is met",
+        "SLEEP <seconds>: has this client wait",
+        "HELP: this text",
+    ])
+}

@@ -1,0 +1,768 @@
+//! A client's connection without its socket: bytes or arguments in, bytes out.
+//!
+//! A [`Face`] is what the clients of one store share: who they are, the configuration, counters. A
+//! [`Session`] is one client. Whoever owns it moves the bytes: an event loop with sockets, a
+//! connection of redis-rs in this process, a test.
+//!
+//! - [`table`]: the commands of a session, beside the operations of [`wire`](crate::wire);
+//! - [`connection`], [`clients`], [`transaction`], [`subscriptions`], [`commands`],
+//!   [`configuration`], [`info`], [`debug`], [`administration`]: these commands;
+//! - [`digest`]: what `DEBUG DIGEST` compares;
+//! - [`blocked`]: calls that wait; [`notify`]: events of keys as messages;
+//! - [`config`], [`statistics`], [`registry`]: what all sessions share.
+//!
+//! # Invariant
+//!
+//! Replies leave in the order of their requests. A request is run when all before it have been
+//! answered: while a call blocks, and while the output is longer than [`HIGH_WATER`], the rest of
+//! the input waits. So a client costs at most a limited input, a limited output, and one reply.
+//!
+//! # Complexity
+//!
+//! A request costs its parsing, one look-up of its name, and its operation, which writes its reply
+//! into the output. Nothing is allocated per request but what the operation needs.
+//!
+//! # Threading
+//!
+//! A session belongs to one thread at a time and starts none. What others have for it (a message,
+//! the end of a blocked call, `CLIENT KILL`) fires its waker; its owner then calls
+//! [`Session::wake`]. No lock is held from one call of a session to the next.
+
+mod administration;
+mod blocked;
+mod clients;
+mod commands;
+mod config;
+mod configuration;
+mod connection;
+mod debug;
+mod digest;
+mod info;
+mod notify;
+mod registry;
+mod statistics;
+mod subscriptions;
+mod table;
+mod transaction;
+
+use std::borrow::Cow;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use crate::error::Error;
+use crate::keyspace::{Databases, Space, Watched};
+use crate::pubsub::{Feed, Hub, Listener};
+use crate::store::Store;
+use crate::sync::{Arc, Mutex};
+use crate::value::Value;
+use crate::wire::args::Argv;
+use crate::wire::command::Context;
+use crate::wire::{Encoder, Protocol, ProtocolError, RequestLimits, RequestParser, error};
+
+use blocked::{Call, Pause};
+use config::{Class, Config};
+pub use registry::Peer;
+use registry::{Client, Clients, Signal};
+use statistics::Statistics;
+use subscriptions::Subscriptions;
+use table::{Command, Unknown};
+use transaction::Transaction;
+
+/// Output that makes the next request wait until some of it has been written.
+const HIGH_WATER: usize = 1 << 20;
+/// Output that a client may cause before it has authenticated.
+const UNAUTHENTICATED_OUTPUT: usize = 1024;
+/// Input that may wait while nothing is run, before no more is wanted.
+const WAITING_INPUT: usize = 1 << 16;
+/// Capacity of each buffer that an idle session may keep.
+const IDLE_CAPACITY: usize = 1 << 12;
+
+/// What a command of a session comes to; its reply is written by itself.
+type Answer = Result<(), Failure>;
+
+/// An error of a command, for its reply.
+enum Failure {
+    /// A subcommand has too many arguments, or such that it does not know.
+    Usage,
+    /// Redis's words, code first.
+    Text(Cow<'static, str>),
+    Of(Error),
+}
+
+impl From<&'static str> for Failure {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Of(error)
+    }
+}
+
+const SYNTAX: &str = "ERR syntax error";
+const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+
+/// What the clients of one store share. A clone is another handle on the same.
+#[derive(Clone)]
+pub struct Face(Arc<Shared>);
+
+/// How a [`Face`] differs from the usual one.
+#[derive(Default)]
+pub struct FaceOptions {
+    /// The password that a client must give, if any: `requirepass`.
+    pub password: Option<String>,
+    /// The port that `INFO` and `CONFIG GET` tell; 0 is none.
+    pub port: u16,
+    /// Called by `SHUTDOWN`; without it `SHUTDOWN` is an error.
+    pub on_shutdown: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// Behind a [`Face`].
+struct Shared {
+    store: Store,
+    clients: Clients,
+    config: Config,
+    statistics: Statistics,
+    /// The lines that monitoring clients get.
+    monitors: Feed<Value>,
+    /// The channels of `SSUBSCRIBE`, which have nothing to do with the others.
+    shard_channels: Arc<Hub>,
+    on_shutdown: Option<Box<dyn Fn() + Send + Sync>>,
+    port: u16,
+    started: Instant,
+    /// Forty hexadecimal digits, other ones for each face.
+    run_id: String,
+    shutdown: Mutex<bool>,
+}
+
+impl Face {
+    /// The face of a store. Every database of the store is reached, whichever `store` is.
+    pub fn new(store: &Store, options: FaceOptions) -> Self {
+        let config = Config::new(store.databases().count(), options.port);
+        config.set_password(options.password.unwrap_or_default());
+        Self(Arc::new(Shared {
+            store: store.clone(),
+            clients: Clients::default(),
+            config,
+            statistics: Statistics::new(table::all().len()),
+            monitors: Feed::default(),
+            shard_channels: Hub::new(),
+            on_shutdown: options.on_shutdown,
+            port: options.port,
+            started: Instant::now(),
+            run_id: statistics::run_id(),
+            shutdown: Mutex::new(false),
+        }))
+    }
+
+    /// A client that has just connected. `waker` is woken when [`Session::wake`] is to be called.
+    ///
+    /// # Errors
+    ///
+    /// The bytes to send before closing, if there are too many clients.
+    pub fn connect(&self, peer: Peer, waker: Waker) -> Result<Session, &'static [u8]> {
+        let shared = &self.0;
+        let limit = shared.config.max_clients();
+        let Some(client) = shared.clients.add(peer, waker.clone(), limit) else {
+            shared.statistics.note_refused();
+            return Err(b"-ERR max number of clients reached\r\n");
+        };
+        shared.statistics.note_connected();
+        let mut session = Session {
+            authenticated: !shared.config.wants_password(),
+            shared: Arc::clone(shared),
+            client,
+            waker,
+            parser: RequestParser::default(),
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+            protocol: Protocol::Resp2,
+            database: 0,
+            state: State::Open,
+            replies: Replies::On,
+            transaction: None,
+            watched: None,
+            subscriptions: Subscriptions::default(),
+            blocked: None,
+            monitor: None,
+            is_executing: false,
+            last: None,
+            over_since: None,
+        };
+        session.parser.set_limits(session.limits());
+        Ok(session)
+    }
+
+    /// How many clients are connected.
+    pub fn clients(&self) -> usize {
+        self.0.clients.len()
+    }
+
+    /// How long a client may be idle before its loop closes it; `None` for ever. `CONFIG SET
+    /// timeout`.
+    pub fn idle_timeout(&self) -> Option<std::time::Duration> {
+        self.0.config.idle_timeout()
+    }
+
+    /// Whether a client has sent `SHUTDOWN`.
+    pub fn is_shut_down(&self) -> bool {
+        *self.0.shutdown.lock()
+    }
+}
+
+impl Shared {
+    fn databases(&self) -> &Arc<Databases> {
+        self.store.databases()
+    }
+}
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// What is in the output is still to be sent.
+    Closing,
+    /// Nothing more is to be sent.
+    Closed,
+}
+
+/// Whether a client gets the replies to its requests: `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Replies {
+    On,
+    Off,
+    /// Not to the next request.
+    SkipNext,
+    /// Not to this one.
+    Skip,
+}
+
+/// One client's connection.
+///
+/// Its owner feeds what the client sends to [`receive`](Self::receive) and sends what
+/// [`output`](Self::output) holds, telling [`written`](Self::written). When the waker fires it
+/// calls [`wake`](Self::wake) and sends again. It reads on while
+/// [`wants_input`](Self::wants_input), and closes once the session
+/// [is done](Self::is_done). Dropping a session ends what it waits for and loses nothing.
+pub struct Session {
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    waker: Waker,
+    parser: RequestParser,
+    /// Bytes that no request has been made of yet.
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// Bytes of the output that have been written.
+    sent: usize,
+    protocol: Protocol,
+    database: u16,
+    authenticated: bool,
+    state: State,
+    replies: Replies,
+    transaction: Option<Transaction>,
+    watched: Option<Watched>,
+    subscriptions: Subscriptions,
+    blocked: Option<Box<dyn Call>>,
+    monitor: Option<Listener<Value>>,
+    /// Whether `EXEC` is running its commands, which then wait for nothing.
+    is_executing: bool,
+    /// What was run last.
+    last: Option<Command>,
+    /// Since when the output has been over its soft limit.
+    over_since: Option<Instant>,
+}
+
+/// What its owner needs.
+impl Session {
+    /// Takes bytes from the client and runs the requests that they complete.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.shared.statistics.note_received(bytes.len());
+        if self.input.is_empty() && self.is_running() {
+            let consumed = self.run(bytes);
+            self.input.extend_from_slice(&bytes[consumed..]);
+        } else {
+            self.input.extend_from_slice(bytes);
+            self.proceed();
+        }
+        let queued = self.transaction.as_ref().map_or(0, Transaction::bytes);
+        if self.input.len() + queued > self.shared.config.input_limit() {
+            self.state = State::Closed;
+        }
+        self.settle();
+    }
+
+    /// Runs one request, given by its arguments. If it blocks the reply comes with a
+    /// [`wake`](Self::wake); until then [`is_blocked`](Self::is_blocked).
+    pub fn execute(&mut self, argv: &[&[u8]]) {
+        if !self.perform(argv) {
+            // It comes again with the next wake.
+            let mut request = Encoder::new(&mut self.input, Protocol::Resp2);
+            request.array(argv.len());
+            argv.iter().for_each(|argument| request.bulk(argument));
+        }
+        self.settle();
+    }
+
+    /// Goes on after the waker has fired. It may be called at any time.
+    pub fn wake(&mut self) {
+        if self.client.take_signal() == Some(Signal::Kill) {
+            self.state = State::Closed;
+        }
+        self.poll_blocked();
+        self.proceed();
+        self.settle();
+    }
+
+    /// What is to be sent to the client.
+    pub fn output(&self) -> &[u8] {
+        &self.output[self.sent..]
+    }
+
+    /// Says that the first `count` bytes of the output have been sent, and runs requests that had
+    /// to wait for it.
+    pub fn written(&mut self, count: usize) {
+        self.shared.statistics.note_sent(count);
+        self.sent = (self.sent + count).min(self.output.len());
+        self.compact();
+        if !self.input.is_empty() && self.is_running() {
+            self.proceed();
+            self.settle();
+        }
+    }
+
+    /// Gives back the room of what has been written, once it is more than what has not.
+    fn compact(&mut self) {
+        if self.sent * 2 < self.output.len() {
+            return;
+        }
+        let written = std::mem::take(&mut self.sent);
+        let used = self.output.len();
+        self.output.drain(..written);
+        // A client whose replies are long keeps the room for the next ones.
+        if used < self.output.capacity() / 4 {
+            self.output.shrink_to(IDLE_CAPACITY.max(used * 2));
+        }
+    }
+
+    /// Takes all of the output at once.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let output = self.output().to_vec();
+        self.written(output.len());
+        output
+    }
+
+    /// Whether more bytes from the client are wanted now. If not, they will be after a
+    /// [`written`](Self::written) or a [`wake`](Self::wake).
+    pub fn wants_input(&self) -> bool {
+        self.state == State::Open && (self.is_running() || self.input.len() < WAITING_INPUT)
+    }
+
+    /// Whether a request waits for something; its reply comes with a [`wake`](Self::wake).
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    /// Whether the connection is to be closed now.
+    pub fn is_done(&self) -> bool {
+        match self.state {
+            State::Open => false,
+            State::Closing => self.output().is_empty(),
+            State::Closed => true,
+        }
+    }
+
+    /// Whether the client may not be closed for being idle: it waits, or listens.
+    pub fn may_be_idle(&self) -> bool {
+        self.is_blocked() || self.is_subscribed() || self.monitor.is_some()
+    }
+
+    /// The number by which `CLIENT LIST` names it.
+    pub fn id(&self) -> u64 {
+        self.client.id
+    }
+}
+
+/// Requests.
+impl Session {
+    /// Whether a request would be run now.
+    fn is_running(&self) -> bool {
+        self.state == State::Open
+            && self.blocked.is_none()
+            && self.output.len() - self.sent < HIGH_WATER
+    }
+
+    /// Runs what waits in the input.
+    fn proceed(&mut self) {
+        if self.input.is_empty() || !self.is_running() {
+            return;
+        }
+        let mut input = std::mem::take(&mut self.input);
+        let consumed = self.run(&input);
+        input.drain(..consumed);
+        if input.is_empty() {
+            input.shrink_to(IDLE_CAPACITY);
+        }
+        self.input = input;
+    }
+
+    /// Runs the requests at the beginning of `bytes`; answers how many bytes they were.
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        let mut parser = std::mem::take(&mut self.parser);
+        let mut consumed = 0;
+        while self.is_running() {
+            let was_authenticated = self.authenticated;
+            match parser.parse(&bytes[consumed..]) {
+                Ok(Some(request)) => {
+                    let argv: SmallVec<[&[u8]; 8]> = request.iter().collect();
+                    if !self.perform(&argv) {
+                        break;
+                    }
+                    consumed += request.consumed();
+                }
+                Ok(None) => break,
+                Err(error) => self.refuse_bytes(error),
+            }
+            if self.authenticated != was_authenticated {
+                parser.set_limits(self.limits());
+            }
+        }
+        self.parser = parser;
+        consumed
+    }
+
+    fn refuse_bytes(&mut self, error: ProtocolError) {
+        self.fail(&format!("ERR {error}"));
+        self.state = State::Closing;
+    }
+
+    fn limits(&self) -> RequestLimits {
+        match self.authenticated {
+            true => {
+                RequestLimits { bulk: self.shared.config.bulk_limit(), ..RequestLimits::default() }
+            }
+            false => RequestLimits::UNAUTHENTICATED,
+        }
+    }
+
+    /// Runs one request, or queues it; answers whether that was done, and it need not come again.
+    fn perform(&mut self, argv: &[&[u8]]) -> bool {
+        let Some((name, arguments)) = argv.split_first() else { return true };
+        if self.is_subscribed() {
+            self.deliver();
+        }
+        let mark = self.output.len();
+        match self.admit(name, arguments) {
+            Ok(Some(command)) => self.run_admitted(command, name, arguments),
+            Ok(None) => return false,
+            Err(text) => self.refuse(name, &text),
+        }
+        self.withhold(mark);
+        true
+    }
+
+    /// Answers why a request is not run at all. A transaction that it was to be part of will not be
+    /// run either; `EXEC` itself ends it.
+    fn refuse(&mut self, name: &[u8], text: &str) {
+        if name.eq_ignore_ascii_case(b"EXEC") {
+            (self.transaction, self.watched) = (None, None);
+            let text = text.trim_start_matches("ERR ");
+            return self.fail(&format!("EXECABORT Transaction discarded because of: {text}"));
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.refuse();
+        }
+        self.fail(text);
+    }
+
+    /// What keeps a request from being run at all; `None` if it has to wait for the end of a pause.
+    #[inline]
+    fn admit(
+        &mut self,
+        name: &[u8],
+        arguments: &[&[u8]],
+    ) -> Result<Option<Command>, Cow<'static, str>> {
+        // Requests of one kind come in rows.
+        let command = match self.last {
+            Some(last) if last.is_named(name) => last,
+            _ => resolve(name, arguments)?,
+        };
+        let entry = command.entry;
+        if !entry.takes(arguments.len() + 1) {
+            self.shared.statistics.note_rejected(command.place);
+            return Err(error::redis_text(&Error::Arity(entry.name()), ""));
+        }
+        if !self.authenticated && !entry.has_flag(table::NO_AUTH) {
+            self.shared.statistics.note_rejected(command.place);
+            return Err("NOAUTH Authentication required.".into());
+        }
+        if self.transaction.is_some() && entry.has_flag(table::NO_MULTI) {
+            self.shared.statistics.note_rejected(command.place);
+            return Err("ERR Command not allowed inside a transaction".into());
+        }
+        if self.protocol == Protocol::Resp2 && self.is_subscribed() {
+            self.admit_subscribed(command)?;
+        }
+        if self.shared.clients.is_paused() && self.must_pause(command) {
+            return Ok(None);
+        }
+        Ok(Some(command))
+    }
+
+    /// Whether a pause concerns the command; then the session waits for its end.
+    fn must_pause(&mut self, command: Command) -> bool {
+        let databases = self.shared.databases();
+        let writes = match &self.transaction {
+            Some(transaction) if command.entry.name() == "EXEC" => transaction.writes(),
+            _ => transaction::writes(command.entry),
+        };
+        let Some(end) = self.shared.clients.pause_for(writes, databases.clock.now()) else {
+            return false;
+        };
+        self.blocked = Some(Box::new(Pause::new(&self.shared, end)));
+        self.poll_blocked();
+        self.blocked.is_some()
+    }
+
+    fn run_admitted(&mut self, command: Command, name: &[u8], arguments: &[&[u8]]) {
+        let queues = !command.entry.has_flag(table::AT_ONCE);
+        if let (Some(transaction), true) = (&mut self.transaction, queues) {
+            transaction.queue(command, name, arguments);
+            self.output.extend_from_slice(b"+QUEUED\r\n");
+            return;
+        }
+        if self.shared.monitors.has_listeners() && command.entry.name() != "EXEC" {
+            self.tell_monitors(command, name, arguments);
+        }
+        let mark = self.output.len();
+        self.call(command, name, arguments);
+        if self.is_subscribed() && !subscriptions::confirms(command) {
+            self.deliver_before(mark);
+        }
+    }
+
+    /// Runs a command and counts it.
+    fn call(&mut self, command: Command, name: &[u8], arguments: &[&[u8]]) {
+        self.last = Some(command);
+        let statistics = &self.shared.statistics;
+        let ordinal = statistics.note_call(command.place);
+        let is_timed =
+            !command.entry.has_flag(crate::wire::table::FAST) || statistics.wants_time(ordinal);
+        let begun = is_timed.then(Instant::now);
+        let outcome = self.dispatch(command, arguments);
+        if let Err(failure) = outcome {
+            self.fail_as(command, arguments, failure);
+        }
+        if let Some(begun) = begun {
+            self.note_time(command, name, arguments, begun.elapsed());
+        }
+    }
+
+    /// Runs a command: an operation on data, one that may block, or one of the session's own.
+    #[inline]
+    fn dispatch(&mut self, command: Command, arguments: &[&[u8]]) -> Answer {
+        let entry = command.entry;
+        if let Some(run) = entry.action() {
+            let behind = usize::from(command.is_subcommand);
+            return run(self, arguments.get(behind..).unwrap_or_default());
+        }
+        let Some(row) = entry.data() else {
+            return Err(Error::Arity(entry.name()).into());
+        };
+        if entry.has_flag(crate::wire::table::BLOCKING) {
+            if let Some(start) = blocked::find(entry.name()) {
+                return self.block(start, arguments);
+            }
+            // Another spelling of one that is known.
+            let mut argv = Argv::default();
+            let mut encoder = Encoder::new(&mut self.output, self.protocol);
+            row.execute(arguments, &mut Context::Canonical(&mut argv), &mut encoder)?;
+            let argv: SmallVec<[&[u8]; 8]> = argv.iter().collect();
+            let name = std::str::from_utf8(argv[0]).unwrap_or_default();
+            if let Some(start) = blocked::find(name) {
+                return self.block(start, &argv[1..]);
+            }
+        }
+        let space = Space { databases: self.shared.store.databases(), database: self.database };
+        let mut encoder = Encoder::new(&mut self.output, self.protocol);
+        Ok(row.execute(arguments, &mut Context::Run(space), &mut encoder)?)
+    }
+
+    fn block(&mut self, start: blocked::Start, arguments: &[&[u8]]) -> Answer {
+        let mut encoder = Encoder::new(&mut self.output, self.protocol);
+        let databases = self.shared.store.databases();
+        self.blocked = start(databases, self.database, arguments, &mut encoder)?;
+        if self.blocked.is_some() {
+            self.client.set_blocked(true);
+            self.poll_blocked();
+        }
+        Ok(())
+    }
+
+    /// Asks whether what the session waits for has come, and answers then.
+    fn poll_blocked(&mut self) {
+        let Some(mut call) = self.blocked.take() else { return };
+        let mark = self.output.len();
+        let mut encoder = Encoder::new(&mut self.output, self.protocol);
+        let ended = match self.client.take_unblock() {
+            Some(reason) => {
+                call.unblock(reason, &mut encoder);
+                true
+            }
+            None => match call.poll(&self.waker, &mut encoder) {
+                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Err(text)) => {
+                    encoder.error(text.as_bytes());
+                    self.shared.statistics.note_error(&text);
+                    true
+                }
+                Poll::Pending => false,
+            },
+        };
+        if ended {
+            self.client.set_blocked(false);
+            self.withhold(mark);
+        } else {
+            self.blocked = Some(call);
+        }
+    }
+
+    /// Takes back what was written since `mark` if the client wants no replies.
+    fn withhold(&mut self, mark: usize) {
+        match self.replies {
+            Replies::On => {}
+            Replies::Off => self.output.truncate(mark),
+            Replies::SkipNext => {
+                self.output.truncate(mark);
+                self.replies = Replies::Skip;
+            }
+            Replies::Skip => {
+                self.output.truncate(mark);
+                self.replies = Replies::On;
+            }
+        }
+    }
+}
+
+/// The command that a request names, or Redis's words for one that there is not.
+fn resolve(name: &[u8], arguments: &[&[u8]]) -> Result<Command, String> {
+    table::resolve(name, arguments).map_err(|unknown| match unknown {
+        Unknown::Command => error::unknown_command(name, arguments),
+        Unknown::Subcommand(command) => {
+            let given = Value::from(arguments[0]);
+            error::redis_text(&Error::UnknownSubcommand { command, given }, "").into_owned()
+        }
+    })
+}
+
+/// Replies.
+impl Session {
+    fn encoder(&mut self) -> Encoder<'_> {
+        Encoder::new(&mut self.output, self.protocol)
+    }
+
+    fn ok(&mut self) -> Answer {
+        self.output.extend_from_slice(b"+OK\r\n");
+        Ok(())
+    }
+
+    fn integer(&mut self, value: i64) -> Answer {
+        self.encoder().integer(value);
+        Ok(())
+    }
+
+    /// Answers the lines of a `HELP`.
+    fn lines(&mut self, lines: &[&str]) -> Answer {
+        let mut encoder = self.encoder();
+        encoder.array(lines.len());
+        lines.iter().for_each(|line| encoder.simple(line.as_bytes()));
+        Ok(())
+    }
+
+    /// Answers an error and counts it.
+    fn fail(&mut self, text: &str) {
+        self.shared.statistics.note_error(text);
+        self.encoder().error(text.as_bytes());
+    }
+
+    fn fail_as(&mut self, command: Command, arguments: &[&[u8]], failure: Failure) {
+        self.shared.statistics.note_failed(command.place);
+        match failure {
+            Failure::Usage => {
+                let command = command.entry.name().split('|').next().unwrap_or_default();
+                let given = Value::from(arguments.first().copied().unwrap_or_default());
+                let error = Error::SubcommandOptions { command, given };
+                self.fail(&error::redis_text(&error, command));
+            }
+            Failure::Text(text) => self.fail(&text),
+            Failure::Of(error) => self.fail(&error::redis_text(&error, command.entry.name())),
+        }
+    }
+}
+
+/// Limits, and what others see.
+impl Session {
+    /// Takes what has been published, minds the limits, and tells the others how things stand.
+    fn settle(&mut self) {
+        self.deliver();
+        self.mind_output_limit();
+        self.describe();
+    }
+
+    fn mind_output_limit(&mut self) {
+        let length = self.output().len();
+        if !self.authenticated && length > UNAUTHENTICATED_OUTPUT {
+            self.state = State::Closed;
+        }
+        let class = if self.is_subscribed() { Class::Subscriber } else { Class::Normal };
+        let limit = self.shared.config.output_limit(class);
+        if limit.is_over_soft(length) {
+            let since = *self.over_since.get_or_insert_with(Instant::now);
+            if limit.is_soft_time_over(since.elapsed()) {
+                self.state = State::Closed;
+            }
+        } else {
+            self.over_since = None;
+        }
+        if limit.is_over_hard(length) {
+            self.state = State::Closed;
+        }
+        if self.state == State::Closed {
+            self.output.clear();
+            self.sent = 0;
+            self.blocked = None;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// Asserts that no more is marked as written than there is, that what is counted of the
+    /// subscriptions is what there is, and that others see a call that blocks if there is one.
+    fn check(&self) {
+        assert!(self.sent <= self.output.len());
+        self.subscriptions.check();
+        if self.blocked.is_none() {
+            assert!(!self.client.is_blocked(), "nothing blocks");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.clients.remove(self.client.id);
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;

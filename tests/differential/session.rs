@@ -1,0 +1,292 @@
+//! What clients say to a server, sent to a real Redis 7.0 and to sessions: every reply must be the
+//! same, to the byte, whoever gets it.
+//!
+//! Run it with `cargo test --features session --test differential_session`. The scripts stand in
+//! `session.txt`, whose head explains them. All differences are reported at once.
+
+mod redis;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use larder::{Face, FaceOptions, Peer, Session, Store};
+use redis::{Connection, Reply, Server, write_request};
+
+const SCRIPTS: &str = include_str!("session.txt");
+const CLIENTS: usize = 3;
+
+/// A step of a script.
+struct Step<'a> {
+    client: usize,
+    line: &'a str,
+    comparison: Comparison,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Comparison {
+    Bytes,
+    /// The type of each reply.
+    Types,
+    /// The lines in any order.
+    Lines,
+    /// Without times and addresses of monitored requests.
+    Monitored,
+}
+
+/// One side of the comparison: a server with its clients.
+trait Side {
+    /// Sends a request by one client; answers what all of them receive.
+    fn step(&mut self, client: usize, request: &[u8]) -> Vec<Vec<u8>>;
+    /// The number by which a client is known.
+    fn id(&self, client: usize) -> u64;
+}
+
+/// What a client sees: bytes, and the end.
+fn seen((mut received, is_closed): (Vec<u8>, bool)) -> Vec<u8> {
+    if is_closed {
+        received.extend(b"<closed>");
+    }
+    received
+}
+
+struct Real {
+    clients: Vec<Connection>,
+    ids: Vec<u64>,
+    /// Another client: what it gets answered comes after what was sent before.
+    witness: Connection,
+}
+
+impl Real {
+    fn connect(server: &Server) -> Self {
+        let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.connect(false)).collect();
+        let id = |connection: &mut Connection| {
+            let reply = connection.call(&[b"CLIENT", b"ID"]);
+            String::from_utf8_lossy(&reply[1..]).trim().parse().expect("an id")
+        };
+        let ids = clients.iter_mut().map(id).collect();
+        Self { clients, ids, witness: server.connect(false) }
+    }
+
+    /// Undoes what an earlier script may have left.
+    fn prepare(&mut self) {
+        self.witness.call(&[b"FLUSHALL"]);
+        self.witness.call(&[b"CONFIG", b"RESETSTAT"]);
+        self.witness.call(&[b"CONFIG", b"SET", b"notify-keyspace-events", b""]);
+    }
+}
+
+impl Side for Real {
+    fn step(&mut self, client: usize, request: &[u8]) -> Vec<Vec<u8>> {
+        self.clients[client].try_send(request);
+        // Twice, as requests that arrive together are answered in any order.
+        for _ in 0..2 {
+            self.witness.call(&[b"PING"]);
+        }
+        self.clients.iter_mut().map(Connection::received).map(seen).collect()
+    }
+
+    fn id(&self, client: usize) -> u64 {
+        self.ids[client]
+    }
+}
+
+struct Ours(Vec<Session>);
+
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Side for Ours {
+    fn step(&mut self, client: usize, request: &[u8]) -> Vec<Vec<u8>> {
+        self.0.iter_mut().for_each(Session::wake);
+        self.0[client].receive(request);
+        self.0.iter_mut().for_each(Session::wake);
+        let received = |session: &mut Session| (session.take_output(), session.is_done());
+        self.0.iter_mut().map(received).map(seen).collect()
+    }
+
+    fn id(&self, client: usize) -> u64 {
+        self.0[client].id()
+    }
+}
+
+#[test]
+fn scripts() {
+    let server = Server::start_with(&["--enable-debug-command", "yes"]);
+    let mut report = String::new();
+    let mut compared = 0;
+    for script in SCRIPTS.split("\n\n").filter(|script| !script.starts_with('#')) {
+        let mut real = Real::connect(&server);
+        real.prepare();
+        let face = Face::new(&Store::new(), FaceOptions::default());
+        let connect = |_| {
+            let peer = Peer { address: "peer:0".into(), local: "local:0".into(), descriptor: 8 };
+            face.connect(peer, Waker::from(Arc::new(Nobody))).expect("room")
+        };
+        let mut ours = Ours((0..CLIENTS).map(connect).collect());
+        compared += compare(script, &mut ours, &mut real, &mut report);
+    }
+    println!("{compared} steps compared");
+    assert!(report.is_empty(), "\n{report}");
+}
+
+fn compare(script: &str, ours: &mut Ours, real: &mut Real, report: &mut String) -> usize {
+    let mut steps = 0;
+    let mut title = "";
+    for line in script.lines().filter(|line| !line.trim().is_empty()) {
+        if let Some(heading) = line.strip_prefix("== ") {
+            title = heading;
+            continue;
+        }
+        if let Some(millis) = line.strip_prefix("WAIT ") {
+            std::thread::sleep(Duration::from_millis(millis.parse().expect("a time")));
+            continue;
+        }
+        steps += 1;
+        let step = Step::read(line);
+        let mine = step.run(ours);
+        let theirs = step.run(real);
+        for client in 0..CLIENTS {
+            let (mine, theirs) = (step.view(&mine[client]), step.view(&theirs[client]));
+            if mine != theirs {
+                let _ = writeln!(report, "{title}: {line}   (client {client})");
+                let _ = writeln!(report, "  larder: {mine}\n  redis:  {theirs}");
+            }
+        }
+    }
+    steps
+}
+
+impl<'a> Step<'a> {
+    /// Reads `CLIENT[~|*] REQUEST`.
+    fn read(line: &'a str) -> Self {
+        let (head, line) = line.split_once(' ').expect("a client and a request");
+        let comparison = match head.chars().last() {
+            Some('~') => Comparison::Types,
+            Some('*') => Comparison::Lines,
+            Some('^') => Comparison::Monitored,
+            _ => Comparison::Bytes,
+        };
+        let client = head.trim_end_matches(['~', '*', '^']).parse().expect("a client's number");
+        Self { client, line, comparison }
+    }
+
+    /// Sends it; what is received has placeholders for the numbers of clients.
+    fn run(&self, side: &mut impl Side) -> Vec<Vec<u8>> {
+        let mut line = self.line.to_owned();
+        for client in 0..CLIENTS {
+            let place = format!("ID{client}");
+            if line.contains(&place) {
+                line = line.replace(&place, &side.id(client).to_string());
+            }
+        }
+        let ids: Vec<u64> = (0..CLIENTS).map(|client| side.id(client)).collect();
+        let mut request = Vec::new();
+        match line.strip_prefix("RAW ") {
+            Some(raw) => request.extend(unescape(raw).bytes()),
+            None => {
+                for command in line.split(" ; ") {
+                    let argv: Vec<String> = command.split(' ').map(unescape).collect();
+                    let argv: Vec<&[u8]> = argv.iter().map(String::as_bytes).collect();
+                    write_request(&argv, &mut request);
+                }
+            }
+        }
+        let mut seen = side.step(self.client, &request);
+        for (received, id) in seen.iter_mut().zip(ids) {
+            // In what `HELLO` answers.
+            let (number, place) = (format!("$2\r\nid\r\n:{id}\r\n"), "$2\r\nid\r\n:ID\r\n");
+            let found = received.windows(number.len()).position(|at| at == number.as_bytes());
+            if let Some(at) = found {
+                received.splice(at..at + number.len(), place.bytes());
+            }
+        }
+        seen
+    }
+
+    fn view(&self, reply: &[u8]) -> String {
+        match self.comparison {
+            Comparison::Bytes => reply.escape_ascii().to_string(),
+            Comparison::Types => {
+                let first = reply.first().map(|first| char::from(*first));
+                first.map(String::from).unwrap_or_default()
+            }
+            Comparison::Monitored => {
+                let text = reply.escape_ascii().to_string();
+                let line = |line: &str| match line.split_once(" [") {
+                    Some((_, rest)) => rest.split_once(']').map_or("", |(_, told)| told).to_owned(),
+                    None => line.to_owned(),
+                };
+                let lines = text.split("\\r\\n").map(line);
+                // What the witness sends.
+                lines.filter(|line| !line.contains("PING")).collect::<Vec<_>>().join(" | ")
+            }
+            Comparison::Lines => {
+                let text = reply.escape_ascii().to_string();
+                let mut lines: Vec<&str> = text.split("\\r\\n").collect();
+                lines.sort_unstable();
+                lines.join(" ")
+            }
+        }
+    }
+}
+
+/// `_` alone is nothing; `\s` is a space, `\r\n` a line's end.
+fn unescape(word: &str) -> String {
+    if word == "_" {
+        return String::new();
+    }
+    word.replace("\\s", " ").replace("\\r", "\r").replace("\\n", "\n")
+}
+
+/// Every command that both know is described alike by `COMMAND INFO`, tips and the flags of keys
+/// apart.
+#[test]
+fn commands_are_described_as_redis_describes_them() {
+    let server = Server::start();
+    let mut real = server.connect(false);
+    let face = Face::new(&Store::new(), FaceOptions::default());
+    let waker = Waker::from(Arc::new(Nobody));
+    let mut ours = face.connect(Peer::default(), waker).expect("room");
+    let mut ask = |argv: &[&[u8]]| {
+        ours.execute(argv);
+        Reply::parse(&ours.take_output())
+    };
+    let names = ask(&[b"COMMAND", b"LIST", b"FILTERBY", b"PATTERN", b"*"]);
+    let mut report = String::new();
+    let mut compared = 0;
+    for name in names.elements() {
+        let Reply::Scalar(_, name) = name else { panic!("a name") };
+        let request: [&[u8]; 3] = [b"COMMAND", b"INFO", name];
+        let (mine, theirs) = (ask(&request), Reply::parse(&real.call(&request)));
+        let (mine, theirs) = (description(&mine), description(&theirs));
+        // They have an option since 7.2.
+        let is_newer = matches!(&name[..], b"zrank" | b"zrevrank");
+        if !theirs.is_empty() && mine != theirs && !is_newer {
+            let _ = writeln!(report, "{}\n  {mine}\n  {theirs}", String::from_utf8_lossy(name));
+        }
+        compared += usize::from(!theirs.is_empty());
+    }
+    println!("{compared} commands compared");
+    assert!(report.is_empty(), "\n{report}");
+}
+
+/// What `COMMAND INFO` tells of one command, flags and categories in order; nothing if it knows
+/// none.
+fn description(reply: &Reply) -> String {
+    let [info] = reply.elements() else { return String::new() };
+    let mut text = String::new();
+    for element in info.elements().iter().take(7) {
+        let mut words: Vec<String> = match element {
+            Reply::Scalar(_, word) => vec![String::from_utf8_lossy(word).into_owned()],
+            Reply::Aggregate(_, words) => words.iter().map(Reply::text).collect(),
+        };
+        words.sort();
+        let _ = write!(text, "{} ", words.join(" "));
+    }
+    text
+}
