@@ -220,7 +220,14 @@ impl EventKind {
             | Self::Appended
             | Self::RangeSet
             | Self::Incremented
-            | Self::IncrementedByFloat => Some(Kind::String),
+            | Self::IncrementedByFloat
+            | Self::BitsSet => Some(Kind::String),
+            Self::SetMembersAdded
+            | Self::SetMembersRemoved
+            | Self::SetMembersPopped
+            | Self::SetUnionStored
+            | Self::SetIntersectionStored
+            | Self::SetDifferenceStored => Some(Kind::Set),
             Self::ScoresAdded
             | Self::ScoreIncremented
             | Self::MembersRemoved

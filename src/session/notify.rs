@@ -75,6 +75,7 @@ fn class(kind: EventKind) -> char {
             Some(Kind::Stream) => 't',
             Some(Kind::Hash) => 'h',
             Some(Kind::List) => 'l',
+            Some(Kind::Set) => 's',
         },
     }
 }
