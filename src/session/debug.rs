@@ -6,6 +6,7 @@ use super::{Answer, Session, digest};
 use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
+use crate::ops::{self, encoding::EncodingOf};
 use crate::sync::Arc;
 use crate::wire::Protocol;
 
@@ -67,11 +68,12 @@ fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
 
 fn object(session: &mut Session, key: &[u8]) -> Answer {
     let space = Space { databases: session.shared.store.databases(), database: session.database };
-    let found = Read::enter(space, key, |view| Ok(view.kind().zip(view.footprint())))?;
-    let (kind, bytes) = found.ok_or("ERR no such key")?;
+    let encoding = ops::run(space, &EncodingOf { key })?.ok_or("ERR no such key")?;
+    let bytes = Read::enter(space, key, |view| Ok(view.footprint()))?.unwrap_or_default();
     let text = format!(
-        "Value at:0x000000000000 refcount:1 encoding:{kind} serializedlength:{bytes} lru:0 \
-         lru_seconds_idle:0"
+        "Value at:0x000000000000 refcount:1 encoding:{} serializedlength:{bytes} lru:0 \
+         lru_seconds_idle:0",
+        encoding.name()
     );
     session.encoder().simple(text.as_bytes());
     Ok(())
