@@ -141,8 +141,9 @@ impl Connection {
                 self.is_readable = false;
             }
             Ok(count) => {
-                // On unix less than was asked for is all there was; more makes a new event.
-                self.is_readable = count == input.len() || cfg!(not(unix));
+                // On unix less than was asked for is all there was; more makes a new event. But of
+                // an end that is behind it no event tells again.
+                self.is_readable = count == input.len() || self.is_ending || cfg!(not(unix));
                 self.session.receive(&input[..count]);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,

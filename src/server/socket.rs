@@ -76,11 +76,15 @@ impl Listener {
     }
 }
 
-/// Whether nobody listens on the unix socket that has this file.
+/// Whether the file is that of a unix socket on which nobody listens.
 #[cfg(unix)]
 fn is_abandoned(path: &Path) -> bool {
-    std::os::unix::net::UnixStream::connect(path)
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket =
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    is_socket
+        && std::os::unix::net::UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl Drop for Listener {
