@@ -492,6 +492,9 @@ impl Session {
                 parser.set_limits(self.limits());
             }
         }
+        if consumed == bytes.len() {
+            parser.release();
+        }
         self.parser = parser;
         consumed
     }
