@@ -26,6 +26,9 @@ pub(super) struct Buffers {
 /// Bytes taken from one client before others have their turn.
 const CHUNK: usize = 16 * 1024;
 
+/// Capacity of the shared output that is kept.
+const KEPT_OUTPUT: usize = 256 * 1024;
+
 impl Default for Buffers {
     fn default() -> Self {
         Self { input: vec![0; CHUNK].into(), output: Vec::new() }
@@ -118,6 +121,9 @@ impl Connection {
         }
         let outcome = self.exchange(&mut buffers.input, registry);
         self.session.reclaim(&mut buffers.output);
+        if buffers.output.capacity() > KEPT_OUTPUT {
+            buffers.output = Vec::new();
+        }
         match outcome {
             Err(_) => Served::Over,
             Ok(()) if self.is_over() => Served::Over,
