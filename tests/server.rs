@@ -248,6 +248,42 @@ fn a_blocked_client_is_woken_from_this_process() {
 }
 
 #[test]
+fn each_job_goes_to_one_client() {
+    const JOBS: usize = 2000;
+    for threads in [1, 3] {
+        let (store, server) = start(|server| server.threads(threads));
+        let mut workers: Vec<Client> = (0..8).map(|_| Client::of(&server)).collect();
+        let mut done: Vec<String> = std::thread::scope(|scope| {
+            let work = |client: &mut Client| {
+                let mut done = Vec::new();
+                loop {
+                    client.call(&["BZPOPMIN", "queue", "0"]).expect("*3\r\n$5\r\nqueue\r\n");
+                    let job = client.bulk();
+                    client.bulk();
+                    if job.starts_with("end") {
+                        return done;
+                    }
+                    done.push(job);
+                }
+            };
+            let workers: Vec<_> =
+                workers.iter_mut().map(|client| scope.spawn(move || work(client))).collect();
+            let queue = store.sorted_set("queue");
+            for job in 0..JOBS {
+                queue.add(format!("{job:04}"), 1.0).unwrap();
+            }
+            for end in 0..8 {
+                queue.add(format!("end:{end}"), 2.0).unwrap();
+            }
+            workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+        });
+        done.sort();
+        let all: Vec<String> = (0..JOBS).map(|job| format!("{job:04}")).collect();
+        assert!(done == all, "{} jobs done", done.len());
+    }
+}
+
+#[test]
 fn messages_reach_clients_of_either_protocol() {
     for threads in [1, 3] {
         let (store, server) = start(|server| server.threads(threads));

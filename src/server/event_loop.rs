@@ -139,8 +139,11 @@ impl EventLoop {
             connection.is_ending |= event.is_read_closed() || event.is_error();
             connection.is_readable |= event.is_readable() || connection.is_ending;
             self.make_due(token.0);
-        } else if FIRST_LISTENER - token.0 < self.listeners.len() {
-            self.doors.push(FIRST_LISTENER - token.0);
+            return;
+        }
+        let door = FIRST_LISTENER - token.0;
+        if door < self.listeners.len() && !self.doors.contains(&door) {
+            self.doors.push(door);
         }
     }
 
@@ -235,7 +238,10 @@ impl EventLoop {
         for _ in 0..self.due.len() {
             let Some(number) = self.due.pop_front() else { return };
             let Some(connection) = self.connections.get_mut(number) else { continue };
-            connection.is_due = false;
+            if !std::mem::take(&mut connection.is_due) {
+                // It has the number of one that was closed.
+                continue;
+            }
             let was_congested = connection.awaits_room();
             let served = connection.serve(&mut self.buffers, self.poll.registry());
             let is_congested = connection.awaits_room();

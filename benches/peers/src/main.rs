@@ -67,8 +67,8 @@ fn parse(arguments: &[String]) -> Option<(Run, Options)> {
     Some((table, options))
 }
 
-/// Prints the figures of `child TABLE RIVAL SIZE`, which [`measure::in_child`] asks for; `child serve
-/// PATH 0` is a server.
+/// Prints the figures of `child TABLE RIVAL SIZE`, which [`measure::in_child`] asks for. `child
+/// serve PATH 0` is a server.
 fn child(arguments: &[String]) {
     let [table, rival, size] = arguments else { panic!("child TABLE RIVAL SIZE") };
     #[cfg(feature = "larder")]
