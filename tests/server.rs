@@ -130,16 +130,17 @@ fn wait_for_blocked(server: &Server, count: usize) {
     });
 }
 
-/// Runs the test of that name in a process of its own, where nothing else allocates; answers
-/// whether this is another process and the test is done.
+/// Runs the test of that name in a process of its own, where nothing else allocates, with limits
+/// that a shell sets; answers whether this is another process and the test is done.
 #[cfg(target_os = "linux")]
-fn ran_alone(name: &str) -> bool {
+fn ran_alone(name: &str, limits: &str) -> bool {
     const MARK: &str = "LARDER_TEST_ALONE";
     if std::env::var_os(MARK).is_some() {
         return false;
     }
     let program = std::env::current_exe().expect("this program");
-    let mut command = std::process::Command::new(program);
+    let mut command = std::process::Command::new("sh");
+    command.arg("-c").arg(format!("{limits} exec \"$0\" \"$@\"")).arg(program);
     let status = command.args([name, "--exact", "--nocapture"]).env(MARK, "1").status();
     assert!(status.expect("a process").success(), "{name}, in a process of its own");
     true
@@ -486,8 +487,30 @@ fn a_flood_of_requests_delays_others_by_a_turn_only() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn clients_are_accepted_again_once_there_are_descriptors() {
+    if ran_alone("clients_are_accepted_again_once_there_are_descriptors", "ulimit -n 60;") {
+        return;
+    }
+    let (_store, server) = start(|server| server);
+    let address = server.tcp_address().unwrap();
+    let mut clients = Vec::new();
+    while let Ok(stream) = TcpStream::connect(address) {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        clients.push(Client(stream));
+    }
+    assert!(clients.len() > 20, "they took all descriptors");
+    let served = clients.len() / 3;
+    clients.drain(..clients.len() - served);
+    for client in &mut clients {
+        client.call(&["PING"]).expect("+PONG\r\n");
+    }
+    wait_for_clients(&server, served);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn idle_connections_cost_little() {
-    if ran_alone("idle_connections_cost_little") {
+    if ran_alone("idle_connections_cost_little", "") {
         return;
     }
     let (_store, server) = start(|server| server);
@@ -507,7 +530,7 @@ fn idle_connections_cost_little() {
 #[cfg(target_os = "linux")]
 #[test]
 fn hostile_04_memory_grows_with_what_arrives() {
-    if ran_alone("hostile_04_memory_grows_with_what_arrives") {
+    if ran_alone("hostile_04_memory_grows_with_what_arrives", "") {
         return;
     }
     let (_store, server) = start(|server| server);
@@ -527,7 +550,7 @@ fn hostile_04_memory_grows_with_what_arrives() {
 #[cfg(target_os = "linux")]
 #[test]
 fn hostile_05_announced_strings_take_no_memory() {
-    if ran_alone("hostile_05_announced_strings_take_no_memory") {
+    if ran_alone("hostile_05_announced_strings_take_no_memory", "") {
         return;
     }
     let (_store, server) = start(|server| server);
@@ -585,7 +608,7 @@ fn hostile_07_nested_requests_are_refused() {
 #[cfg(target_os = "linux")]
 #[test]
 fn hostile_08_replies_that_nobody_reads_are_bounded() {
-    if ran_alone("hostile_08_replies_that_nobody_reads_are_bounded") {
+    if ran_alone("hostile_08_replies_that_nobody_reads_are_bounded", "") {
         return;
     }
     let (store, server) = start(|server| server);
@@ -671,7 +694,7 @@ fn hostile_20_the_next_waiter_gets_what_a_closed_client_waited_for() {
 #[cfg(target_os = "linux")]
 #[test]
 fn hostile_30_a_subscriber_that_never_reads_is_disconnected() {
-    if ran_alone("hostile_30_a_subscriber_that_never_reads_is_disconnected") {
+    if ran_alone("hostile_30_a_subscriber_that_never_reads_is_disconnected", "") {
         return;
     }
     let (store, server) = start(|server| server);
