@@ -31,6 +31,9 @@ mod store;
 #[cfg(feature = "session")]
 mod session;
 
+#[cfg(feature = "server")]
+pub mod server;
+
 pub use clock::{Clock, ManualClock};
 pub use data::list::ListEnd;
 pub use data::sorted_set::Score;

@@ -2,7 +2,7 @@
 
 use super::config::Refused;
 use super::notify::Classes;
-use super::{Answer, SYNTAX, Session};
+use super::{Answer, SYNTAX, Session, Shared};
 
 pub(super) fn get(session: &mut Session, patterns: &[&[u8]]) -> Answer {
     let found = session.shared.config.get(patterns);
@@ -19,26 +19,29 @@ pub(super) fn set(session: &mut Session, pairs: &[&[u8]]) -> Answer {
     if !pairs.len().is_multiple_of(2) {
         return Err(SYNTAX.into());
     }
-    let names = session.shared.config.set(pairs).map_err(|refused| match refused {
+    apply(&session.shared, pairs).map_err(|text| format!("ERR {text}"))?;
+    session.ok()
+}
+
+/// Sets all of the pairs of names and values, or none, and has them act.
+pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), String> {
+    let names = shared.config.set(pairs).map_err(|refused| match refused {
         Refused::Unknown(name) => {
-            format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
+            format!("Unknown option or number of arguments for CONFIG SET - '{name}'")
         }
         Refused::Value(name, text) => {
-            format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {text}")
+            format!("CONFIG SET failed (possibly related to argument '{name}') - {text}")
         }
     })?;
     if names.contains(&"notify-keyspace-events") {
-        let classes = session.shared.config.value("notify-keyspace-events");
-        super::notify::bridge(session.shared.databases(), Classes::parse(&classes));
+        let classes = shared.config.value("notify-keyspace-events");
+        super::notify::bridge(shared.databases(), Classes::parse(&classes));
     }
     if names.contains(&"slowlog-max-len") {
-        session.shared.statistics.trim_slowlog(session.shared.config.slowlog_length());
+        shared.statistics.trim_slowlog(shared.config.slowlog_length());
     }
-    session
-        .shared
-        .statistics
-        .time_all(session.shared.config.slowlog_micros(), session.shared.config.latency_millis());
-    session.ok()
+    shared.statistics.time_all(shared.config.slowlog_micros(), shared.config.latency_millis());
+    Ok(())
 }
 
 pub(super) fn reset_statistics(session: &mut Session, _: &[&[u8]]) -> Answer {

@@ -47,7 +47,7 @@ mod transaction;
 
 use std::borrow::Cow;
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -187,6 +187,7 @@ impl Face {
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
+            is_lent: false,
             protocol: Protocol::Resp2,
             database: 0,
             state: State::Open,
@@ -204,6 +205,26 @@ impl Face {
         Ok(session)
     }
 
+    /// Sets what `CONFIG SET` sets.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be set.
+    pub fn configure(&self, name: &str, value: &str) -> Result<(), String> {
+        configuration::apply(&self.0, &[name.as_bytes(), value.as_bytes()])
+    }
+
+    /// The bytes to send to a client of another machine before closing, while anybody could get in:
+    /// `protected-mode` is on, and there is no password.
+    pub fn refusal_of_strangers(&self) -> Option<&'static [u8]> {
+        let config = &self.0.config;
+        let is_open = !config.wants_password() && config.value("protected-mode") == "yes";
+        is_open.then_some(
+            b"-DENIED This server is in protected mode: it has no password, so it takes clients of \
+              its own machine only. Set a password, or turn protected-mode off.\r\n",
+        )
+    }
+
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
         self.0.clients.len()
@@ -211,7 +232,7 @@ impl Face {
 
     /// How long a client may be idle before its loop closes it; `None` for ever. `CONFIG SET
     /// timeout`.
-    pub fn idle_timeout(&self) -> Option<std::time::Duration> {
+    pub fn idle_timeout(&self) -> Option<Duration> {
         self.0.config.idle_timeout()
     }
 
@@ -265,6 +286,8 @@ pub struct Session {
     output: Vec<u8>,
     /// Bytes of the output that have been written.
     sent: usize,
+    /// Whether the output is its owner's buffer.
+    is_lent: bool,
     protocol: Protocol,
     database: u16,
     authenticated: bool,
@@ -349,8 +372,9 @@ impl Session {
         let written = std::mem::take(&mut self.sent);
         let used = self.output.len();
         self.output.drain(..written);
-        // A client whose replies are long keeps the room for the next ones.
-        if used < self.output.capacity() / 4 {
+        // A client whose replies are long keeps the room for the next ones; what is lent is the
+        // owner's.
+        if !self.is_lent && used < self.output.capacity() / 4 {
             self.output.shrink_to(IDLE_CAPACITY.max(used * 2));
         }
     }
@@ -360,6 +384,38 @@ impl Session {
         let output = self.output().to_vec();
         self.written(output.len());
         output
+    }
+
+    /// Lets the session write its output into `buffer`, which is empty, unless it has a buffer of
+    /// its own. So an owner of many sessions needs one buffer for all that have nothing to send.
+    pub fn lend(&mut self, buffer: &mut Vec<u8>) {
+        debug_assert!(buffer.is_empty());
+        if self.output.capacity() == 0 {
+            std::mem::swap(&mut self.output, buffer);
+            self.is_lent = true;
+        }
+    }
+
+    /// Takes a lent buffer back if no output is left in it, and leaves the session none.
+    pub fn reclaim(&mut self, buffer: &mut Vec<u8>) {
+        if self.output.is_empty() {
+            let output = std::mem::take(&mut self.output);
+            self.is_lent = false;
+            if buffer.capacity() < output.capacity() {
+                *buffer = output;
+            }
+        }
+    }
+
+    /// Minds what has lasted too long: output that a client does not read. An owner whose session
+    /// has output calls it about once a second.
+    pub fn mind_time(&mut self) {
+        self.mind_output_limit();
+    }
+
+    /// How long ago it last did anything.
+    pub fn idle(&self) -> Duration {
+        self.client.idle()
     }
 
     /// Whether more bytes from the client are wanted now. If not, they will be after a
@@ -410,10 +466,9 @@ impl Session {
         let mut input = std::mem::take(&mut self.input);
         let consumed = self.run(&input);
         input.drain(..consumed);
-        if input.is_empty() {
-            input.shrink_to(IDLE_CAPACITY);
+        if !input.is_empty() {
+            self.input = input;
         }
-        self.input = input;
     }
 
     /// Runs the requests at the beginning of `bytes`; answers how many bytes they were.
@@ -436,6 +491,9 @@ impl Session {
             if self.authenticated != was_authenticated {
                 parser.set_limits(self.limits());
             }
+        }
+        if consumed == bytes.len() {
+            parser.release();
         }
         self.parser = parser;
         consumed

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Session;
 use super::table;
@@ -125,6 +125,11 @@ impl Client {
 
     pub(super) fn edit<R>(&self, edit: impl FnOnce(&mut Details) -> R) -> R {
         edit(&mut self.state.lock().details)
+    }
+
+    /// How long ago its session last did anything.
+    pub(super) fn idle(&self) -> Duration {
+        self.read(|details| details.active).unwrap_or(self.created).elapsed()
     }
 
     pub(super) fn is_blocked(&self) -> bool {

@@ -45,6 +45,10 @@ impl Default for RequestLimits {
     }
 }
 
+/// Arguments, and bytes of an inline request, for which a parser keeps room.
+const KEPT_ARGUMENTS: usize = 64;
+const KEPT_WORDS: usize = 1024;
+
 /// Parses requests from a buffer that grows.
 #[derive(Debug, Default)]
 pub(crate) struct RequestParser {
@@ -77,6 +81,16 @@ impl RequestParser {
     /// Changes the limits, from the next length on.
     pub(crate) fn set_limits(&mut self, limits: RequestLimits) {
         self.limits = limits;
+    }
+
+    /// Gives back the room that a long request has taken. To be called between requests.
+    pub(crate) fn release(&mut self) {
+        if self.arguments.capacity() > KEPT_ARGUMENTS {
+            self.arguments = Vec::new();
+        }
+        if self.words.capacity() > KEPT_WORDS {
+            self.words = Vec::new();
+        }
     }
 
     /// The request at the beginning of `buffer`, or `None` if more bytes are needed. After an error

@@ -1,7 +1,7 @@
 //! Larder beside its rivals, in tables of medians and ratios.
 //!
 //! ```text
-//! cargo run --release -- kv|zset|stream|pubsub|stall
+//! cargo run --release -- kv|zset|stream|pubsub|stall|server
 //!     [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]
 //! ```
 //!
@@ -17,12 +17,13 @@ mod kv;
 mod larder;
 mod measure;
 mod scores;
+mod server;
 mod stall;
 mod streams;
 
 use measure::Options;
 
-const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall \
+const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall|server \
                      [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]";
 
 fn main() {
@@ -60,14 +61,20 @@ fn parse(arguments: &[String]) -> Option<(Run, Options)> {
         "stream" => streams::run,
         "pubsub" => broadcast::run,
         "stall" => stall::run,
+        "server" => server::run,
         _ => return None,
     };
     Some((table, options))
 }
 
-/// Prints the figures of `child TABLE RIVAL SIZE`, which [`measure::in_child`] asks for.
+/// Prints the figures of `child TABLE RIVAL SIZE`, which [`measure::in_child`] asks for. `child
+/// serve PATH 0` is a server.
 fn child(arguments: &[String]) {
     let [table, rival, size] = arguments else { panic!("child TABLE RIVAL SIZE") };
+    #[cfg(feature = "larder")]
+    if table == "serve" {
+        return server::serve(rival);
+    }
     let size: usize = size.parse().expect("a size");
     let figures = match table.as_str() {
         "kv" => kv::memory(rival, size).map(|bytes| vec![bytes]),
