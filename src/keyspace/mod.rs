@@ -53,7 +53,7 @@ use shard::Lapsed;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
-use crate::sync::{Arc, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock};
+use crate::sync::{Arc, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock, Weak};
 use crate::value::Value;
 
 /// Shards of one database. Many: a shard's table grows in one go, under its lock.
@@ -78,6 +78,9 @@ pub(crate) struct Databases {
     /// Entries removed as their time had come, so far.
     pub(crate) expired: AtomicU64,
     pub(crate) hub: Arc<Hub>,
+    /// What the clients of this store share while there is one of them; whoever has clients knows
+    /// its type.
+    pub(crate) clientele: Mutex<Option<Weak<dyn Any + Send + Sync>>>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
 }
@@ -94,6 +97,7 @@ impl Databases {
             events: EventSink::default(),
             expired: AtomicU64::new(0),
             hub: Hub::new(),
+            clientele: Mutex::new(None),
             wall_offset: AtomicI64::new(0),
         }
     }

@@ -165,6 +165,20 @@ impl Face {
         }))
     }
 
+    /// The face that the connections inside this process share: one for each store, while a
+    /// connection lives.
+    pub fn of(store: &Store) -> Self {
+        let mut clientele = store.databases().clientele.lock();
+        let current = clientele.as_ref().and_then(std::sync::Weak::upgrade);
+        if let Some(shared) = current.and_then(|current| current.downcast().ok()) {
+            return Self(shared);
+        }
+        let face = Self::new(store, FaceOptions::default());
+        let shared: std::sync::Arc<dyn std::any::Any + Send + Sync> = face.0.clone();
+        *clientele = Some(Arc::downgrade(&shared));
+        face
+    }
+
     /// A client that has just connected. `waker` is woken when [`Session::wake`] is to be called.
     ///
     /// # Errors
@@ -344,6 +358,23 @@ impl Session {
         }
         self.poll_blocked();
         self.proceed();
+        self.settle();
+    }
+
+    /// Gives up what the session waits for, the requests that have yet to be run, and all output.
+    /// A transaction that one of these may have ended is discarded.
+    pub fn abandon(&mut self) {
+        if self.blocked.take().is_some() {
+            self.client.set_blocked(false);
+        }
+        if !self.input.is_empty() {
+            self.input.clear();
+            self.parser = RequestParser::new(self.limits());
+            self.transaction = None;
+            self.watched = None;
+        }
+        self.output.clear();
+        self.sent = 0;
         self.settle();
     }
 
