@@ -202,7 +202,7 @@ impl<F: BlockingFamily> Drop for Blocked<F> {
 }
 
 /// A thread that sleeps until it is woken.
-struct Parked(thread::Thread);
+pub(crate) struct Parked(pub(crate) thread::Thread);
 
 impl Wake for Parked {
     fn wake(self: Arc<Self>) {

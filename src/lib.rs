@@ -34,7 +34,14 @@ mod session;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "redis")]
+mod compat;
+
 pub use clock::{Clock, ManualClock};
+#[cfg(feature = "redis")]
+pub use compat::RedisConnection;
+#[cfg(feature = "redis-async")]
+pub use compat::RedisStream;
 pub use data::list::ListEnd;
 pub use data::sorted_set::Score;
 pub use data::stream::{

@@ -520,6 +520,12 @@ impl Store {
     pub(crate) fn databases(&self) -> &Arc<Databases> {
         &self.databases
     }
+
+    /// The number of this database.
+    #[cfg(feature = "redis")]
+    pub(crate) fn number(&self) -> u16 {
+        self.database
+    }
 }
 
 fn protocol(resp3: bool) -> Protocol {
