@@ -29,8 +29,8 @@ use crate::sync::Arc;
 ///   [`Store::redis_stream`](crate::Store::redis_stream).
 /// - **Not there**: scripts (`EVAL`, `FCALL`), modules, cluster, and commands that Larder does not
 ///   have; they are answered as Redis answers an unknown command.
-/// - A transaction that one of its queued commands has spoilt is an error of the same kind as over a
-///   socket, `ExecAbort`, but does not list the errors one by one.
+/// - A transaction that one of its queued commands has spoilt is an error of the same kind as over
+///   a socket, `ExecAbort`, but does not list the errors one by one.
 /// - A request to which no reply will come (after `CLIENT REPLY OFF`) is an error; over a socket it
 ///   would wait for ever.
 ///

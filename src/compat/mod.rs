@@ -44,8 +44,8 @@ impl Store {
     /// ```
     /// use redis::Commands;
     ///
-    /// fn visits(connection: &mut impl redis::ConnectionLike, page: &str) -> redis::RedisResult<u64> {
-    ///     connection.incr(format!("visits:{page}"), 1)
+    /// fn visits(redis: &mut impl redis::ConnectionLike, page: &str) -> redis::RedisResult<u64> {
+    ///     redis.incr(format!("visits:{page}"), 1)
     /// }
     ///
     /// let store = larder::Store::new();
