@@ -1,13 +1,57 @@
 //! Random numbers to choose with: fast, seeded anew for each use, of no use for secrets.
+//!
+//! A test that wants the same choices again gives a seed to what its thread runs.
+
+use std::cell::Cell;
 
 use ahash::RandomState;
+
+thread_local! {
+    /// What this thread's choices follow from, if a test wants to repeat them.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs `body`, whose choices follow from `seed`.
+#[cfg(feature = "session")]
+pub(crate) fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<u64>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SEED.set(self.0);
+        }
+    }
+    let _restore = Restore(SEED.replace(Some(seed)));
+    body()
+}
+
+/// Keys for a hash table: secret ones, unless a seed is given.
+pub(crate) fn hasher() -> RandomState {
+    match SEED.get() {
+        None => RandomState::new(),
+        Some(_) => {
+            let mut random = Random::new();
+            let mut key = || random.next();
+            RandomState::with_seeds(key(), key(), key(), key())
+        }
+    }
+}
 
 /// A sequence of random numbers (SplitMix64).
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new() -> Self {
-        Self(RandomState::new().hash_one(0_u64))
+        let Some(seed) = SEED.get() else { return Self(RandomState::new().hash_one(0_u64)) };
+        let mut seeds = Self(seed);
+        let first = seeds.next();
+        SEED.set(Some(seeds.0));
+        Self(first)
+    }
+
+    /// The sequence of a seed.
+    #[cfg(feature = "session")]
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(seed)
     }
 
     /// A number below `bound`, which is not zero; each as likely as any other, but for a bias of
@@ -29,7 +73,7 @@ impl Random {
         items
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 use smallvec::SmallVec;
 
-use crate::random::Random;
+use crate::random::{self, Random};
 
 /// The average number of entries in a bucket at which the table grows.
 const LOAD: usize = if cfg!(test) { 4 } else { 16 };
@@ -78,7 +78,7 @@ impl<E: Keyed> Table<E> {
     /// An empty table that takes `len` entries without a split.
     pub(super) fn with_capacity(len: usize) -> Self {
         let mut table = Self {
-            hasher: RandomState::new(),
+            hasher: random::hasher(),
             segments: Vec::new(),
             buckets: 0,
             mask: 0,

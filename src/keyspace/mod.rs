@@ -53,6 +53,7 @@ use shard::Lapsed;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
+use crate::random;
 use crate::sync::{Arc, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock, Weak};
 use crate::value::Value;
 
@@ -89,7 +90,7 @@ impl Databases {
     pub(crate) fn new(count: u16, clock: Clock, maintenance: Maintenance) -> Self {
         Self {
             clock,
-            hasher: RandomState::new(),
+            hasher: random::hasher(),
             spaces: (0..count).map(|_| OnceLock::new()).collect(),
             births: Mutex::new(()),
             tickets: AtomicU64::new(0),

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::keyspace::access::{Extent, ReadMany, Shards, Views, Walk};
 use crate::keyspace::shard::{LAST_POSITION, POSITION_BITS};
 use crate::keyspace::{Kind, SHARDS, Shard};
+use crate::random::Random;
 use crate::value::Value;
 
 /// The most windows that a shard is split into, as each is found by looking at the whole shard.
@@ -180,7 +181,7 @@ impl Operation for RandomKey {
         if total == 0 {
             return Ok(None);
         }
-        let mut skip = random() % total;
+        let mut skip = Random::new().next() % total;
         let mut start = 0;
         while start < SHARDS - 1 && skip >= length(start) {
             skip -= length(start);
@@ -194,10 +195,4 @@ impl Operation for RandomKey {
         let others = (start..SHARDS).chain(0..start);
         Ok(nth(start, skip as usize).or_else(|| others.into_iter().find_map(|index| nth(index, 0))))
     }
-}
-
-/// The keys of every new hasher of the standard library differ, at random.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
 }

@@ -9,7 +9,8 @@
 //!   [`configuration`], [`info`], [`debug`], [`administration`]: these commands;
 //! - [`digest`]: what `DEBUG DIGEST` compares;
 //! - [`blocked`]: calls that wait; [`notify`]: events of keys as messages;
-//! - [`config`], [`statistics`], [`registry`]: what all sessions share.
+//! - [`config`], [`statistics`], [`registry`]: what all sessions share; [`rig`]: what a test does to
+//!   them.
 //!
 //! # Invariant
 //!
@@ -40,11 +41,13 @@ mod digest;
 mod info;
 mod notify;
 mod registry;
+mod rig;
 mod statistics;
 mod subscriptions;
 mod table;
 mod transaction;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -55,7 +58,7 @@ use crate::error::Error;
 use crate::keyspace::{Databases, Space, Watched};
 use crate::pubsub::{Feed, Hub, Listener};
 use crate::store::Store;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, Weak};
 use crate::value::Value;
 use crate::wire::args::Argv;
 use crate::wire::command::Context;
@@ -65,6 +68,9 @@ use blocked::{Call, Pause};
 use config::{Class, Config};
 pub use registry::Peer;
 use registry::{Client, Clients, Signal};
+use rig::Rig;
+#[allow(unused_imports, unreachable_pub, reason = "the kit for tests is a feature")]
+pub use rig::{Fault, UnknownCommand};
 use statistics::Statistics;
 use subscriptions::Subscriptions;
 use table::{Command, Unknown};
@@ -133,6 +139,7 @@ struct Shared {
     clients: Clients,
     config: Config,
     statistics: Statistics,
+    rig: Rig,
     /// The lines that monitoring clients get.
     monitors: Feed<Value>,
     /// The channels of `SSUBSCRIBE`, which have nothing to do with the others.
@@ -155,6 +162,7 @@ impl Face {
             clients: Clients::default(),
             config,
             statistics: Statistics::new(table::all().len()),
+            rig: Rig::default(),
             monitors: Feed::default(),
             shard_channels: Hub::new(),
             on_shutdown: options.on_shutdown,
@@ -169,14 +177,23 @@ impl Face {
     /// connection lives.
     pub fn of(store: &Store) -> Self {
         let mut clientele = store.databases().clientele.lock();
-        let current = clientele.as_ref().and_then(std::sync::Weak::upgrade);
+        let current = clientele.as_ref().and_then(Weak::upgrade);
         if let Some(shared) = current.and_then(|current| current.downcast().ok()) {
             return Self(shared);
         }
         let face = Self::new(store, FaceOptions::default());
-        let shared: std::sync::Arc<dyn std::any::Any + Send + Sync> = face.0.clone();
-        *clientele = Some(Arc::downgrade(&shared));
+        *clientele = Some(face.downgrade());
         face
+    }
+
+    /// Makes this the face that [`of`](Self::of) finds.
+    pub fn share(&self) {
+        *self.0.databases().clientele.lock() = Some(self.downgrade());
+    }
+
+    fn downgrade(&self) -> Weak<dyn Any + Send + Sync> {
+        let shared: Arc<dyn Any + Send + Sync> = self.0.clone();
+        Arc::downgrade(&shared)
     }
 
     /// A client that has just connected. `waker` is woken when [`Session::wake`] is to be called.
@@ -212,6 +229,7 @@ impl Face {
             blocked: None,
             monitor: None,
             is_executing: false,
+            was_delayed: false,
             last: None,
             over_since: None,
         };
@@ -314,6 +332,8 @@ pub struct Session {
     monitor: Option<Listener<Value>>,
     /// Whether `EXEC` is running its commands, which then wait for nothing.
     is_executing: bool,
+    /// Whether the next request has been delayed by a fault.
+    was_delayed: bool,
     /// What was run last.
     last: Option<Command>,
     /// Since when the output has been over its soft limit.
@@ -552,6 +572,11 @@ impl Session {
         }
         let mark = self.output.len();
         match self.admit(name, arguments) {
+            Ok(Some(command)) if self.shared.rig.is_set() => {
+                if !self.run_rigged(command, argv) {
+                    return false;
+                }
+            }
             Ok(Some(command)) => self.run_admitted(command, name, arguments),
             Ok(None) => return false,
             Err(text) => self.refuse(name, &text),
