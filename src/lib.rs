@@ -37,6 +37,9 @@ pub mod server;
 #[cfg(feature = "redis")]
 mod compat;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "redis")]
 pub use compat::RedisConnection;

@@ -17,7 +17,8 @@ const RANKS: &[&[&str]] = &[
     &["handles", "store"],
     &["patterns"],
     &["session"],
-    &["server", "compat", "testing"],
+    &["server", "compat"],
+    &["testing"],
 ];
 
 /// What the code of a folder must not name.

@@ -196,6 +196,14 @@ impl Server {
     }
 }
 
+/// For the kit for tests.
+#[cfg(feature = "testing")]
+impl Server {
+    pub(crate) fn face(&self) -> &Face {
+        &self.face
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();

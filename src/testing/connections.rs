@@ -1,0 +1,56 @@
+//! Connections of redis-rs to a fake, with no socket.
+
+use redis::{RedisConnectionInfo, RedisResult};
+
+use super::FakeRedis;
+use crate::compat::RedisConnection;
+#[cfg(feature = "redis-async")]
+use crate::compat::RedisStream;
+
+/// Connections of redis-rs with no socket; with the features `redis` and `redis-async`.
+impl FakeRedis {
+    /// A connection for redis-rs, with no socket, that has given the password: see
+    /// [`Store::redis_connection`](crate::Store::redis_connection).
+    ///
+    /// ```
+    /// # use larder::testing::FakeRedis;
+    /// use redis::Commands;
+    ///
+    /// let fake = FakeRedis::new();
+    /// let mut connection = fake.connection();
+    /// assert_eq!(connection.incr::<_, _, i64>("n", 1)?, 1);
+    /// # Ok::<(), redis::RedisError>(())
+    /// ```
+    pub fn connection(&self) -> RedisConnection {
+        let info = RedisConnectionInfo::default();
+        let info = match &self.password {
+            Some(password) => info.set_password(password),
+            None => info,
+        };
+        // With the right password nothing can go wrong but a lack of places, which shows in use.
+        self.connection_with(&info).unwrap_or_else(|_| RedisConnection::open(&self.face, 0))
+    }
+
+    /// A connection that is set up as redis-rs sets up a new one; the password must be given.
+    ///
+    /// # Errors
+    ///
+    /// Those of the commands that set it up.
+    ///
+    /// ```
+    /// # use larder::testing::FakeRedis;
+    /// let fake = FakeRedis::builder().password("secret").build();
+    /// let info = redis::RedisConnectionInfo::default().set_password("wrong");
+    /// assert!(fake.connection_with(&info).is_err());
+    /// ```
+    pub fn connection_with(&self, info: &RedisConnectionInfo) -> RedisResult<RedisConnection> {
+        RedisConnection::open_with(&self.face, 0, info)
+    }
+
+    /// Both directions of a connection as bytes, for the types of redis-rs that drive a connection
+    /// of their own: see [`RedisStream`].
+    #[cfg(feature = "redis-async")]
+    pub fn stream(&self) -> RedisStream {
+        RedisStream::open(&self.face, 0)
+    }
+}
