@@ -1,7 +1,7 @@
 //! Code that takes a connection of redis-rs, tested with no server: its data are isolated, time
 //! passes when the test says so, and commands fail when it says so.
 //!
-//! `cargo run --features testing,redis --example test_with_redis_rs`
+//! `cargo run --features testing --example test_with_redis_rs`
 
 use std::time::Duration;
 
@@ -16,14 +16,18 @@ mod login {
     const TRIES: u64 = 3;
 
     #[derive(Debug, PartialEq)]
-    pub enum Outcome {
+    pub(crate) enum Outcome {
         Welcome,
         WrongCode { tries_left: u64 },
         NoCode,
     }
 
     /// Remembers the code that was mailed to a user; answers false if an earlier one still counts.
-    pub fn send_code(redis: &mut impl ConnectionLike, user: &str, code: &str) -> RedisResult<bool> {
+    pub(crate) fn send_code(
+        redis: &mut impl ConnectionLike,
+        user: &str,
+        code: &str,
+    ) -> RedisResult<bool> {
         let options = SetOptions::default()
             .conditional_set(ExistenceCheck::NX)
             .with_expiration(SetExpiry::EX(VALID_SECONDS));
@@ -32,7 +36,11 @@ mod login {
     }
 
     /// Compares what the user typed in; after three wrong codes the mailed one counts no more.
-    pub fn log_in(redis: &mut impl ConnectionLike, user: &str, code: &str) -> RedisResult<Outcome> {
+    pub(crate) fn log_in(
+        redis: &mut impl ConnectionLike,
+        user: &str,
+        code: &str,
+    ) -> RedisResult<Outcome> {
         let (code_key, tries_key) = (format!("code:{user}"), format!("tries:{user}"));
         let (expected, tries): (Option<String>, u64) = redis::pipe()
             .atomic()

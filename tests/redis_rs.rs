@@ -105,6 +105,46 @@ fn sorted_sets() {
 }
 
 #[test]
+fn hashes() {
+    for (_, clock, mut connection) in houses() {
+        let con = &mut connection;
+        TypedCommands::hset_multiple(con, "user", &[("name", "ada"), ("age", "36")]).unwrap();
+        let all = TypedCommands::hgetall(con, "user").unwrap();
+        assert_eq!((all.len(), all["name"].as_str()), (2, "ada"));
+        let age: i64 = Commands::hincr(con, "user", "age", 1).unwrap();
+        assert_eq!(age, 37);
+        assert_eq!(TypedCommands::hget(con, "user", "nothing").unwrap(), None);
+        let fields: RedisResult<Vec<(String, String)>> =
+            Commands::hscan(con, "user").unwrap().collect();
+        assert_eq!(fields.unwrap().len(), 2);
+        let set: Vec<i64> =
+            cmd("HEXPIRE").arg(&["user", "60", "FIELDS", "1", "age"]).query(con).unwrap();
+        assert_eq!(set, [1]);
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(TypedCommands::hkeys(con, "user").unwrap(), ["name"]);
+    }
+}
+
+#[test]
+fn lists_and_their_blocking_pops() {
+    for (store, _, mut connection) in houses() {
+        let con = &mut connection;
+        assert_eq!(TypedCommands::rpush(con, "jobs", &["a", "b", "c"]).unwrap(), 3);
+        assert_eq!(TypedCommands::lrange(con, "jobs", 0, -1).unwrap(), ["a", "b", "c"]);
+        let moved: Option<String> =
+            cmd("LMOVE").arg(&["jobs", "done", "LEFT", "RIGHT"]).query(con).unwrap();
+        assert_eq!(moved.as_deref(), Some("a"));
+        let last: Option<String> = Commands::rpop(con, "jobs", None).unwrap();
+        assert_eq!(last.as_deref(), Some("c"));
+        assert_eq!(TypedCommands::blpop(con, "jobs", 0.0).unwrap().unwrap()[1], "b");
+        let reader = thread::spawn(move || TypedCommands::blpop(&mut connection, "jobs", 0.0));
+        await_blocked(&store, 1);
+        store.list("jobs").push_back("d").unwrap();
+        assert_eq!(reader.join().unwrap().unwrap().unwrap()[1], "d");
+    }
+}
+
+#[test]
 fn streams_and_their_groups() {
     for (_, clock, mut connection) in houses() {
         let con = &mut connection;

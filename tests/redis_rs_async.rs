@@ -60,6 +60,11 @@ async fn tour(con: &mut (impl redis::aio::ConnectionLike + Send + Sync + Clone))
         AsyncCommands::zrevrange_withscores(con, "board", 0, 0).await.unwrap();
     assert_eq!(top, [("bob".into(), 2.0)]);
 
+    AsyncTypedCommands::hset(con, "user", "name", "ada").await.unwrap();
+    assert_eq!(AsyncTypedCommands::hgetall(con, "user").await.unwrap()["name"], "ada");
+    AsyncTypedCommands::rpush(con, "list", &["a", "b"]).await.unwrap();
+    assert_eq!(AsyncTypedCommands::lrange(con, "list", 0, -1).await.unwrap(), ["a", "b"]);
+
     AsyncTypedCommands::xgroup_create_mkstream(con, "jobs", "g", "0").await.unwrap();
     AsyncTypedCommands::xadd(con, "jobs", "*", &[("do", "wash")]).await.unwrap();
     let options = StreamReadOptions::default().group("g", "c");

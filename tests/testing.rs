@@ -319,6 +319,7 @@ fn a_dump_shows_every_type() {
     cmd("SET").arg("text").arg("a\"b\n").arg("PX").arg(1500).exec(con).unwrap();
     cmd("HSET").arg("hash").arg(&["b", "2", "a", "1"]).exec(con).unwrap();
     cmd("ZADD").arg("board").arg(&["1.5", "ada", "-3", "bob"]).exec(con).unwrap();
+    cmd("RPUSH").arg("list").arg(&["z", "a"]).exec(con).unwrap();
     cmd("XADD").arg("log").arg(&["5-1", "level", "warn"]).exec(con).unwrap();
     cmd("XGROUP").arg(&["CREATE", "log", "g", "0"]).exec(con).unwrap();
     cmd("SELECT").arg(3).exec(con).unwrap();
@@ -330,9 +331,12 @@ fn a_dump_shows_every_type() {
   "hash": hash
     "a" "1"
     "b" "2"
+  "list": list
+    "z"
+    "a"
   "log": stream
     "5-1" "level" "warn"
-    group "name" "g" "consumers" 0 "pending" 0 "last-delivered-id" "0-0" "entries-read" nothing "lag" 1
+    group: name "g", consumers 0, pending 0, last-delivered-id "0-0", entries-read nothing, lag 1
   "text": string, expires in 1.500 s
     "a\"b\n"
 database 3

@@ -29,7 +29,7 @@ use crate::session::{Face, Peer, Session};
 use crate::store::Store;
 use crate::sync::Arc;
 
-/// Connections of redis-rs to this store; with the features `redis` and `redis-async`.
+/// Connections of redis-rs to this store; with the feature `redis`.
 ///
 /// All of them share what the clients of one server do: `CONFIG SET`, `CLIENT LIST`, sharded
 /// channels, and so on, for as long as one of them is open.
@@ -83,16 +83,6 @@ impl Store {
         info: &RedisConnectionInfo,
     ) -> RedisResult<RedisConnection> {
         RedisConnection::open_with(&Face::of(self), self.number(), info)
-    }
-
-    /// Both directions of a connection as bytes, in memory: for the types of redis-rs that drive a
-    /// connection of their own, [`MultiplexedConnection`](redis::aio::MultiplexedConnection),
-    /// [`PubSub`](redis::aio::PubSub) and [`Monitor`](redis::aio::Monitor).
-    ///
-    /// Needs the feature `redis-async`. See [`RedisStream`].
-    #[cfg(feature = "redis-async")]
-    pub fn redis_stream(&self) -> RedisStream {
-        RedisStream::open(&Face::of(self), self.number())
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::bell::Bell;
 use crate::session::{Face, Session};
+use crate::store::Store;
 use crate::sync::Arc;
 
 /// A connection to a [`Store`](crate::Store) as a stream of bytes that never leaves this process:
@@ -48,6 +49,34 @@ pub struct RedisStream {
     /// Nothing once the connection is closed.
     session: Option<Session>,
     bell: Arc<Bell>,
+}
+
+/// Streams of bytes to this store; with the feature `redis-async`.
+impl Store {
+    /// Both directions of a connection as bytes, in memory: for the types of redis-rs that drive a
+    /// connection of their own, [`MultiplexedConnection`](redis::aio::MultiplexedConnection),
+    /// [`PubSub`](redis::aio::PubSub) and [`Monitor`](redis::aio::Monitor). See [`RedisStream`].
+    ///
+    /// It is a client beside those of [`redis_connection`](Self::redis_connection), and begins in
+    /// the store's database.
+    ///
+    /// ```
+    /// use redis::aio::PubSub;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = larder::Store::new();
+    /// let info = redis::RedisConnectionInfo::default();
+    /// let mut pubsub = PubSub::new(&info, store.redis_stream()).await?;
+    /// pubsub.psubscribe("new*").await?;
+    /// assert_eq!(store.publish("news", "rain")?, 1);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new()?.block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn redis_stream(&self) -> RedisStream {
+        RedisStream::open(&Face::of(self), self.number())
+    }
 }
 
 impl RedisStream {

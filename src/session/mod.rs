@@ -9,8 +9,8 @@
 //!   [`configuration`], [`info`], [`debug`], [`administration`]: these commands;
 //! - [`digest`]: what `DEBUG DIGEST` compares;
 //! - [`blocked`]: calls that wait; [`notify`]: events of keys as messages;
-//! - [`config`], [`statistics`], [`registry`]: what all sessions share; [`rig`]: what a test does to
-//!   them.
+//! - [`config`], [`statistics`], [`registry`]: what all sessions share;
+//! - [`rig`]: what a test does to the commands of clients.
 //!
 //! # Invariant
 //!

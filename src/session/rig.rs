@@ -88,8 +88,8 @@ impl Fault {
     }
 
     /// Meets commands of this name only, in any case; called several times, any of the names. A
-    /// subcommand is named `CLIENT|LIST`, and `CLIENT` means all of them. What counts is what is sent:
-    /// redis-rs's `incr`, for one, sends `INCRBY`.
+    /// subcommand is named `CLIENT|LIST`, and `CLIENT` means all of them. What counts is what is
+    /// sent: redis-rs's `incr`, for one, sends `INCRBY`.
     pub fn on(mut self, name: impl Into<String>) -> Self {
         self.names.push(name.into().to_ascii_uppercase());
         self

@@ -4,10 +4,8 @@ use redis::{RedisConnectionInfo, RedisResult};
 
 use super::FakeRedis;
 use crate::compat::RedisConnection;
-#[cfg(feature = "redis-async")]
-use crate::compat::RedisStream;
 
-/// Connections of redis-rs with no socket; with the features `redis` and `redis-async`.
+/// Connections of redis-rs with no socket.
 impl FakeRedis {
     /// A connection for redis-rs, with no socket, that has given the password: see
     /// [`Store::redis_connection`](crate::Store::redis_connection).
@@ -45,12 +43,5 @@ impl FakeRedis {
     /// ```
     pub fn connection_with(&self, info: &RedisConnectionInfo) -> RedisResult<RedisConnection> {
         RedisConnection::open_with(&self.face, 0, info)
-    }
-
-    /// Both directions of a connection as bytes, for the types of redis-rs that drive a connection
-    /// of their own: see [`RedisStream`].
-    #[cfg(feature = "redis-async")]
-    pub fn stream(&self) -> RedisStream {
-        RedisStream::open(&self.face, 0)
     }
 }

@@ -7,8 +7,8 @@ use crate::value::Value;
 use crate::wire::{Decoder, Frame};
 
 /// All data of a store as text: database by database, key by key in order, with types, times to
-/// live and contents. Members of sets and fields of hashes are sorted, so the same data are the same
-/// text, which a test may compare. An empty store is an empty text.
+/// live and contents. Members of sets and fields of hashes are sorted, so the same data are the
+/// same text, which a test may compare. An empty store is an empty text.
 ///
 /// `O(n log n)` in all that the store holds; not atomic.
 ///
@@ -73,7 +73,7 @@ fn lines(store: &Store, kind: &[u8], key: &[u8]) -> Vec<String> {
         b"stream" => {
             let entries = range(b"XRANGE", b"-", b"+");
             let groups = elements(ask(store, &[b"XINFO", b"GROUPS", key]));
-            let groups = groups.iter().map(|group| format!("group {}", shown(group)));
+            let groups = groups.iter().map(|group| format!("group: {}", shown(group)));
             entries.iter().map(shown).chain(groups).collect()
         }
         _ => Vec::new(),
@@ -111,7 +111,7 @@ fn sorted(frames: Vec<Frame>) -> Vec<String> {
     lines
 }
 
-/// A reply in one line: what is inside is separated by spaces.
+/// A reply in one line: elements are separated by spaces, labelled ones by commas.
 fn shown(frame: &Frame) -> String {
     let all = |items: &[Frame]| items.iter().map(shown).collect::<Vec<_>>().join(" ");
     match frame {
@@ -120,8 +120,9 @@ fn shown(frame: &Frame) -> String {
         Frame::Double(value) => value.to_string(),
         Frame::Array(items) | Frame::Set(items) => all(items),
         Frame::Map(pairs) => {
-            let pair = |(key, value): &(Frame, Frame)| format!("{} {}", shown(key), shown(value));
-            pairs.iter().map(pair).collect::<Vec<_>>().join(" ")
+            let label = |key: &Frame| shown(key).trim_matches('"').to_owned();
+            let pair = |(key, value): &(Frame, Frame)| format!("{} {}", label(key), shown(value));
+            pairs.iter().map(pair).collect::<Vec<_>>().join(", ")
         }
         _ => String::from("nothing"),
     }

@@ -25,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`FakeRedis::new`] has no socket; [`FakeRedis::start`] opens a port of the loopback interface, for
-//! any client of Redis in any language. Both may be used side by side, and see the same data.
+//! [`FakeRedis::new`] has no socket; [`FakeRedis::start`] opens a port of the loopback interface,
+//! for any client of Redis in any language. Both may be used side by side, and see the same data.
 //!
 //! # What it is exact in, and what is missing
 //!
@@ -34,9 +34,10 @@
 //! Larder's tests. There are no scripts (`EVAL`, `FCALL`), no modules, no cluster and no
 //! replication.
 
-#[cfg(feature = "redis")]
 mod connections;
 mod dump;
+#[cfg(feature = "redis-async")]
+mod stream;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -71,7 +72,6 @@ pub struct FakeRedis {
     clock: Option<ManualClock>,
     face: Face,
     server: Option<Server>,
-    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only connections log in"))]
     password: Option<String>,
 }
 
@@ -125,8 +125,8 @@ impl FakeRedis {
     /// # use larder::testing::FakeRedis;
     /// let fake = FakeRedis::new();
     /// fake.store().sorted_set("board").add("ada", 1.0)?;
-    /// let rank: Option<i64> = redis::cmd("ZRANK").arg("board").arg("ada").query(&mut fake.connection())?;
-    /// assert_eq!(rank, Some(0));
+    /// let rank = redis::cmd("ZRANK").arg("board").arg("ada").query(&mut fake.connection());
+    /// assert_eq!(rank, Ok(Some(0)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn store(&self) -> &Store {
@@ -166,9 +166,9 @@ impl FakeRedis {
         self.clock().advance(duration);
     }
 
-    /// Sets the time. A later one lets the time until then pass, as [`advance`](Self::advance) does.
-    /// With an earlier one only the wall clock goes back, as when an administrator sets it: dates are
-    /// read by the new time, but what was to live for a minute still does.
+    /// Sets the time. A later one lets the time until then pass, as [`advance`](Self::advance)
+    /// does. With an earlier one only the wall clock goes back, as when an administrator sets it:
+    /// dates are read by the new time, but what was to live for a minute still does.
     ///
     /// # Panics
     ///
@@ -190,8 +190,8 @@ impl FakeRedis {
 /// Faults.
 impl FakeRedis {
     /// Has something go wrong with commands that clients send, over a socket or not: see [`Fault`].
-    /// A command meets the first fault that concerns it, in the order in which they were injected; a
-    /// delay besides.
+    /// A command meets the first fault that concerns it, in the order in which they were injected;
+    /// a delay besides.
     ///
     /// ```
     /// # use larder::testing::{FakeRedis, Fault};
@@ -214,8 +214,8 @@ impl FakeRedis {
         self.face.inject(fault).unwrap_or_else(|unknown| panic!("{unknown}"));
     }
 
-    /// Has the next commands fail with an error, such as `OOM command not allowed when used memory >
-    /// 'maxmemory'.`: short for [`inject`](Self::inject) with [`Fault::error`].
+    /// Has the next commands fail with an error, such as `OOM command not allowed when used memory
+    /// > 'maxmemory'.`: short for [`inject`](Self::inject) with [`Fault::error`].
     pub fn fail_next(&self, commands: u64, error: impl Into<String>) {
         self.inject(Fault::error(error).times(commands));
     }
@@ -336,9 +336,9 @@ impl FakeRedisBuilder {
 
     /// What all random choices of clients' commands follow from (`SRANDMEMBER`, `SPOP`,
     /// `HRANDFIELD`, `ZRANDMEMBER`, `RANDOMKEY`, and the order of `SCAN` and `KEYS`): the same
-    /// commands in the same order then have the same replies, in every run of the same program. Data
-    /// that the test puts into the [store](FakeRedis::store) itself are stored in an order of their
-    /// own.
+    /// commands in the same order then have the same replies, in every run of the same program.
+    /// Data that the test puts into the [store](FakeRedis::store) itself are stored in an order of
+    /// their own.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
     }
