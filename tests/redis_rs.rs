@@ -126,6 +126,24 @@ fn hashes() {
 }
 
 #[test]
+fn sets_and_bits() {
+    for (_, _, mut connection) in houses() {
+        let con = &mut connection;
+        assert_eq!(TypedCommands::sadd(con, "a", &["x", "y", "z"]).unwrap(), 3);
+        assert_eq!(TypedCommands::sadd(con, "b", &["y", "z", "!"]).unwrap(), 3);
+        let mut common: Vec<String> = Commands::sinter(con, &["a", "b"]).unwrap();
+        common.sort();
+        assert_eq!(common, ["y", "z"]);
+        assert!(TypedCommands::sismember(con, "a", "x").unwrap());
+        let members = TypedCommands::smembers(con, "a").unwrap();
+        assert_eq!((members.len(), members.contains("z")), (3, true));
+        assert_eq!(TypedCommands::srem(con, "a", "x").unwrap(), 1);
+        assert!(!TypedCommands::setbit(con, "bits", 9, true).unwrap());
+        assert_eq!(TypedCommands::bitcount(con, "bits").unwrap(), 1);
+    }
+}
+
+#[test]
 fn lists_and_their_blocking_pops() {
     for (store, _, mut connection) in houses() {
         let con = &mut connection;

@@ -62,6 +62,8 @@ async fn tour(con: &mut (impl redis::aio::ConnectionLike + Send + Sync + Clone))
 
     AsyncTypedCommands::hset(con, "user", "name", "ada").await.unwrap();
     assert_eq!(AsyncTypedCommands::hgetall(con, "user").await.unwrap()["name"], "ada");
+    AsyncTypedCommands::sadd(con, "set", &["a", "b", "a"]).await.unwrap();
+    assert_eq!(AsyncTypedCommands::smembers(con, "set").await.unwrap().len(), 2);
     AsyncTypedCommands::rpush(con, "list", &["a", "b"]).await.unwrap();
     assert_eq!(AsyncTypedCommands::lrange(con, "list", 0, -1).await.unwrap(), ["a", "b"]);
 

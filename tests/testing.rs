@@ -320,6 +320,7 @@ fn a_dump_shows_every_type() {
     cmd("HSET").arg("hash").arg(&["b", "2", "a", "1"]).exec(con).unwrap();
     cmd("ZADD").arg("board").arg(&["1.5", "ada", "-3", "bob"]).exec(con).unwrap();
     cmd("RPUSH").arg("list").arg(&["z", "a"]).exec(con).unwrap();
+    cmd("SADD").arg("set").arg(&["z", "a"]).exec(con).unwrap();
     cmd("XADD").arg("log").arg(&["5-1", "level", "warn"]).exec(con).unwrap();
     cmd("XGROUP").arg(&["CREATE", "log", "g", "0"]).exec(con).unwrap();
     cmd("SELECT").arg(3).exec(con).unwrap();
@@ -337,6 +338,9 @@ fn a_dump_shows_every_type() {
   "log": stream
     "5-1" "level" "warn"
     group: name "g", consumers 0, pending 0, last-delivered-id "0-0", entries-read nothing, lag 1
+  "set": set
+    "a"
+    "z"
   "text": string, expires in 1.500 s
     "a\"b\n"
 database 3
@@ -355,12 +359,17 @@ fn the_same_seed_makes_the_same_choices() {
         let mut con = fake.connection();
         for n in 0..500 {
             TypedCommands::hset(&mut con, "hash", n, n).unwrap();
+            TypedCommands::sadd(&mut con, "set", n).unwrap();
             TypedCommands::zadd(&mut con, "board", n, n).unwrap();
             TypedCommands::set(&mut con, format!("key:{n}"), n).unwrap();
         }
         let mut seen: Vec<String> = Commands::keys(&mut con, "key:1*").unwrap();
         for _ in 0..20 {
             seen.push(cmd("RANDOMKEY").query(&mut con).unwrap());
+            seen.push(cmd("SPOP").arg("set").query(&mut con).unwrap());
+            seen.extend(
+                cmd("SRANDMEMBER").arg("set").arg(4).query::<Vec<String>>(&mut con).unwrap(),
+            );
             seen.extend(
                 cmd("HRANDFIELD").arg("hash").arg(3).query::<Vec<String>>(&mut con).unwrap(),
             );
