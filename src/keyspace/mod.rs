@@ -81,6 +81,7 @@ pub(crate) struct Databases {
     pub(crate) hub: Arc<Hub>,
     /// What the clients of this store share while there is one of them; whoever has clients knows
     /// its type.
+    #[cfg_attr(not(feature = "session"), expect(dead_code, reason = "clients are a feature"))]
     pub(crate) clientele: Mutex<Option<Weak<dyn Any + Send + Sync>>>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
