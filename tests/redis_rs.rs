@@ -388,6 +388,29 @@ fn requests_over_clones_run_one_after_the_other() {
 }
 
 #[test]
+fn blocking_calls_over_clones_miss_no_wake_up() {
+    let (store, connection) = store_and_connection();
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut connection = connection.clone();
+            thread::spawn(move || {
+                for _ in 0..300 {
+                    cmd("BLPOP").arg("queue").arg(0).exec(&mut connection).unwrap();
+                }
+            })
+        })
+        .collect();
+    for n in 0..900 {
+        store.list("queue").push_back(n).unwrap();
+        if n % 7 == 0 {
+            thread::yield_now();
+        }
+    }
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    assert_eq!(store.list("queue").len().unwrap(), 0);
+}
+
+#[test]
 fn a_clone_waits_for_the_blocking_call_of_another() {
     let (store, mut connection) = store_and_connection();
     let mut clone = connection.clone();

@@ -26,15 +26,14 @@ impl Bell {
         }
     }
 
-    /// Forgets who is registered.
-    pub(super) fn clear(&self) {
-        let waiting = std::mem::take(&mut *self.0.lock());
-        drop(waiting);
+    /// Takes out who is registered. Dropping them runs foreign code, so no lock should be held then.
+    pub(super) fn take(&self) -> SmallVec<[Waker; 2]> {
+        std::mem::take(&mut *self.0.lock())
     }
 
     /// Wakes all who are registered.
     pub(super) fn ring(&self) {
-        let waiting = std::mem::take(&mut *self.0.lock());
+        let waiting = self.take();
         // Wakers are foreign code, so they run without the lock.
         waiting.into_iter().for_each(Waker::wake);
     }

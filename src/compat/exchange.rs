@@ -141,8 +141,10 @@ impl Exchange<'_> {
         }
         state.is_busy = false;
         let queue = std::mem::take(&mut state.queue);
+        // Still with the lock: whoever has the turn next registers too.
+        let registered = self.line.bell.take();
         drop(state);
-        self.line.bell.clear();
+        drop(registered);
         queue.into_iter().for_each(Waker::wake);
     }
 }
