@@ -26,7 +26,8 @@ impl Bell {
         }
     }
 
-    /// Takes out who is registered. Dropping them runs foreign code, so no lock should be held then.
+    /// Takes out who is registered. Dropping them runs foreign code, so no lock should be held
+    /// then.
     pub(super) fn take(&self) -> SmallVec<[Waker; 2]> {
         std::mem::take(&mut *self.0.lock())
     }
