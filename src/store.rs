@@ -512,6 +512,15 @@ impl Store {
         reply
     }
 
+    /// Asserts the invariants of every shard and of all that it holds.
+    #[cfg(fuzzing)]
+    #[doc(hidden)]
+    pub fn check(&self) {
+        for (_, shard) in self.databases.shards() {
+            shard.read().check(self.databases.hasher());
+        }
+    }
+
     #[inline]
     pub(crate) fn space(&self) -> Space<'_> {
         Space { databases: &self.databases, database: self.database }

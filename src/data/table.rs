@@ -227,7 +227,7 @@ impl<E: Keyed> Table<E> {
     }
 
     /// Asserts the module's invariants.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         let (mut len, mut slots) = (0, 0);
         for at in 0..self.buckets {

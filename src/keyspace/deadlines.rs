@@ -98,7 +98,7 @@ impl Deadlines {
         self.records.len() * size_of::<(u64, u64)>()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn covers(&self, hash: u64, deadline: u64) -> bool {
         self.records.iter().any(|Reverse((at, of))| *of == hash && *at <= deadline)
     }

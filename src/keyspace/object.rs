@@ -111,7 +111,7 @@ macro_rules! objects {
             }
 
             /// Asserts the invariant of the structure.
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             pub(crate) fn check(&self) {
                 match self {
                     $(Self::$kind(data) => data.check()),*

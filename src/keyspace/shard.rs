@@ -520,7 +520,7 @@ impl Shard {
 
     /// Asserts the account, the index by deadline, that objects and blocks match, and what each
     /// object asserts of itself.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self, hasher: &RandomState) {
         let mut bytes = 0;
         let mut dated = 0;

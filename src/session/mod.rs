@@ -859,16 +859,24 @@ impl Session {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Session {
     /// Asserts that no more is marked as written than there is, that what is counted of the
     /// subscriptions is what there is, and that others see a call that blocks if there is one.
-    fn check(&self) {
+    #[doc(hidden)]
+    pub fn check(&self) {
         assert!(self.sent <= self.output.len());
         self.subscriptions.check();
         if self.blocked.is_none() {
             assert!(!self.client.is_blocked(), "nothing blocks");
         }
+    }
+
+    /// How many bytes wait that no request has been made of yet.
+    #[cfg(fuzzing)]
+    #[doc(hidden)]
+    pub fn waiting(&self) -> usize {
+        self.input.len()
     }
 }
 

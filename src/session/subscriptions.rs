@@ -93,7 +93,7 @@ impl Subscriptions {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Subscriptions {
     /// Asserts that the counts are right.
     pub(super) fn check(&self) {

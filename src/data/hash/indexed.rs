@@ -168,7 +168,7 @@ impl Indexed {
     }
 
     /// Asserts the module's invariants.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         self.table.check();
         let block_bytes: usize = self.table.iter().map(Block::heap_size).sum();

@@ -196,7 +196,7 @@ impl Hash {
     }
 
     /// Asserts the invariants of the module and of the form that the hash is in.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self) {
         match &self.0 {
             Form::Packed(packed) => packed.check(),

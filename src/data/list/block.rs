@@ -227,7 +227,7 @@ impl Block {
     }
 
     /// Asserts the invariant, and that the block is within its weight.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         assert!(self.len() > 0, "no block is empty");
         assert!(self.starts.iter().is_sorted());

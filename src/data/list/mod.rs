@@ -410,7 +410,7 @@ impl List {
     }
 
     /// Asserts the invariants above.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self) {
         let (mut len, mut bytes, mut last) = (0, 0, None);
         for node in &self.nodes {

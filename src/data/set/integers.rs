@@ -77,7 +77,7 @@ impl Integers {
     }
 
     /// Asserts the module's invariants.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         assert!([2, 4, 8].contains(&self.width) && self.bytes.len().is_multiple_of(self.width));
         assert!(self.len() <= MAX_INTEGERS);

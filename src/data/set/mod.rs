@@ -222,7 +222,7 @@ impl Set {
     }
 
     /// Asserts the invariants of the module and of the form that the set is in.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self) {
         match &self.0 {
             Form::Integers(integers) => integers.check(),

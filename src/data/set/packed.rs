@@ -69,7 +69,7 @@ impl Packed {
     }
 
     /// Asserts the module's invariants.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         assert_eq!(self.iter().count(), self.len());
         assert!(self.len() <= MAX_MEMBERS);

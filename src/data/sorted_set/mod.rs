@@ -203,7 +203,7 @@ impl SortedSet {
     }
 
     /// Asserts the module's invariants, and those of tree and index.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self) {
         self.tree.check();
         let mut member_bytes = 0;

@@ -162,7 +162,7 @@ impl Tree {
     }
 
     /// Asserts the module's invariants.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         let mut last = None;
         self.root.check(true, &mut |entry| {
@@ -267,7 +267,7 @@ impl Node {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     fn depth(&self) -> usize {
         match self {
             Self::Leaf(_) => 0,
@@ -275,7 +275,7 @@ impl Node {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     fn check<'a>(&'a self, on_edge: bool, each: &mut impl FnMut(&'a Entry)) {
         match self {
             Self::Leaf(entries) => {
@@ -383,7 +383,7 @@ impl Inner {
         self.children.append(&mut right.children);
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     fn check<'a>(&'a self, on_edge: bool, each: &mut impl FnMut(&'a Entry)) {
         let len = self.children.len();
         assert!(len > 0 && len < FANOUT);

@@ -327,7 +327,7 @@ impl Block {
     }
 
     /// Asserts the invariant.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         let places = 0..self.starts.len();
         assert!(!places.is_empty() && places.len() <= MAX_ENTRIES);

@@ -457,7 +457,7 @@ impl EntryLog {
     }
 
     /// Asserts the invariant.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         let (mut len, mut bytes, mut last) = (0, 0, StreamId::MIN);
         for (key, block) in &self.sealed {

@@ -448,7 +448,7 @@ impl Group {
     }
 
     /// Asserts the invariant.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
         let mut pending = 0;
         for (name, &place) in &self.places {

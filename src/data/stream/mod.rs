@@ -255,7 +255,7 @@ impl Stream {
     }
 
     /// Asserts the invariant.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self) {
         self.log.check();
         let mut bytes = 0;
