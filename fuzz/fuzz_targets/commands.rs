@@ -17,8 +17,7 @@ const CHECKED: usize = 64;
 
 fuzz_target!(|data: &[u8]| {
     let clock = ManualClock::new();
-    let compared = Store::builder().clock(&clock).build();
-    let other = Store::builder().clock(&clock).build();
+    let [compared, other] = [0; 2].map(|_| Store::builder().clock(&clock).databases(4).build());
     let mut model = Model::default();
     for (number, step) in Draw::new(data).enumerate() {
         match step {

@@ -331,7 +331,9 @@ impl Model {
             }
             "ZPOPMIN" => {
                 let wanted = usize::try_from(wanted).unwrap_or(usize::MAX).min(order.len());
-                order[..wanted].iter().for_each(|(_, member)| drop(sorted.remove(member)));
+                for (_, member) in &order[..wanted] {
+                    sorted.remove(member);
+                }
                 pairs(&order[..wanted], true)
             }
             other => unreachable!("{other} has no model"),
