@@ -394,3 +394,9 @@ fn locks_are_taken_in_one_order_whoever_takes_them() {
         assert_eq!((store.stats().keys, store.stats().bytes), (0, 0));
     });
 }
+
+#[test]
+fn a_database_that_is_not_there_is_named_as_such_within_a_batch() {
+    let reply = Store::new().answer_all(&[&[b"SWAPDB", b"1", b"16"]], false);
+    assert_eq!(reply, b"*1\r\n-ERR DB index is out of range\r\n");
+}

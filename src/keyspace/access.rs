@@ -10,7 +10,7 @@
 //! Whatever may write is refused a key that is too long to be stored, before it runs. A reader is
 //! not, as it finds nothing there.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::shard::Shard;
 use super::view::View;
@@ -611,23 +611,19 @@ impl Locked<'_> {
     /// An error if whole databases are needed that are not locked. Keys are looked for when
     /// they are used.
     fn covers(&self, database: u16, extent: &Extent<'_>) -> Result<()> {
-        let needed = match extent {
-            Extent::Keys(_) => 0..0,
-            Extent::Database | Extent::DatabaseAnd(_) => database..database + 1,
-            Extent::Pair(one, other) => {
-                return [*one, *other].into_iter().try_for_each(|one| self.covers_whole(one));
-            }
-            Extent::Everything => 0..self.moment.databases.count(),
+        let count = self.moment.databases.count();
+        let needed: SmallVec<[u16; 2]> = match extent {
+            Extent::Keys(_) => SmallVec::new(),
+            Extent::Database | Extent::DatabaseAnd(_) => smallvec![database],
+            Extent::Pair(one, other) => smallvec![*one, *other],
+            Extent::Everything => (0..count).collect(),
         };
-        needed.into_iter().try_for_each(|database| self.covers_whole(database))
-    }
-
-    fn covers_whole(&self, database: u16) -> Result<()> {
-        match database < self.moment.databases.count() {
-            false => Err(Error::NoSuchDatabase),
-            true if self.whole.contains(&database) => Ok(()),
-            true => Err(Error::DatabaseNotInTransaction),
+        // What there is none of cannot be held: that is the better reason.
+        if needed.iter().any(|database| *database >= count) {
+            return Err(Error::NoSuchDatabase);
         }
+        let is_whole = |database: &u16| self.whole.contains(database);
+        if needed.iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
     }
 
     fn shard(&self, place: u32) -> Option<&Shard> {
