@@ -145,7 +145,7 @@ impl Shard {
     /// When the first part of an entry's object is due, if any ever is.
     #[inline]
     pub(super) fn parts_deadline(&self, block: &Block) -> Option<u64> {
-        if self.dated_objects == 0 || !block.tag() {
+        if !block.tag() || self.dated_objects == 0 {
             return None;
         }
         self.objects[index_of(block)].earliest_deadline()
