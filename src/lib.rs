@@ -19,7 +19,7 @@ mod keyspace;
 
 mod ops;
 
-#[allow(dead_code, reason = "only tests read commands and answer them so far")]
+#[allow(dead_code, reason = "only sessions read commands, and only tests read replies back")]
 mod wire;
 
 mod engine;

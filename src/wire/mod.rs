@@ -29,7 +29,10 @@ mod stream_group;
 mod strings;
 pub(crate) mod table;
 
-#[allow(unused_imports, reason = "only tests read commands and answer them so far")]
+#[allow(
+    unused_imports,
+    reason = "only sessions read commands, and only tests read replies back"
+)]
 pub(crate) use {
     decoder::{Decoder, FrameLimits},
     encoder::{Encoder, Protocol},
