@@ -147,7 +147,35 @@ pub enum Error {
         /// What was given as an option.
         given: crate::value::Value,
     },
+    /// A snapshot, a log or a value in Redis's binary form is damaged, or holds what cannot be.
+    #[error("{what}, at byte {offset}")]
+    Corrupt {
+        /// What is wrong.
+        what: String,
+        /// How many bytes precede the place.
+        offset: u64,
+    },
+    /// What `DUMP` is said to have answered fails its checksum, or is of a version to come.
+    #[error("the version or checksum of the dumped value is wrong")]
+    PayloadChecksum,
+    /// There is something under the key already.
+    #[error("the key exists already")]
+    KeyExists,
+    /// Reading or writing failed.
+    #[error("{message}")]
+    Io {
+        /// What kind of failure.
+        kind: std::io::ErrorKind,
+        /// Its text.
+        message: String,
+    },
     /// Bytes that are not a command or reply of the Redis protocol.
     #[error("protocol error: {0}")]
     Protocol(String),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io { kind: error.kind(), message: error.to_string() }
+    }
 }

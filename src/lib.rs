@@ -17,6 +17,9 @@ mod pubsub;
 
 mod keyspace;
 
+#[allow(dead_code, reason = "persistence uses the rest")]
+mod codec;
+
 mod ops;
 
 #[allow(dead_code, reason = "only sessions read commands, and only tests read replies back")]

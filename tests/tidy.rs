@@ -10,6 +10,7 @@ const RANKS: &[&[&str]] = &[
     &["data"],
     &["pubsub"],
     &["keyspace"],
+    &["codec"],
     &["ops"],
     &["wire"],
     &["persist"],

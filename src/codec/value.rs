@@ -3,7 +3,7 @@
 use super::input::Input;
 use super::listpack;
 use super::output::Sink;
-use super::{Content, Loaded, Times, Version, intset, kind, stream, ziplist, zipmap};
+use super::{Content, Times, Version, intset, kind, stream, ziplist, zipmap};
 use crate::data::hash::Hash;
 use crate::data::list::{List, ListEnd};
 use crate::data::set::Set;
@@ -172,20 +172,16 @@ pub(super) struct Dialect {
     pub(super) times: Times,
 }
 
-/// Reads a value of this type; `None` for a collection without elements, which Redis once wrote
-/// by mistake. A string is in `scratch`, which is used for other things too.
-pub(super) fn read<'b>(
+/// Reads what is no string, of this type; `None` for a collection without elements, which Redis
+/// once wrote by mistake.
+pub(super) fn read_object(
     input: &mut Input<'_>,
     kind: u8,
     dialect: Dialect,
-    scratch: &'b mut Vec<u8>,
-) -> Result<Option<Loaded<'b>>> {
+    scratch: &mut Vec<u8>,
+) -> Result<Option<Object>> {
     let times = dialect.times;
     let object = match kind {
-        kind::STRING => {
-            input.string(scratch)?;
-            return Ok(Some(Loaded::String(scratch)));
-        }
         kind::LIST => read_list(input, scratch)?.into_object(),
         kind::LIST_ZIPLIST => {
             let mut list = List::default();
@@ -236,7 +232,7 @@ pub(super) fn read<'b>(
         kind::MODULE | kind::MODULE_2 => return Err(module_value(input, kind)),
         kind => return Err(input.corrupt(format!("a value of the unknown type {kind}"))),
     };
-    Ok(object.may_live().then_some(Loaded::Object(object)))
+    Ok(object.may_live().then_some(object))
 }
 
 /// The error of a value that only a module of Redis could read.

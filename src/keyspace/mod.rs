@@ -5,6 +5,7 @@
 //!   that mutates, and tells whoever has to know;
 //! - [`access`]: which shards an operation locks, by its type;
 //! - [`waiters`], [`interest`]: blocking calls and watches;
+//! - [`loader`]: how a snapshot is read back;
 //! - [`maintenance`]: expiry without access.
 //!
 //! # Locks
@@ -24,6 +25,7 @@ mod edit_sorted_set;
 mod edit_stream;
 mod events;
 mod interest;
+mod loader;
 mod maintenance;
 mod object;
 pub(crate) mod shard;
@@ -46,7 +48,8 @@ pub(crate) use writer::{Edit, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
-pub(crate) use object::Data;
+pub(crate) use loader::Loader;
+pub(crate) use object::{Data, Object};
 pub use object::Kind;
 use shard::Lapsed;
 

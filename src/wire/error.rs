@@ -47,6 +47,11 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
             "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may \
              want to use the MKSTREAM option to create an empty stream automatically."
         }
+        Error::PayloadChecksum => "ERR DUMP payload version or checksum are wrong",
+        Error::Corrupt { .. } if command.eq_ignore_ascii_case("RESTORE") => {
+            "ERR Bad data format"
+        }
+        Error::KeyExists => "BUSYKEY Target key name already exists.",
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
     };

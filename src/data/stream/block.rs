@@ -307,7 +307,7 @@ impl Block {
     pub(super) fn entries_at(
         &self,
         places: Range<usize>,
-    ) -> impl DoubleEndedIterator<Item = Entry<'_>> + '_ {
+    ) -> impl DoubleEndedIterator<Item = Entry<'_>> + Clone + '_ {
         places.filter(|&place| self.is_live(place)).map(|place| self.entry_at(place))
     }
 
@@ -322,7 +322,7 @@ impl Block {
     }
 
     /// All live entries in order.
-    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> + '_ {
+    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> + Clone + '_ {
         self.entries_at(self.head as usize..self.starts.len())
     }
 

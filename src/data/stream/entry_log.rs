@@ -274,6 +274,10 @@ impl EntryLog {
         entries
     }
 
+    pub(super) fn runs(&self) -> impl Iterator<Item: Iterator<Item = Entry<'_>> + Clone> {
+        self.blocks_from(StreamId::MIN).map(Block::entries)
+    }
+
     fn front(&self) -> Option<&Block> {
         self.sealed.first_key_value().map(|(_, block)| &**block).or(self.tail.as_ref())
     }

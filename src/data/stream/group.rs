@@ -171,6 +171,11 @@ impl Group {
         self.pending.get(&id).map(|delivery| self.pending_entry(id, delivery))
     }
 
+    /// All that is pending, lowest id first.
+    pub(crate) fn all_pending(&self) -> impl Iterator<Item = PendingEntry<'_>> {
+        self.pending.iter().map(|(&id, delivery)| self.pending_entry(id, delivery))
+    }
+
     /// `None` if nothing is pending.
     pub(crate) fn pending_summary(&self) -> Option<PendingSummary<'_>> {
         let (first, _) = self.pending.first_key_value()?;
@@ -490,7 +495,6 @@ impl Consumer {
     }
 
     /// When it last got entries to acknowledge.
-    #[allow(dead_code, reason = "a snapshot will keep it, as Redis does")]
     pub(crate) fn active_at(&self) -> Option<u64> {
         self.active_at
     }
@@ -542,6 +546,35 @@ impl<'a> GroupMut<'a> {
             self.group.create_consumer(name, now_ms);
         }
         new
+    }
+
+    /// Creates a consumer as it once was; `false` if there is one of the name.
+    pub(crate) fn restore_consumer(
+        &mut self,
+        name: &[u8],
+        seen_at: u64,
+        active_at: Option<u64>,
+    ) -> bool {
+        let new = !self.group.places.contains_key(name);
+        if new {
+            let place = self.group.create_consumer(name, seen_at);
+            self.group.at_mut(place).active_at = active_at;
+        }
+        new
+    }
+
+    /// Makes an entry pending as it once was, in the stream or not; nothing if there is no such
+    /// consumer.
+    pub(crate) fn restore_pending(
+        &mut self,
+        id: StreamId,
+        consumer: &[u8],
+        delivered_at: u64,
+        count: u64,
+    ) {
+        if let Some(&consumer) = self.group.places.get(consumer) {
+            self.group.assign(id, Delivery { consumer, delivered_at, count });
+        }
     }
 
     /// Removes a consumer and what it has pending, and returns how much that was.

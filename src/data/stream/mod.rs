@@ -124,6 +124,16 @@ impl Stream {
         self.log.append(id, fields)
     }
 
+    /// The entries in runs of up to a hundred that follow each other, as the blocks hold them.
+    pub(crate) fn runs(&self) -> impl Iterator<Item: Iterator<Item = Entry<'_>> + Clone> {
+        self.log.runs()
+    }
+
+    /// How many entries had been added once the one of this id was; `None` if that cannot be told.
+    pub(crate) fn position_of(&self, id: StreamId) -> Option<u64> {
+        self.log.position_of(id)
+    }
+
     /// The id for an entry that is added now: never below one given before, even if the clock went
     /// back. `None` once there is no higher one.
     pub(crate) fn next_id(&self, now_ms: u64) -> Option<StreamId> {

@@ -1,0 +1,1 @@
+//! The formats against themselves, byte by byte.
