@@ -4,8 +4,8 @@
 //! before: its upper three bits are the length less two, more of it following in another byte if
 //! all three are set; its lower five bits and the next byte, how far back less one.
 
-/// Appends what `packed` stands for; `None` unless that is exactly `length` bytes. Memory grows with
-/// what is there, not with what is announced.
+/// Appends what `packed` stands for; `None` unless that is exactly `length` bytes. Memory grows
+/// with what is there, not with what is announced.
 pub(super) fn decompress(packed: &[u8], length: usize, out: &mut Vec<u8>) -> Option<()> {
     let start = out.len();
     let mut rest = packed;

@@ -41,8 +41,7 @@ pub(crate) fn read<'b>(
 ) -> Result<Loaded<'b>> {
     let (summed, checksum) =
         payload.split_last_chunk::<CHECKSUM_LEN>().ok_or(Error::PayloadChecksum)?;
-    let (body, version) =
-        summed.split_last_chunk::<VERSION_LEN>().ok_or(Error::PayloadChecksum)?;
+    let (body, version) = summed.split_last_chunk::<VERSION_LEN>().ok_or(Error::PayloadChecksum)?;
     let version = u16::from_le_bytes(*version);
     let is_valkey = VALKEY_VERSIONS.contains(&version);
     let checksum = u64::from_le_bytes(*checksum);

@@ -83,13 +83,7 @@ fn write_run<'s>(sink: &mut impl Sink, run: impl Iterator<Item = Entry<'s>> + Cl
     sink.bytes(&packed.finish());
 }
 
-fn write_group(
-    sink: &mut impl Sink,
-    name: &[u8],
-    group: &Group,
-    version: Version,
-    times: Times,
-) {
+fn write_group(sink: &mut impl Sink, name: &[u8], group: &Group, version: Version, times: Times) {
     sink.string(name);
     write_id(sink, group.last_delivered());
     sink.length(group.entries_read().unwrap_or(UNKNOWN));
@@ -203,11 +197,7 @@ fn read_run(stream: &mut Stream, master: StreamId, elements: &[Element<'_>]) -> 
     (found == [live, deleted] && live + deleted > 0).then_some(())
 }
 
-fn append(
-    stream: &mut Stream,
-    id: StreamId,
-    fields: &[(Element<'_>, Element<'_>)],
-) -> Option<()> {
+fn append(stream: &mut Stream, id: StreamId, fields: &[(Element<'_>, Element<'_>)]) -> Option<()> {
     let mut digits = vec![(itoa::Buffer::new(), itoa::Buffer::new()); fields.len()];
     let texts: Vec<(&[u8], &[u8])> = fields
         .iter()

@@ -285,11 +285,7 @@ fn read_quicklist(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<List> 
     Ok(list)
 }
 
-fn read_ziplist_node(
-    input: &mut Input<'_>,
-    list: &mut List,
-    scratch: &mut Vec<u8>,
-) -> Result<()> {
+fn read_ziplist_node(input: &mut Input<'_>, list: &mut List, scratch: &mut Vec<u8>) -> Result<()> {
     input.blob(scratch)?;
     for element in ziplist_elements(input, scratch)? {
         list.push(ListEnd::Back, element.text(&mut itoa::Buffer::new()));
@@ -333,11 +329,7 @@ fn read_packed_set(input: &mut Input<'_>, kind: u8, scratch: &mut Vec<u8>) -> Re
     if distinct { Ok(set) } else { Err(input.corrupt("a member twice or misplaced in a set")) }
 }
 
-fn read_sorted_set(
-    input: &mut Input<'_>,
-    kind: u8,
-    scratch: &mut Vec<u8>,
-) -> Result<SortedSet> {
+fn read_sorted_set(input: &mut Input<'_>, kind: u8, scratch: &mut Vec<u8>) -> Result<SortedSet> {
     let mut entries = Vec::new();
     for _ in 0..input.length()? {
         input.string(scratch)?;
@@ -371,8 +363,7 @@ fn checked_score(input: &Input<'_>, score: Option<f64>) -> Result<Score> {
 }
 
 fn sorted_set_of(input: &Input<'_>, entries: Vec<(Value, Score)>) -> Result<SortedSet> {
-    SortedSet::from_entries(entries)
-        .ok_or_else(|| input.corrupt("a member twice in a sorted set"))
+    SortedSet::from_entries(entries).ok_or_else(|| input.corrupt("a member twice in a sorted set"))
 }
 
 fn read_packed_sorted_set(
@@ -454,7 +445,12 @@ fn read_packed_hash(
     let elements = match kind {
         kind::HASH_ZIPMAP => {
             let pairs = zipmap::read(scratch).ok_or_else(|| input.corrupt("a damaged zipmap"))?;
-            pairs.iter().flat_map(|(name, value)| [name, value]).copied().map(Element::Bytes).collect()
+            pairs
+                .iter()
+                .flat_map(|(name, value)| [name, value])
+                .copied()
+                .map(Element::Bytes)
+                .collect()
         }
         kind::HASH_ZIPLIST => ziplist_elements(input, scratch)?,
         _ => listpack_elements(input, scratch)?,

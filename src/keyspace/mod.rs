@@ -49,8 +49,8 @@ pub(crate) use writer::{Edit, Writer};
 use events::EventSink;
 pub use events::{Event, EventKind};
 pub(crate) use loader::Loader;
-pub(crate) use object::{Data, Object};
 pub use object::Kind;
+pub(crate) use object::{Data, Object};
 use shard::Lapsed;
 
 use crate::clock::Clock;
