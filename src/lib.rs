@@ -66,8 +66,8 @@ pub use handles::{
     Combination, Difference, MemberIter, RangeQuery, RankQuery, SortedSet, SortedSets,
 };
 pub use handles::{
-    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
-    ScanOptions, ScanPage, SetOptions, TimeToLive,
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number,
+    RestoreOptions, ScanCursor, ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use handles::{FieldIter, FieldNameIter, FieldOptions, Hash};
 pub use handles::{List, Lists, PositionOptions, SortQuery};

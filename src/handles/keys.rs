@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use super::options::{self, CopyOptions, ExpireIf, ScanCursor, ScanOptions, ScanPage, TimeToLive};
-use super::{SortQuery, Submit};
+use super::options::{
+    self, CopyOptions, ExpireIf, RestoreOptions, ScanCursor, ScanOptions, ScanPage, TimeToLive,
+};
+use super::{SortQuery, Submit, accept};
 use crate::error::{Error, Result};
 use crate::keyspace::Kind;
+use crate::ops::dump::{Dump, Restore};
 use crate::ops::encoding::{Encoding, EncodingOf};
 use crate::ops::keys::*;
 use crate::ops::scan::{Matching, RandomKey};
@@ -405,6 +408,70 @@ impl<'t, T: Submit> Keys<'t, T> {
     ) -> T::Answer<bool> {
         let (source, destination) = (source.as_ref(), destination.as_ref());
         self.target.submit(&Copy { source, destination, options: options.0 }, Ok)
+    }
+
+    /// What a key holds as bytes that [`restore`](Self::restore) makes the same of, in this store,
+    /// another or in Redis 7.0 and later; `None` if it does not exist.
+    ///
+    /// The bytes carry a checksum. The key's deadline is not among them. A hash of which fields
+    /// have deadlines keeps those, in a form that Redis reads from 7.4 on.
+    ///
+    /// `O(n)` in the size of the value. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    ///
+    /// ```
+    /// use larder::{RestoreOptions, Store};
+    ///
+    /// let (store, other) = (Store::new(), Store::new());
+    /// store.list("jobs").push_back("bake")?;
+    /// let dumped = store.keys().dump("jobs")?.unwrap();
+    /// other.keys().restore("jobs", dumped, RestoreOptions::new())?;
+    /// assert_eq!(other.list("jobs").pop_front()?.unwrap(), "bake");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "DUMP")]
+    pub fn dump(&self, key: impl AsRef<[u8]>) -> T::Answer<Option<Value>> {
+        self.target.submit(&Dump { key: key.as_ref() }, Ok)
+    }
+
+    /// Puts what was dumped, here or by a Redis from 2.6 to 8, under a key.
+    ///
+    /// A deadline in the past makes no key, and takes away the one that is replaced.
+    ///
+    /// `O(n)` in the size of the value. Atomic. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyExists`] unless the options let it replace one; [`Error::PayloadChecksum`] if
+    /// the bytes are not what was dumped; [`Error::Corrupt`] if they never were a value;
+    /// [`Error::InvalidExpire`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use larder::{Error, RestoreOptions};
+    /// # let store = larder::Store::new();
+    ///
+    /// store.kv().set("a", 1)?;
+    /// let dumped = store.keys().dump("a")?.unwrap();
+    /// let restored = store.keys().restore("a", &dumped, RestoreOptions::new());
+    /// assert_eq!(restored, Err(Error::KeyExists));
+    /// let for_a_minute = RestoreOptions::new().replace().expire_in(Duration::from_secs(60));
+    /// store.keys().restore("a", &dumped, for_a_minute)?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "RESTORE")]
+    pub fn restore(
+        &self,
+        key: impl AsRef<[u8]>,
+        dumped: impl AsRef<[u8]>,
+        options: RestoreOptions,
+    ) -> T::Answer<()> {
+        let (lifetime, options) = accept!(self, options.parts());
+        let payload = dumped.as_ref();
+        self.target.submit(&Restore { key: key.as_ref(), lifetime, payload, options }, Ok)
     }
 
     /// Moves a key to another database, if it is free there; answers whether it was moved.

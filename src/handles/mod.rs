@@ -28,8 +28,8 @@ pub use keys::{Keys, Scan};
 pub use kv::Kv;
 pub use list::{List, Lists, PositionOptions};
 pub use options::{
-    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number, ScanCursor,
-    ScanOptions, ScanPage, SetOptions, TimeToLive,
+    CopyOptions, Deadline, DeleteIf, ExpireIf, Expiry, Increment, Incremented, Number,
+    RestoreOptions, ScanCursor, ScanOptions, ScanPage, SetOptions, TimeToLive,
 };
 pub use set::{Set, SetIter, Sets};
 pub use sort::SortQuery;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::Kind;
-use crate::ops::{counters, keys, scan, strings};
+use crate::ops::{counters, dump, keys, scan, strings};
 use crate::value::{FromValue, Value};
 
 /// What becomes of a key's deadline when the key is written.
@@ -417,6 +417,71 @@ impl CopyOptions {
     /// Whatever the destination holds (`REPLACE`).
     pub fn replace(self) -> Self {
         Self(keys::CopyOptions { replace: true, ..self.0 })
+    }
+}
+
+/// How [`Keys::restore`](crate::Keys::restore) makes a key.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder::{RestoreOptions, Store};
+///
+/// let store = Store::new();
+/// store.kv().set("a", 1)?;
+/// let dumped = store.keys().dump("a")?.unwrap();
+/// let options = RestoreOptions::new().replace().expire_in(Duration::from_secs(5));
+/// store.keys().restore("a", dumped, options)?;
+/// # Ok::<(), larder::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct RestoreOptions {
+    replace: bool,
+    expiry: Option<RestoreExpiry>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RestoreExpiry {
+    In(Duration),
+    At(SystemTime),
+}
+
+impl RestoreOptions {
+    /// Under a key that is free, without a deadline.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whatever the key holds (`REPLACE`).
+    pub fn replace(self) -> Self {
+        Self { replace: true, ..self }
+    }
+
+    /// With this time to live.
+    pub fn expire_in(self, time: Duration) -> Self {
+        Self { expiry: Some(RestoreExpiry::In(time)), ..self }
+    }
+
+    /// With this deadline (`ABSTTL`).
+    pub fn expire_at(self, time: SystemTime) -> Self {
+        Self { expiry: Some(RestoreExpiry::At(time)), ..self }
+    }
+
+    pub(super) fn parts(self) -> Result<(dump::RestoreLifetime, dump::RestoreOptions)> {
+        let mut options = dump::RestoreOptions { replace: self.replace, ..Default::default() };
+        let millis = match self.expiry {
+            None => 0,
+            Some(RestoreExpiry::In(time)) => match millis(time) {
+                0 => return Err(Error::InvalidExpire),
+                millis => millis,
+            },
+            Some(RestoreExpiry::At(time)) => {
+                options.absolute = true;
+                // Zero would be no deadline.
+                unix_millis(time).max(1)
+            }
+        };
+        Ok((dump::RestoreLifetime(millis), options))
     }
 }
 

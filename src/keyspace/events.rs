@@ -44,6 +44,8 @@ pub enum EventKind {
     MovedTo,
     /// The key was made by copying another.
     CopiedTo,
+    /// The key was made of a dumped value.
+    Restored,
     /// Elements were pushed at the front of a list.
     PushedFront,
     /// Elements were pushed at the back of a list.
@@ -153,6 +155,7 @@ impl EventKind {
             Self::MovedFrom => "move_from",
             Self::MovedTo => "move_to",
             Self::CopiedTo => "copy_to",
+            Self::Restored => "restore",
             Self::PushedFront => "lpush",
             Self::PushedBack => "rpush",
             Self::PoppedFront => "lpop",
@@ -215,7 +218,8 @@ impl EventKind {
             | Self::RenamedTo
             | Self::MovedFrom
             | Self::MovedTo
-            | Self::CopiedTo => None,
+            | Self::CopiedTo
+            | Self::Restored => None,
             Self::Set
             | Self::Appended
             | Self::RangeSet

@@ -41,7 +41,7 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 pub(crate) use maintenance::Maintenance;
-pub(crate) use shard::{Removed, Shard};
+pub(crate) use shard::{Held, Removed, Shard};
 pub(crate) use view::View;
 pub(crate) use watch::Watched;
 pub(crate) use writer::{Edit, Writer};

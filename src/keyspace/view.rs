@@ -99,8 +99,8 @@ impl<'s> View<'s> {
         self.entry.map(|(shard, block)| shard.footprint(block))
     }
 
-    /// A copy of what the key holds.
-    pub(super) fn held(&self) -> Option<Held<'s>> {
+    /// What the key holds.
+    pub(crate) fn held(&self) -> Option<Held<'s>> {
         self.entry.map(|(shard, block)| shard.held(block))
     }
 }

@@ -176,7 +176,8 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn put_object(&mut self, object: Object, deadline: Option<u64>) {
+    /// Replaces what the key holds by an object, which may live.
+    pub(crate) fn put_object(&mut self, object: Object, deadline: Option<u64>) {
         self.remove();
         let hasher = self.moment.databases.hasher();
         let due = self.shard.insert_object(hasher, self.hash, self.key, object, deadline);

@@ -9,6 +9,7 @@
 
 pub(crate) mod bitmap;
 pub(crate) mod counters;
+pub(crate) mod dump;
 pub(crate) mod encoding;
 pub(crate) mod hash;
 pub(crate) mod keys;

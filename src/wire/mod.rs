@@ -11,6 +11,7 @@ mod bitmap;
 pub(crate) mod command;
 mod counters;
 mod decoder;
+mod dump;
 pub(crate) mod encoder;
 pub(crate) mod error;
 pub(crate) mod frame;

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::ops::{
-    bitmap, counters, encoding, hash, keys, list, pubsub, scan, set, sorted_set as zset, stream,
-    stream_group, strings,
+    bitmap, counters, dump, encoding, hash, keys, list, pubsub, scan, set, sorted_set as zset,
+    stream, stream_group, strings,
 };
 use crate::value::Value;
 
@@ -167,6 +167,8 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(keys::Persist, 2, WRITE | FAST, ONE_KEY),
     row!(keys::Rename, 3, WRITE, TWO_KEYS),
     row!(keys::RenameIfAbsent, 3, WRITE | FAST, TWO_KEYS),
+    row!(dump::Dump, 2, READONLY, ONE_KEY),
+    row!(dump::Restore, -4, WRITE | DENYOOM, ONE_KEY),
     row!(keys::Copy, -3, WRITE | DENYOOM, TWO_KEYS),
     row!(keys::Move, 3, WRITE | FAST, ONE_KEY),
     row!(keys::Count, 1, READONLY | FAST, NO_KEY),

@@ -66,6 +66,12 @@ pub(crate) const KEYS: &[Grammar] = &[
     ("RENAMENX", "key key"),
     ("COPY", "key key { DB database , REPLACE }"),
     ("MOVE", "key database"),
+    ("DUMP", "key"),
+    (
+        "RESTORE",
+        "( key 0 payload | key millis payload | key datemillis payload ABSTTL ) \
+         { REPLACE , ( IDLETIME idle | FREQ 200 ) }",
+    ),
     ("DBSIZE", ""),
     ("FLUSHDB", "{ ( SYNC | ASYNC ) }"),
     ("FLUSHALL", "{ ( SYNC | ASYNC ) }"),
@@ -466,6 +472,7 @@ impl Commands {
             "claimedidle" => *self.pick(&[0, 100_000]),
             "past" => *self.pick(&[1, 1_000_000_000_000]),
             "wait" => 5,
+            "payload" => return self.pick(PAYLOADS).to_vec(),
             kind => return self.word(kind),
         };
         number.to_string().into_bytes()
@@ -527,6 +534,28 @@ const LONG_ELEMENT: &str = match std::str::from_utf8(&[b'x'; 1500]) {
     Ok(text) => text,
     Err(_) => "",
 };
+
+/// What Redis 7.0 dumped: a string, a number, a list, a hash, two sets, a sorted set, a stream. The
+/// last is none.
+#[rustfmt::skip]
+const PAYLOADS: &[&[u8]] = &[
+    b"\x00\x01\x76\x0a\x00\x91\x08\xce\xb2\x19\x38\x8a\xce",
+    b"\x00\xc0\x0a\x0a\x00\x6e\x9f\x57\x45\x0e\xae\x63\xbb",
+    b"\x12\x01\x02\x0c\x0c\x00\x00\x00\x02\x00\x81\x61\x02\x0a\x01\xff\x0a\x00\x2d\
+      \x8a\x61\x0a\x3f\x33\xd9\x59",
+    b"\x10\x0c\x0c\x00\x00\x00\x02\x00\x81\x66\x02\x01\x01\xff\x0a\x00\x31\xba\x08\
+      \x19\x49\xa0\xe3\xdd",
+    b"\x0b\x10\x04\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x40\x9c\x00\x00\x0a\
+      \x00\x2f\x5c\x28\x8f\x9b\xef\x4f\x93",
+    b"\x02\x01\x01\x61\x0a\x00\x62\x96\xe9\x7e\x44\xd2\x1a\x6d",
+    b"\x11\x14\x14\x00\x00\x00\x04\x00\x81\x61\x02\x01\x01\x81\x62\x02\x83\x32\x2e\
+      \x35\x04\xff\x0a\x00\xd4\x4c\x6e\xa4\xf6\x44\xd9\xd7",
+    b"\x13\x01\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\
+      \x1d\x1d\x00\x00\x00\x0a\x00\x01\x01\x00\x01\x01\x01\x81\x61\x02\x00\x01\x02\x01\x00\x01\
+      \x00\x01\x81\x62\x02\x04\x01\xff\x01\x01\x01\x01\x01\x00\x00\x01\x00\x0a\x00\x6f\x43\x34\
+      \xec\xd7\xfa\x5a\xec",
+    b"\x00\x01\x76\x0a\x00",
+];
 
 /// Random arguments that are not merely numbers, by kind.
 #[rustfmt::skip]

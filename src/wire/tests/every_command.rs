@@ -22,10 +22,10 @@ const HELP: &[Grammar] = &[("XINFO|HELP", ""), ("XGROUP|HELP", ""), ("OBJECT|HEL
 
 /// Commands that pick at random, or walk a hash table in its own order.
 #[rustfmt::skip]
-const OPEN: [&[u8]; 17] = [
+const OPEN: [&[u8]; 18] = [
     b"KEYS", b"SCAN", b"RANDOMKEY", b"ZRANDMEMBER", b"ZSCAN", b"HGETALL", b"HKEYS", b"HVALS",
     b"HRANDFIELD", b"HSCAN", b"SMEMBERS", b"SPOP", b"SRANDMEMBER", b"SSCAN", b"SUNION", b"SINTER",
-    b"SDIFF",
+    b"SDIFF", b"DUMP",
 ];
 
 fn grammars() -> Vec<Grammar> {
