@@ -31,6 +31,8 @@ mod handles;
 
 mod store;
 
+pub mod rdb;
+
 #[cfg(feature = "session")]
 mod session;
 

@@ -16,7 +16,7 @@ const RANKS: &[&[&str]] = &[
     &["persist"],
     &["engine"],
     &["handles", "store"],
-    &["patterns"],
+    &["patterns", "rdb"],
     &["session"],
     &["server", "compat"],
     &["testing"],

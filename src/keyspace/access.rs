@@ -404,6 +404,12 @@ impl<'s> Views<'s> {
         self.locked.view(self.database, key)
     }
 
+    /// All locked shards, database by database.
+    pub(crate) fn all_shards(&self) -> impl Iterator<Item = (u16, &'s Shard)> {
+        let guards = self.locked.guards.iter();
+        guards.map(|(place, guard)| (place_of(*place).0, guard.shard()))
+    }
+
     /// All locked shards of the current database.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &'s Shard> {
         self.locked.shards_of(self.database)

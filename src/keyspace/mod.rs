@@ -140,6 +140,11 @@ impl Databases {
         self.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Brings the shard of a key into being, so that whoever then locks everything may write it.
+    pub(crate) fn make_room(&self, database: u16, key: &[u8]) {
+        self.keyspace(database).shard(shard_index(self.hash(key)));
+    }
+
     /// The shard of a hash, if it has been used.
     #[inline]
     fn slot(&self, database: u16, hash: u64) -> Option<&RwLock<Shard>> {

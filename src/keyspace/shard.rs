@@ -170,6 +170,15 @@ impl Shard {
         block.heap_size() + SLOT_BYTES + object
     }
 
+    /// All entries, with those that have expired: blocks that share their bytes, and copies of
+    /// their objects.
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (Block, Option<Object>)> {
+        self.table.iter().map(|block| match self.held(block) {
+            Held::String(_) => (block.clone(), None),
+            Held::Object(object) => (block.clone(), Some(object.clone())),
+        })
+    }
+
     /// All keys with their kinds, in no order; without those that have expired.
     pub(crate) fn keys<'s>(
         &'s self,

@@ -63,6 +63,11 @@ impl Server {
         server
     }
 
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// Connects, as soon as the server is up.
     pub(crate) fn connect(&self, resp3: bool) -> Connection {
         let begun = Instant::now();

@@ -1,0 +1,26 @@
+//! Files of a real redis-server 7.0 in a store, and files of a store in a real server.
+//!
+//! Run it with `cargo test --features session --test interop`. It needs `redis-server` and
+//! `redis-check-rdb`; `REDIS_SERVER` names another server.
+
+#[path = "../differential/redis.rs"]
+mod redis;
+
+mod rdb;
+
+use std::task::Waker;
+
+use larder::{Face, FaceOptions, Peer, Session, Store};
+
+/// A client of the store.
+fn client(store: &Store) -> Session {
+    let face = Face::new(store, FaceOptions::default());
+    let peer = Peer { address: "peer:0".into(), local: "local:0".into(), descriptor: 8 };
+    face.connect(peer, Waker::noop().clone()).expect("a client")
+}
+
+/// What a client is answered to one request.
+fn answer(client: &mut Session, request: &[&[u8]]) -> Vec<u8> {
+    client.execute(request);
+    client.take_output()
+}

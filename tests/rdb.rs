@@ -1,0 +1,129 @@
+//! RDB files through the public interface. Interoperation with Redis is in `tests/interop`.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use larder::rdb::{self, Existing};
+use larder::{Error, ManualClock, RestoreOptions, Store};
+
+/// A store with something of everything, in several databases and many shards.
+fn full(clock: &ManualClock) -> Store {
+    let store = Store::builder().clock(clock).build();
+    for number in 0..3000 {
+        store.kv().set(format!("key:{number}"), number).unwrap();
+    }
+    store.kv().set_for("dated", "milk", Duration::from_secs(60)).unwrap();
+    let other = store.database(3).unwrap();
+    other.list("list").push_back_many(&["a", "b"]).unwrap();
+    other.set("set").add_many(&["a", "b"]).unwrap();
+    other.sorted_set("scores").add("ada", 1.5).unwrap();
+    other.hash("hash").set("field", "value").unwrap();
+    other.stream("log").append(&[("name", "value")]).unwrap();
+    store
+}
+
+fn exported(store: &Store) -> Vec<u8> {
+    let mut file = Vec::new();
+    let exported = rdb::export(store, &mut file).unwrap();
+    assert_eq!(exported.bytes, file.len() as u64);
+    file
+}
+
+#[test]
+fn a_store_survives() {
+    let clock = ManualClock::new();
+    let store = full(&clock);
+    let file = exported(&store);
+    let other = Store::builder().clock(&clock).build();
+    let mut steps = Vec::new();
+    let imported =
+        rdb::import_with(&other, &file[..], Existing::Refuse, |done| steps.push(done)).unwrap();
+    assert_eq!((imported.keys, imported.expired, imported.kept), (3006, 0, 0));
+    assert_eq!(steps.last(), Some(&(file.len() as u64)));
+    assert_eq!(other.kv().get_as::<i64>("key:17").unwrap(), Some(17));
+    let other = other.database(3).unwrap();
+    assert_eq!(other.list("list").pop_back().unwrap().unwrap(), "b");
+    assert_eq!(other.sorted_set("scores").rank("ada").unwrap(), Some(0));
+    assert_eq!(other.hash("hash").get("field").unwrap().unwrap(), "value");
+}
+
+#[test]
+fn deadlines_go_on_and_what_has_passed_is_left_out() {
+    let clock = ManualClock::new();
+    let file = exported(&full(&clock));
+    clock.advance(Duration::from_secs(59));
+    let in_time = Store::builder().clock(&clock).build();
+    rdb::import(&in_time, &file[..]).unwrap();
+    assert!(in_time.kv().get("dated").unwrap().is_some());
+    clock.advance(Duration::from_secs(1));
+    assert!(in_time.kv().get("dated").unwrap().is_none());
+    let late = Store::builder().clock(&clock).build();
+    assert_eq!(rdb::import(&late, &file[..]).unwrap().expired, 1);
+}
+
+#[test]
+fn keys_that_exist_are_refused_replaced_or_kept() {
+    let clock = ManualClock::new();
+    let file = exported(&full(&clock));
+    let store = Store::builder().clock(&clock).build();
+    store.kv().set("key:5", "mine").unwrap();
+    assert_eq!(rdb::import(&store, &file[..]), Err(Error::KeyExists));
+    assert_eq!(store.keys().len().unwrap(), 1);
+
+    let kept = rdb::import_with(&store, &file[..], Existing::Keep, |_| ()).unwrap();
+    assert_eq!((kept.keys, kept.kept), (3005, 1));
+    assert_eq!(store.kv().get("key:5").unwrap().unwrap(), "mine");
+
+    let replaced = rdb::import_with(&store, &file[..], Existing::Replace, |_| ()).unwrap();
+    assert_eq!((replaced.keys, replaced.kept), (3006, 0));
+    assert_eq!(store.kv().get("key:5").unwrap().unwrap(), "5");
+}
+
+#[test]
+fn a_damaged_file_changes_nothing() {
+    let file = exported(&full(&ManualClock::new()));
+    let store = Store::new();
+    for at in [0, 9, 500, file.len() - 9, file.len() - 1] {
+        let mut damaged = file.clone();
+        damaged[at] ^= 1;
+        let imported = rdb::import(&store, &damaged[..]);
+        assert!(matches!(imported, Err(Error::Corrupt { .. })), "{at}: {imported:?}");
+        assert!(rdb::import(&store, &file[..at]).is_err());
+    }
+    assert_eq!(store.keys().len().unwrap(), 0);
+}
+
+#[test]
+fn too_few_databases_and_a_reader_that_fails_are_errors() {
+    let file = exported(&full(&ManualClock::new()));
+    let small = Store::builder().databases(3).build();
+    assert_eq!(rdb::import(&small, &file[..]), Err(Error::NoSuchDatabase));
+    let failing = file[..1000].chain(Failing);
+    let imported = rdb::import(&Store::new(), failing);
+    assert!(matches!(imported, Err(Error::Io { kind: io::ErrorKind::Other, .. })), "{imported:?}");
+}
+
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("the disk is on fire"))
+    }
+}
+
+#[test]
+fn dumped_values_are_checked() {
+    let store = Store::new();
+    store.kv().set("a", "text").unwrap();
+    let mut dumped = store.keys().dump("a").unwrap().unwrap().to_vec();
+    dumped[2] ^= 1;
+    let restored = store.keys().restore("b", &dumped, RestoreOptions::new());
+    assert_eq!(restored, Err(Error::PayloadChecksum));
+    let restored = store.keys().restore("b", b"short", RestoreOptions::new());
+    assert_eq!(restored, Err(Error::PayloadChecksum));
+    assert!(!store.keys().exists("b").unwrap());
+    assert_eq!(store.keys().dump("b").unwrap(), None);
+    let zero = RestoreOptions::new().expire_in(Duration::ZERO);
+    dumped[2] ^= 1;
+    assert_eq!(store.keys().restore("b", &dumped, zero), Err(Error::InvalidExpire));
+}
