@@ -25,6 +25,8 @@ mod ops;
 #[allow(dead_code, reason = "only sessions read commands, and only tests read replies back")]
 mod wire;
 
+pub mod persist;
+
 mod engine;
 
 mod handles;

@@ -49,7 +49,6 @@ impl Random {
     }
 
     /// The sequence of a seed.
-    #[cfg(feature = "session")]
     pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed)
     }

@@ -1,0 +1,150 @@
+//! Where a store keeps its data: the trait that a caller plugs in, and the two implementations that
+//! Larder ships.
+//!
+//! What is kept is at most one *snapshot*, which is a whole state, and after it the *segments* of a
+//! log, which is what changed since. A segment is a row of bytes that grows at its end. What the
+//! bytes mean is no business of an implementation: checksums, frames and recovery sit above the
+//! trait, so every implementation has them.
+//!
+//! - [`Directory`] keeps files in Redis's own layout and formats;
+//! - [`Memory`] keeps bytes in memory and fails when it is told to, for tests.
+//!
+//! # The life of an implementation
+//!
+//! 1. [`open`](Persistence::open), once and first. Larder reads the snapshot and then the segments,
+//!    in order. If the end of the last segment was torn by a crash, it calls
+//!    [`truncate`](Persistence::truncate).
+//! 2. [`rotate`](Persistence::rotate), before the first byte is appended.
+//! 3. [`append`](Persistence::append) and [`sync`](Persistence::sync), for as long as the store
+//!    lives, and now and then `rotate` followed by [`snapshot`](Persistence::snapshot), so that the
+//!    log does not grow without end.
+//!
+//! One thread at a time calls `append`, `sync`, `truncate` and `rotate`. Another may write and
+//! commit a snapshot meanwhile.
+//!
+//! # What a crash may take
+//!
+//! A crash of the process takes nothing that `append` has returned for. A crash of the machine may
+//! take anything that was appended since the last `sync` that returned `Ok`: all, nothing, or some
+//! of it, in any order, with zeros in the place of what is missing. It takes nothing else: not what
+//! was synced, not a rotation, a truncation or a commit that returned `Ok`. A call that was under way
+//! has happened or has not.
+
+#[allow(dead_code, reason = "the log of a store uses it")]
+mod frame;
+mod memory;
+#[allow(dead_code, reason = "the log of a store uses it")]
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+
+pub use memory::{Fault, Memory};
+
+/// Keeps a snapshot and a log.
+///
+/// The [module](self) says in which order the methods are called, and what a crash may take.
+///
+/// An error of any method reaches whoever called the store, with its text.
+pub trait Persistence: Send + Sync {
+    /// Takes possession of what is kept, and answers it. Called once, before anything else.
+    ///
+    /// Two stores must never have the same data open: whoever comes second gets an error, of
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy). Possession ends when the implementation is
+    /// dropped.
+    ///
+    /// What is missing or contradicts itself is an error, of
+    /// [`InvalidData`](io::ErrorKind::InvalidData): an implementation does not guess. A snapshot that
+    /// was not committed is not there.
+    fn open(&self) -> io::Result<Kept>;
+
+    /// Appends bytes to the current segment, which is the last one. After `Ok` they survive a crash
+    /// of the process.
+    ///
+    /// After an error, any number of the bytes may have been appended. Larder then cuts the segment
+    /// back before it appends again.
+    fn append(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything durable that was appended.
+    ///
+    /// After an error nobody knows what of it is, and asking again would not tell. So the segment is
+    /// lost to further use: `append` and `sync` fail until a new segment was begun *and* a snapshot
+    /// was committed that was begun after it.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Cuts the current segment to a length, durably. `length` is not above the length that the
+    /// segment has.
+    fn truncate(&self, length: u64, tail: Tail) -> io::Result<()>;
+
+    /// Ends the current segment and begins an empty one, which becomes the current; answers its
+    /// number. Numbers ascend by one; the first is above zero.
+    ///
+    /// The new segment and all that was appended to the old one are durable on return. After an error
+    /// the old segment is the current one.
+    ///
+    /// If a [`sync`](Self::sync) has failed, the old segment cannot be made durable. Then the new one
+    /// begins all the same, and [`open`](Self::open) does not answer it before a snapshot was
+    /// committed that replaces the old one.
+    fn rotate(&self) -> io::Result<u64>;
+
+    /// Begins a snapshot that takes the place of the last snapshot and of all segments before the
+    /// current one, once it is committed. Later rotations do not change which segments these are.
+    ///
+    /// There is one snapshot at a time.
+    fn snapshot(&self) -> io::Result<Box<dyn Snapshot>>;
+}
+
+/// A snapshot that is being written. Dropped without [`commit`](Self::commit), it never was.
+pub trait Snapshot: io::Write + Send {
+    /// Makes the snapshot durable and current, in one step that happens as a whole or not at all;
+    /// only then is what it replaces deleted.
+    ///
+    /// After an error either may be what the next [`open`](Persistence::open) finds, in full.
+    fn commit(self: Box<Self>) -> io::Result<()>;
+}
+
+/// What becomes of the bytes that [`Persistence::truncate`] cuts off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// They are forgotten: the store that wrote them still has them.
+    Drop,
+    /// They are set aside for a person to look at, if there is a place to set them.
+    Keep,
+}
+
+/// What [`Persistence::open`] found.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The last snapshot that was committed.
+    pub snapshot: Option<Source>,
+    /// The segments that followed it, oldest first. Their numbers ascend by one.
+    pub segments: Vec<Segment>,
+}
+
+/// A segment of the log, as it was found.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its number, by which its bytes know that they belong to it.
+    pub number: u64,
+    /// Its bytes.
+    pub source: Source,
+}
+
+/// Bytes to be read from their beginning to their end.
+pub struct Source {
+    /// The bytes.
+    pub reader: Box<dyn io::Read + Send>,
+    /// How many there are.
+    pub length: u64,
+    /// What to call them in a message: the name of a file, for instance.
+    pub name: String,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, length, .. } = self;
+        write!(f, "{name} ({length} bytes)")
+    }
+}

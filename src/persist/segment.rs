@@ -1,0 +1,481 @@
+//! Reading a segment: the payloads of its frames, one by one, and at the end a verdict on what
+//! follows the last good one.
+//!
+//! Invariants: a payload is handed out only if its frame's checksums, place and predecessor are
+//! right; the payloads of a segment are a prefix of what was written to it. What follows a bad frame
+//! is never handed out.
+//!
+//! The verdict tells a write that a crash has torn from damage. A write is torn where the file ends
+//! before the frame does, or where whole sectors are zeros, which is what a file system shows in the
+//! place of what it had not written. Anything else is damage, and so is a frame that a later one says
+//! was durable.
+//!
+//! A segment may go on without frames, if Redis has written to it. Then commands are read as Redis
+//! reads them, each transaction as one.
+//!
+//! Reading is lazy and takes memory for one payload. A length is believed once its header's checksum
+//! is right, and even then memory grows only with what has been read.
+
+use std::io::{self, Read};
+
+use memchr::memmem;
+
+use super::frame::{
+    BadHeader, Chain, Header, LONGEST_HEADER, MARK, SECTOR, may_begin_header, may_begin_padding,
+    padding, padding_of,
+};
+
+/// How Redis begins the only comments that it writes.
+const REDIS_COMMENT: &[u8] = b"#TS:";
+
+/// The longest line that Redis reads.
+const LONGEST_LINE: usize = 1023;
+
+/// Redis's limit for an argument.
+const LONGEST_ARGUMENT: u64 = 512 * 1024 * 1024;
+
+/// The longest line with a length that is allowed.
+const LONGEST_LENGTH: usize = 13;
+
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// One frame, or one command or transaction without a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload<'a> {
+    /// Where it begins in the segment, header included.
+    pub(crate) offset: u64,
+    /// The number of its frame, if it has one.
+    pub(crate) sequence: Option<u64>,
+    /// Its commands.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// What is to be said of a segment once its payloads have been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It ends where its last payload ends.
+    Clean { length: u64 },
+    /// A crash has torn the last write.
+    Tail { valid_length: u64, reason: &'static str },
+    /// It is damaged.
+    Corrupt { offset: u64, reason: &'static str },
+}
+
+impl Verdict {
+    /// The verdict if other segments follow. Everything before them was made durable, so no crash
+    /// has torn it.
+    pub(crate) fn of_inner_segment(self) -> Self {
+        match self {
+            Self::Tail { valid_length, reason } => Self::Corrupt { offset: valid_length, reason },
+            other => other,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Frames,
+    Commands,
+    Ended(Verdict),
+}
+
+/// Reads a segment.
+pub(crate) struct SegmentReader<R> {
+    window: Window<R>,
+    segment: u64,
+    chain: Option<Chain>,
+    state: State,
+    unframed: bool,
+    payload: Vec<u8>,
+}
+
+impl<R: Read> SegmentReader<R> {
+    /// Reads a segment whose first frame follows `chain`, or anything if that is not known.
+    pub(crate) fn new(source: R, segment: u64, chain: Option<Chain>) -> Self {
+        Self::starting_as(State::Frames, source, 0, segment, chain)
+    }
+
+    /// Reads commands that have no frames; `offset` is where in its file `source` stands.
+    pub(crate) fn commands(source: R, offset: u64) -> Self {
+        Self::starting_as(State::Commands, source, offset, 0, None)
+    }
+
+    fn starting_as(
+        state: State,
+        source: R,
+        offset: u64,
+        segment: u64,
+        chain: Option<Chain>,
+    ) -> Self {
+        let window = Window { source, buffer: Vec::new(), start: 0, offset, ended: false };
+        let unframed = matches!(state, State::Commands);
+        Self { window, segment, chain, state, unframed, payload: Vec::new() }
+    }
+
+    /// The next payload; `None` once there is a [`verdict`](Self::verdict).
+    pub(crate) fn next(&mut self) -> io::Result<Option<Payload<'_>>> {
+        loop {
+            let offset = self.window.offset;
+            let step = match self.state {
+                State::Frames => self.frame()?,
+                State::Commands => self.unit()?,
+                State::Ended(_) => return Ok(None),
+            };
+            match step {
+                Step::Payload(sequence) => {
+                    return Ok(Some(Payload { offset, sequence, bytes: &self.payload }));
+                }
+                Step::Go(state) => self.state = state,
+            }
+        }
+    }
+
+    /// What follows the last payload, once all have been read.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        match self.state {
+            State::Ended(verdict) => Some(verdict),
+            _ => None,
+        }
+    }
+
+    /// What the frame after the last one read follows; `None` if there was no frame yet.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        self.chain
+    }
+
+    /// Whether some of what was read has no frames.
+    pub(crate) fn is_unframed(&self) -> bool {
+        self.unframed
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn offset(&self) -> u64 {
+        self.window.offset
+    }
+}
+
+/// What a step of reading has come to.
+enum Step {
+    /// `payload` is one, with the number of its frame.
+    Payload(Option<u64>),
+    Go(State),
+}
+
+impl Step {
+    fn clean(length: u64) -> Self {
+        Self::Go(State::Ended(Verdict::Clean { length }))
+    }
+
+    fn tail(valid_length: u64, reason: &'static str) -> Self {
+        Self::Go(State::Ended(Verdict::Tail { valid_length, reason }))
+    }
+
+    fn corrupt(offset: u64, reason: &'static str) -> Self {
+        Self::Go(State::Ended(Verdict::Corrupt { offset, reason }))
+    }
+}
+
+/// Frames.
+impl<R: Read> SegmentReader<R> {
+    fn frame(&mut self) -> io::Result<Step> {
+        let start = self.window.offset;
+        let bytes = self.window.peek(2 * LONGEST_HEADER)?;
+        if bytes.is_empty() {
+            return Ok(Step::clean(start));
+        }
+        if bytes[0] == b'*' || bytes.starts_with(REDIS_COMMENT) {
+            self.unframed = true;
+            return Ok(Step::Go(State::Commands));
+        }
+        let padded = padding_of(bytes);
+        let line = match memchr::memchr(b'\n', &bytes[padded..]) {
+            Some(end) => &bytes[padded..=padded + end],
+            None if bytes.len() < 2 * LONGEST_HEADER && may_begin(bytes) => {
+                return Ok(Step::tail(start, "the file ends within a header"));
+            }
+            None => return self.bad_header(start),
+        };
+        let header = match Header::parse(line, self.segment, start + padded as u64) {
+            Ok(header) if padding(start, line.len() as u64) == padded as u64 => header,
+            Err(BadHeader::UnknownVersion) => {
+                return Ok(Step::corrupt(start, "a frame of an unknown version"));
+            }
+            _ => return self.bad_header(start),
+        };
+        if self.chain.is_some_and(|chain| !header.follows(chain)) {
+            return Ok(Step::corrupt(start, "the frame does not follow the one before it"));
+        }
+        let length = padded + line.len();
+        self.window.consume(length);
+        self.payload_of(start, header)
+    }
+
+    fn payload_of(&mut self, start: u64, header: Header) -> io::Result<Step> {
+        let begins = self.window.offset;
+        self.payload.clear();
+        if !self.window.take(header.length, &mut self.payload)? {
+            return Ok(Step::tail(start, "the file ends within a frame"));
+        }
+        if header.fits(&self.payload) {
+            self.chain = Some(header.chain());
+            return Ok(Step::Payload(Some(header.sequence)));
+        }
+        // The last sector goes on with what follows the frame.
+        let ends = begins + header.length;
+        let beyond = ends.next_multiple_of(SECTOR) - ends;
+        let rest = self.window.peek(beyond as usize)?;
+        let rest_is_zero = is_zero(&rest[..rest.len().min(beyond as usize)]);
+        let torn = sectors(begins, &self.payload)
+            .any(|(end, sector)| is_zero(sector) && (end < ends || rest_is_zero));
+        self.judge(start, torn, "the checksum of a frame is wrong")
+    }
+
+    fn bad_header(&mut self, start: u64) -> io::Result<Step> {
+        let bytes = self.window.peek(2 * SECTOR as usize)?;
+        let (first, rest) = sector_of(start, bytes);
+        let (second, _) = sector_of(start + first.len() as u64, rest);
+        let torn =
+            is_zero(first) || (may_begin_padding(first) && !second.is_empty() && is_zero(second));
+        self.window.consume(1);
+        self.judge(start, torn, "there is no frame where one should be")
+    }
+
+    /// The verdict on a bad frame, behind some of which the window stands.
+    fn judge(&mut self, start: u64, torn: bool, reason: &'static str) -> io::Result<Step> {
+        if !torn {
+            return Ok(Step::corrupt(start, reason));
+        }
+        if self.was_durable(start)? {
+            return Ok(Step::corrupt(start, "what had been made durable is gone"));
+        }
+        Ok(Step::tail(start, "a write was torn"))
+    }
+
+    /// Whether a later header says that more was durable than the bytes up to `offset`.
+    fn was_durable(&mut self, offset: u64) -> io::Result<bool> {
+        let mark = memmem::Finder::new(MARK);
+        loop {
+            let bytes = self.window.peek(CHUNK)?;
+            let Some(at) = mark.find(bytes) else {
+                if bytes.len() < CHUNK {
+                    return Ok(false);
+                }
+                let searched = bytes.len() - MARK.len();
+                self.window.consume(searched);
+                continue;
+            };
+            self.window.consume(at);
+            let (place, bytes) = (self.window.offset, self.window.peek(LONGEST_HEADER)?);
+            let end = memchr::memchr(b'\n', bytes).map_or(0, |end| end + 1);
+            let header = Header::parse(&bytes[..end], self.segment, place);
+            if header.is_ok_and(|header| header.synced > offset) {
+                return Ok(true);
+            }
+            self.window.consume(MARK.len());
+        }
+    }
+}
+
+/// Whether a write that was cut off may have left these bytes, which are all there are.
+fn may_begin(bytes: &[u8]) -> bool {
+    may_begin_header(bytes) || REDIS_COMMENT.starts_with(bytes)
+}
+
+/// Those of the bytes that lie in the same sector as the first, and the rest.
+fn sector_of(offset: u64, bytes: &[u8]) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.len().min((SECTOR - offset % SECTOR) as usize))
+}
+
+/// The parts of `bytes` that lie in different sectors, each with where it ends.
+fn sectors(mut offset: u64, mut bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    std::iter::from_fn(move || {
+        let (sector, rest) = sector_of(offset, bytes);
+        offset += sector.len() as u64;
+        bytes = rest;
+        (!sector.is_empty()).then_some((offset, sector))
+    })
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Why there is no command.
+enum NoCommand {
+    /// The file ends.
+    Ended,
+    Garbage,
+}
+
+/// The commands whose meaning matters here.
+#[derive(PartialEq, Eq)]
+enum Verb {
+    Multi,
+    Exec,
+    Other,
+}
+
+type Parsed<T> = io::Result<Result<T, NoCommand>>;
+
+/// Passes on that there is no command.
+macro_rules! parsed {
+    ($step:expr) => {
+        match $step? {
+            Ok(value) => value,
+            Err(none) => return Ok(Err(none)),
+        }
+    };
+}
+
+/// Commands without frames.
+impl<R: Read> SegmentReader<R> {
+    /// One command, or one transaction as a whole.
+    fn unit(&mut self) -> io::Result<Step> {
+        self.payload.clear();
+        let start = self.window.offset;
+        let mut open = false;
+        loop {
+            let place = self.window.offset;
+            let Some(first) = self.window.peek(1)?.first().copied() else {
+                return Ok(match (open, place == start) {
+                    (true, _) => Step::tail(start, "the last transaction is not complete"),
+                    // Comments may follow the last command.
+                    (false, _) => Step::clean(place),
+                });
+            };
+            let verb = match if first == b'#' { self.comment()? } else { self.command()? } {
+                Ok(verb) => verb,
+                Err(NoCommand::Ended) => {
+                    return Ok(Step::tail(start, "the last command is not complete"));
+                }
+                Err(NoCommand::Garbage) => {
+                    return Ok(Step::corrupt(place, "there is no command where one should be"));
+                }
+            };
+            match verb {
+                None => {}
+                Some(Verb::Multi) if open => {
+                    return Ok(Step::corrupt(place, "a transaction within a transaction"));
+                }
+                Some(Verb::Multi) => open = true,
+                Some(Verb::Other) if open => {}
+                Some(Verb::Exec | Verb::Other) => return Ok(Step::Payload(None)),
+            }
+        }
+    }
+
+    /// Passes over a comment.
+    fn comment(&mut self) -> Parsed<Option<Verb>> {
+        let line = self.window.peek(LONGEST_LINE)?;
+        let known = line.starts_with(REDIS_COMMENT) || REDIS_COMMENT.starts_with(line);
+        let end = memchr::memchr(b'\n', line);
+        Ok(match end {
+            Some(end) if known => {
+                self.window.consume(end + 1);
+                Ok(None)
+            }
+            None if known && line.len() < LONGEST_LINE => Err(NoCommand::Ended),
+            _ => Err(NoCommand::Garbage),
+        })
+    }
+
+    /// Adds the next command to the payload.
+    fn command(&mut self) -> Parsed<Option<Verb>> {
+        let count = parsed!(self.length(b'*', u64::from(u32::MAX >> 1)));
+        if count == 0 {
+            return Ok(Err(NoCommand::Garbage));
+        }
+        let mut verb = Verb::Other;
+        for _ in 0..count {
+            let length = parsed!(self.length(b'$', LONGEST_ARGUMENT));
+            let begins = self.payload.len();
+            if !self.window.take(length + 2, &mut self.payload)? {
+                return Ok(Err(NoCommand::Ended));
+            }
+            let Some(word) = self.payload[begins..].strip_suffix(b"\r\n") else {
+                return Ok(Err(NoCommand::Garbage));
+            };
+            if count == 1 && word.eq_ignore_ascii_case(b"MULTI") {
+                verb = Verb::Multi;
+            } else if count == 1 && word.eq_ignore_ascii_case(b"EXEC") {
+                verb = Verb::Exec;
+            }
+        }
+        Ok(Ok(Some(verb)))
+    }
+
+    /// Adds a line with a length to the payload.
+    fn length(&mut self, sign: u8, most: u64) -> Parsed<u64> {
+        let line = self.window.peek(LONGEST_LENGTH)?;
+        let digits = line.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+        let signed = line.first().is_none_or(|byte| *byte == sign);
+        let Some((text, end)) = line.split_at_checked(1 + digits).filter(|_| signed) else {
+            return Ok(Err(if line.is_empty() { NoCommand::Ended } else { NoCommand::Garbage }));
+        };
+        if !end.starts_with(b"\r\n") {
+            let cut_off = line.len() < LONGEST_LENGTH && b"\r\n".starts_with(end);
+            return Ok(Err(if cut_off { NoCommand::Ended } else { NoCommand::Garbage }));
+        }
+        let number = str::from_utf8(&text[1..]).ok().and_then(|text| text.parse().ok());
+        let Some(number) = number.filter(|number| *number <= most) else {
+            return Ok(Err(NoCommand::Garbage));
+        };
+        let length = text.len() + 2;
+        self.payload.extend_from_slice(&line[..length]);
+        self.window.consume(length);
+        Ok(Ok(number))
+    }
+}
+
+/// A reader that can be looked at before it is read from.
+struct Window<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// Where in the buffer the bytes are that were not consumed yet.
+    start: usize,
+    /// Where in the segment they are.
+    offset: u64,
+    /// The source has no more.
+    ended: bool,
+}
+
+impl<R: Read> Window<R> {
+    /// What follows: at least `length` bytes, unless the source ends before.
+    fn peek(&mut self, length: usize) -> io::Result<&[u8]> {
+        if self.buffer.len() - self.start < length && !self.ended {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+            while self.buffer.len() < length && !self.ended {
+                self.ended = read_some(&mut self.source, CHUNK, &mut self.buffer)? == 0;
+            }
+        }
+        Ok(&self.buffer[self.start..])
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.start += length;
+        self.offset += length as u64;
+    }
+
+    /// Moves `length` bytes to the end of `out`; answers whether there were as many.
+    fn take(&mut self, length: u64, out: &mut Vec<u8>) -> io::Result<bool> {
+        let mut missing = length;
+        loop {
+            let here = self.peek(1)?;
+            let part = &here[..here.len().min(usize::try_from(missing).unwrap_or(usize::MAX))];
+            out.extend_from_slice(part);
+            let moved = part.len();
+            self.consume(moved);
+            missing -= moved as u64;
+            if missing == 0 || moved == 0 {
+                return Ok(missing == 0);
+            }
+        }
+    }
+}
+
+/// Appends up to `most` bytes to `out`.
+fn read_some(source: &mut impl Read, most: usize, out: &mut Vec<u8>) -> io::Result<usize> {
+    source.take(most as u64).read_to_end(out)
+}
