@@ -1,7 +1,8 @@
-//! A persistence that keeps its bytes in memory, fails when it is told to, and crashes like a machine.
+//! A persistence that keeps its bytes in memory, fails when it is told to, and crashes like a
+//! machine.
 //!
-//! Invariants: segments ascend by one in number; only the last has bytes that are not synced, unless
-//! its sync failed; at most one clone has the bytes open.
+//! Invariants: segments ascend by one in number; only the last has bytes that are not synced,
+//! unless its sync failed; at most one clone has the bytes open.
 //!
 //! Every call takes one lock for as long as it copies bytes.
 
@@ -114,8 +115,8 @@ impl Memory {
         self.state.lock().plan.take().is_some_and(|plan| plan.once)
     }
 
-    /// Crashes the machine, to the effect that nothing is left of what was not synced. Whoever had it
-    /// open gets errors from now on.
+    /// Crashes the machine, to the effect that nothing is left of what was not synced. Whoever had
+    /// it open gets errors from now on.
     pub fn crash(&self) {
         self.state.lock().crash(|log| log.bytes.truncate(log.synced));
     }

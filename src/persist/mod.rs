@@ -27,8 +27,8 @@
 //! A crash of the process takes nothing that `append` has returned for. A crash of the machine may
 //! take anything that was appended since the last `sync` that returned `Ok`: all, nothing, or some
 //! of it, in any order, with zeros in the place of what is missing. It takes nothing else: not what
-//! was synced, not a rotation, a truncation or a commit that returned `Ok`. A call that was under way
-//! has happened or has not.
+//! was synced, not a rotation, a truncation or a commit that returned `Ok`. A call that was under
+//! way has happened or has not.
 
 #[allow(dead_code, reason = "the log of a store uses it")]
 mod frame;
@@ -56,8 +56,8 @@ pub trait Persistence: Send + Sync {
     /// dropped.
     ///
     /// What is missing or contradicts itself is an error, of
-    /// [`InvalidData`](io::ErrorKind::InvalidData): an implementation does not guess. A snapshot that
-    /// was not committed is not there.
+    /// [`InvalidData`](io::ErrorKind::InvalidData): an implementation does not guess. A snapshot
+    /// that was not committed is not there.
     fn open(&self) -> io::Result<Kept>;
 
     /// Appends bytes to the current segment, which is the last one. After `Ok` they survive a crash
@@ -69,9 +69,9 @@ pub trait Persistence: Send + Sync {
 
     /// Makes everything durable that was appended.
     ///
-    /// After an error nobody knows what of it is, and asking again would not tell. So the segment is
-    /// lost to further use: `append` and `sync` fail until a new segment was begun *and* a snapshot
-    /// was committed that was begun after it.
+    /// After an error nobody knows what of it is, and asking again would not tell. So the segment
+    /// is lost to further use: `append` and `sync` fail until a new segment was begun *and* a
+    /// snapshot was committed that was begun after it.
     fn sync(&self) -> io::Result<()>;
 
     /// Cuts the current segment to a length, durably. `length` is not above the length that the
@@ -81,11 +81,11 @@ pub trait Persistence: Send + Sync {
     /// Ends the current segment and begins an empty one, which becomes the current; answers its
     /// number. Numbers ascend by one; the first is above zero.
     ///
-    /// The new segment and all that was appended to the old one are durable on return. After an error
-    /// the old segment is the current one.
+    /// The new segment and all that was appended to the old one are durable on return. After an
+    /// error the old segment is the current one.
     ///
-    /// If a [`sync`](Self::sync) has failed, the old segment cannot be made durable. Then the new one
-    /// begins all the same, and [`open`](Self::open) does not answer it before a snapshot was
+    /// If a [`sync`](Self::sync) has failed, the old segment cannot be made durable. Then the new
+    /// one begins all the same, and [`open`](Self::open) does not answer it before a snapshot was
     /// committed that replaces the old one.
     fn rotate(&self) -> io::Result<u64>;
 

@@ -2,19 +2,19 @@
 //! follows the last good one.
 //!
 //! Invariants: a payload is handed out only if its frame's checksums, place and predecessor are
-//! right; the payloads of a segment are a prefix of what was written to it. What follows a bad frame
-//! is never handed out.
+//! right; the payloads of a segment are a prefix of what was written to it. What follows a bad
+//! frame is never handed out.
 //!
 //! The verdict tells a write that a crash has torn from damage. A write is torn where the file ends
-//! before the frame does, or where whole sectors are zeros, which is what a file system shows in the
-//! place of what it had not written. Anything else is damage, and so is a frame that a later one says
-//! was durable.
+//! before the frame does, or where whole sectors are zeros, which is what a file system shows in
+//! the place of what it had not written. Anything else is damage, and so is a frame that a later
+//! one says was durable.
 //!
 //! A segment may go on without frames, if Redis has written to it. Then commands are read as Redis
 //! reads them, each transaction as one.
 //!
-//! Reading is lazy and takes memory for one payload. A length is believed once its header's checksum
-//! is right, and even then memory grows only with what has been read.
+//! Reading is lazy and takes memory for one payload. A length is believed once its header's
+//! checksum is right, and even then memory grows only with what has been read.
 
 use std::io::{self, Read};
 
