@@ -30,8 +30,9 @@ use crate::codec::load::{Expired, load_entries};
 use crate::codec::{Content, Times, Version};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, ReadMany, WriteMany};
-use crate::keyspace::{Databases, EventKind, Maintenance, Object};
+use crate::keyspace::{Databases, EventKind, Object, Shard};
 use crate::store::Store;
+use crate::sync::RwLock;
 
 /// What an [`export`] wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +185,7 @@ pub fn import_with(
     mut progress: impl FnMut(u64),
 ) -> Result<Imported> {
     let databases = store.databases();
-    let fresh = Databases::new(databases.count(), databases.clock.clone(), Maintenance::new(false));
+    let fresh = databases.beside();
     let mut file = FileReader::open(&mut reader, times(databases))?;
     let loading = load_entries(&mut file, &fresh, Expired::Drop, &mut progress)?;
     file.expect_end()?;
@@ -220,17 +221,22 @@ fn capture(store: &Store) -> Result<(Vec<Entry>, u64)> {
     })
 }
 
-/// Puts all that other databases hold into the store; answers how many keys were kept instead.
+/// Puts all that databases beside the store's hold into the store; answers how many keys were
+/// kept instead.
 fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<u64> {
-    for (database, shard) in fresh.shards() {
-        let make_room = |(block, _): (Block, _)| store.databases().make_room(database, block.key());
-        shard.read().copies().for_each(make_room);
+    let take = |(database, shard): (u16, &RwLock<Shard>)| (database, shard.write().take_entries());
+    let shards: Vec<_> = fresh.shards().map(take).collect();
+    for (database, entries) in &shards {
+        if let Some((block, _)) = entries.first() {
+            // Of all: the keys of one shard have one shard in the store too.
+            store.databases().make_room(*database, block.key());
+        }
     }
     WriteMany::enter(store.space(), Extent::Everything, |mut writers| {
         if existing == Existing::Refuse {
-            for (database, shard) in fresh.shards() {
-                let writers = writers.in_database(database);
-                for (block, _) in shard.read().copies() {
+            for (database, entries) in &shards {
+                let writers = writers.in_database(*database);
+                for (block, _) in entries {
                     if writers.view(block.key())?.exists() {
                         return Err(Error::KeyExists);
                     }
@@ -238,9 +244,9 @@ fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<u64> 
             }
         }
         let mut kept = 0;
-        for (database, shard) in fresh.shards() {
+        for (database, entries) in shards {
             let mut writers = writers.in_database(database);
-            for (block, object) in shard.read().copies() {
+            for (block, object) in entries {
                 let mut writer = writers.writer(block.key())?;
                 if existing == Existing::Keep && writer.view().exists() {
                     kept += 1;

@@ -107,6 +107,12 @@ impl Databases {
         }
     }
 
+    /// Empty databases in which each key has its place in the shard of the same number as here.
+    pub(crate) fn beside(&self) -> Self {
+        let hasher = self.hasher.clone();
+        Self { hasher, ..Self::new(self.count(), self.clock.clone(), Maintenance::new(false)) }
+    }
+
     pub(crate) fn count(&self) -> u16 {
         self.spaces.len() as u16
     }

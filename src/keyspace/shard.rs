@@ -179,6 +179,16 @@ impl Shard {
         })
     }
 
+    /// Takes all entries out of a shard that nobody else uses.
+    pub(crate) fn take_entries(&mut self) -> Vec<(Block, Option<Object>)> {
+        let Self { mut table, mut objects, .. } = std::mem::take(self);
+        let entries = table.drain().map(|block| {
+            let object = block.tag().then(|| objects.remove(index_of(&block)));
+            (block, object)
+        });
+        entries.collect()
+    }
+
     /// All keys with their kinds, in no order; without those that have expired.
     pub(crate) fn keys<'s>(
         &'s self,
