@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Access, Extent, WriteMany, Writers};
+use crate::keyspace::access::{Extent, WriteMany, Writers};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
 use crate::ops::list;
@@ -60,6 +60,9 @@ pub(crate) fn start<F: BlockingFamily>(
     database: u16,
     operation: &F::BlockingOf<'_>,
 ) -> Started<F> {
+    if let Err(error) = databases.admit() {
+        return Started::Done(Err(error));
+    }
     let space = Space { databases, database };
     let mut after = After::default();
     let mut blocked = None;
@@ -74,7 +77,7 @@ pub(crate) fn start<F: BlockingFamily>(
             }
             Ok(found)
         });
-    after.settle(databases);
+    let outcome = after.settle_with(databases, outcome);
     match (outcome, blocked) {
         (Ok(None), Some(blocked)) => Started::Blocked(blocked),
         (outcome, _) => Started::Done(outcome.map(|found| found.expect("nothing found blocks"))),
@@ -126,13 +129,17 @@ impl<F: BlockingFamily> Blocked<F> {
             if let Poll::Ready(outcome) = self.poll(&waker) {
                 return outcome;
             }
-            let Some(wake_up) = wake_up else {
+            let Some(time) = wake_up else {
                 thread::park();
                 continue;
             };
-            match wake_up.checked_duration_since(Instant::now()) {
+            match time.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => thread::park_timeout(left),
-                _ => self.waiter.abandon(),
+                // A call that was served in time ends when the journal has answered.
+                _ => {
+                    self.waiter.abandon();
+                    wake_up = None;
+                }
             }
         }
     }
@@ -151,7 +158,11 @@ impl<F: BlockingFamily> Blocked<F> {
         if !self.waiter.poll(waker) {
             return Poll::Pending;
         }
-        Poll::Ready(match self.take() {
+        let found = self.take();
+        if let Some(failure) = self.waiter.failure() {
+            return Poll::Ready(Err(failure));
+        }
+        Poll::Ready(match found {
             Some(outcome) => outcome.map(Some),
             None if self.databases.strong_count() == 0 => Err(Error::Closed),
             None => Ok(None),
@@ -191,13 +202,16 @@ impl<F: BlockingFamily> Drop for Blocked<F> {
         self.waiter.leave(&databases);
         let Some(Ok(found)) = self.take() else { return };
         let space = Space { databases: &databases, database: self.database };
-        // A key that has become something else in between cannot take the element back.
+        let mut after = After::default();
+        // Not refused, whatever the journal says. A key that has become something else in between
+        // cannot take the element back.
         let _ = self.operation.with(|operation| {
             let operation = F::blocking(operation);
-            WriteMany::enter(space, operation.target(), |writers| {
+            WriteMany::enter_unsettled(space, operation.target(), &mut after, |writers| {
                 operation.give_back(found, writers)
             })
         });
+        let _ = after.settle(&databases);
     }
 }
 

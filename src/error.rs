@@ -7,7 +7,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, in one type.
 ///
-/// An operation that returns an error has changed nothing.
+/// An operation that returns an error has changed nothing; the one exception says so:
+/// [`Indeterminate`](Error::Indeterminate).
 ///
 /// ```
 /// use larder::{Error, Store};
@@ -169,6 +170,13 @@ pub enum Error {
         /// Its text.
         message: String,
     },
+    /// Nothing may be written, since it could not be kept: the reason. Reading goes on.
+    #[error("the store is read-only: {0}")]
+    ReadOnly(String),
+    /// The operation was done, and everybody sees it, but it is not known whether it is kept: it
+    /// may be gone after the next start.
+    #[error("done, but perhaps not kept: {0}")]
+    Indeterminate(String),
     /// Bytes that are not a command or reply of the Redis protocol.
     #[error("protocol error: {0}")]
     Protocol(String),

@@ -370,7 +370,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Whatever `body` answers. There is no rollback. A body with errors of its own goes to
+    /// Whatever `body` answers; [`Error::ReadOnly`] before it runs, and
+    /// [`Error::Indeterminate`] after it has. There is no rollback. A body with errors of its own goes to
     /// [`try_transaction`](Self::try_transaction).
     ///
     /// ```
@@ -391,7 +392,7 @@ impl Store {
         keys: &[K],
         body: impl FnOnce(&Transaction<'_>) -> Result<R>,
     ) -> Result<R> {
-        body(&Transaction::new(self, keys))
+        Transaction::new(self, keys)?.run(body)
     }
 
     /// As [`transaction`](Self::transaction), for a body whose error is the caller's own type:
@@ -433,12 +434,12 @@ impl Store {
     /// assert_eq!(pay(&store, 7), Err(PayError::TooPoor { missing: 4 }));
     /// # Ok::<(), larder::Error>(())
     /// ```
-    pub fn try_transaction<K: AsRef<[u8]>, R, E>(
+    pub fn try_transaction<K: AsRef<[u8]>, R, E: From<Error>>(
         &self,
         keys: &[K],
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        body(&Transaction::new(self, keys))
+        Transaction::new(self, keys)?.run(body)
     }
 
     /// Removes all keys of all databases, at one instant.

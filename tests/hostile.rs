@@ -284,8 +284,9 @@ fn a_transaction_ends_with_whatever_error_its_body_has() {
     });
     assert_eq!(boxed.unwrap_err().downcast_ref(), Some(&Error::NotAnInteger));
     assert_eq!(store.kv().get("text").unwrap().unwrap(), "seven", "there is no rollback");
-    let own = store.try_transaction(&["text"], |_| Err::<(), _>("no larder error at all"));
-    assert_eq!(own, Err("no larder error at all"));
+    let own = store.try_transaction(&["text"], |_| Err::<(), _>(String::from("mine").into()));
+    let own: Box<dyn std::error::Error> = own.unwrap_err();
+    assert_eq!(own.to_string(), "mine", "no larder error at all");
 }
 
 #[test]

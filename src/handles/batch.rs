@@ -145,7 +145,8 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// The error of the first call whose arguments were refused; nothing has been done then.
+    /// The error of the first call whose arguments were refused, or [`Error::ReadOnly`]; nothing
+    /// has been done then. [`Error::Indeterminate`] if everything has been done and may be lost.
     #[doc(alias = "EXEC")]
     pub fn exec(self) -> Result<()> {
         self.run(None).map(drop)
@@ -215,7 +216,7 @@ impl Batch {
             }
             watch.0.demand(&mut demand);
         }
-        let mut locked = demand.lock(databases);
+        let mut locked = demand.enter(databases)?;
         let unchanged = watch.as_ref().is_none_or(|watch| watch.0.holds(&locked));
         if unchanged {
             for operation in &mut operations {
@@ -223,7 +224,7 @@ impl Batch {
             }
         }
         locked.release(&mut after);
-        after.settle(databases);
+        after.settle(databases)?;
         if !unchanged {
             return Err(Error::Conflict);
         }

@@ -6,7 +6,7 @@ use super::{
     Bitmap, Hash, Keys, Kv, List, Lists, Set, Sets, SortedSet, SortedSets, Stream, Submit, Target,
 };
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
+use crate::keyspace::access::{Access, Demand, Extent, Locked, ReadMany, WriteMany};
 use crate::keyspace::{After, Databases};
 use crate::ops;
 use crate::ops::pubsub::Publish;
@@ -27,17 +27,47 @@ pub struct Transaction<'e> {
 }
 
 impl<'e> Transaction<'e> {
-    pub(crate) fn new<K: AsRef<[u8]>>(store: &'e Store, keys: &[K]) -> Self {
+    pub(crate) fn new<K: AsRef<[u8]>>(store: &'e Store, keys: &[K]) -> Result<Self> {
+        Self::over::<WriteMany, K>(store, keys)
+    }
+
+    /// One that may only read.
+    pub(crate) fn reading<K: AsRef<[u8]>>(store: &'e Store, keys: &[K]) -> Result<Self> {
+        Self::over::<ReadMany, K>(store, keys)
+    }
+
+    fn over<A, K>(store: &'e Store, keys: &[K]) -> Result<Self>
+    where
+        A: for<'a> Access<Target<'a> = Extent<'a>>,
+        K: AsRef<[u8]>,
+    {
         let space = store.space();
         let mut demand = Demand::default();
-        let extent = Extent::keys(keys.iter().map(AsRef::as_ref));
-        WriteMany::demand(space, extent, &mut demand);
-        let locked = demand.lock(space.databases);
-        Self {
+        A::demand(space, Extent::keys(keys.iter().map(AsRef::as_ref)), &mut demand);
+        let locked = demand.enter(space.databases)?;
+        Ok(Self {
             locked: RefCell::new(Some(locked)),
             databases: space.databases,
             database: space.database,
-        }
+        })
+    }
+
+    /// Runs `body` and ends the transaction.
+    pub(crate) fn run<R, E: From<Error>>(
+        mut self,
+        body: impl FnOnce(&Self) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let answer = body(&self)?;
+        self.end()?;
+        Ok(answer)
+    }
+
+    /// Unlocks and does what is left to do.
+    fn end(&mut self) -> Result<()> {
+        let Some(locked) = self.locked.get_mut().take() else { return Ok(()) };
+        let mut after = After::default();
+        locked.release(&mut after);
+        after.settle(self.databases)
     }
 
     /// Strings under keys.
@@ -146,13 +176,10 @@ impl Submit for Transaction<'_> {
     }
 }
 
-/// Unlocks and does what is left to do, even if the closure panicked.
+/// What was done stands, even if the closure panicked.
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if let Some(locked) = self.locked.get_mut().take() {
-            let mut after = After::default();
-            locked.release(&mut after);
-            after.settle(self.databases);
-        }
+        // The closure's own error comes first.
+        let _ = self.end();
     }
 }

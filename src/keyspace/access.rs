@@ -12,6 +12,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::effect::Effect;
 use super::shard::Shard;
 use super::view::View;
 use super::waiters::Waiter;
@@ -134,14 +135,18 @@ impl Access for Read {
     }
 }
 
-/// Removes an entry that a reader found expired.
+/// Removes an entry that a reader found expired; the reader does not wait for the journal.
 #[cold]
 fn purge(space: Space<'_>, key: &[u8]) {
-    let purged = Write::enter(space, key, |mut writer| {
+    let mut after = After::default();
+    let purged = Write::enter_unsettled(space, key, &mut after, |mut writer| {
         writer.purge();
         Ok(())
     });
     debug_assert!(purged.is_ok());
+    after.forgo_acknowledgement();
+    // Whoever was served hears of an error.
+    let _ = after.settle(space.databases);
 }
 
 impl Access for Write {
@@ -155,22 +160,10 @@ impl Access for Write {
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
         check_len(key.len())?;
-        let Space { databases, database } = space;
-        let hash = databases.hash(key);
-        let moment = Moment::new(databases);
+        space.databases.admit()?;
         let mut after = After::default();
-        let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
-        let answer = run(Writer {
-            shard: &mut shard,
-            database,
-            hash,
-            key,
-            moment: &moment,
-            after: &mut after,
-        });
-        drop(shard);
-        after.settle(databases);
-        answer
+        let answer = Self::enter_unsettled(space, key, &mut after, run);
+        after.settle_with(space.databases, answer)
     }
 
     fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
@@ -185,6 +178,32 @@ impl Access for Write {
     ) -> Result<R> {
         check_len(key.len())?;
         run(locked.writer(database, key)?)
+    }
+}
+
+impl Write {
+    /// Locks, runs and unlocks; what follows from it joins `after`.
+    #[inline]
+    fn enter_unsettled<R>(
+        space: Space<'_>,
+        key: &[u8],
+        after: &mut After,
+        run: impl FnOnce(Writer<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let Space { databases, database } = space;
+        let hash = databases.hash(key);
+        let moment = Moment::new(databases);
+        let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
+        let answer = run(Writer {
+            shard: &mut shard,
+            database,
+            hash,
+            key,
+            moment: &moment,
+            after: &mut *after,
+        });
+        after.append(databases);
+        answer
     }
 }
 
@@ -250,10 +269,13 @@ macro_rules! access_many {
                 extent: Extent<'_>,
                 run: impl FnOnce($scope<'_>) -> Result<R>,
             ) -> Result<R> {
+                if $writes {
+                    extent.check_len()?;
+                    space.databases.admit()?;
+                }
                 let mut after = After::default();
                 let answer = Self::enter_unsettled(space, extent, &mut after, run);
-                after.settle(space.databases);
-                answer
+                after.settle_with(space.databases, answer)
             }
 
             fn demand(space: Space<'_>, extent: Extent<'_>, demand: &mut Demand) {
@@ -522,8 +544,17 @@ impl Demand {
         }
     }
 
+    /// Takes the locks, unless the journal refuses what is going to write.
+    pub(crate) fn enter(self, databases: &Databases) -> Result<Locked<'_>> {
+        let writes = self.shards.iter().any(|(_, writes)| *writes);
+        if writes || self.whole.iter().any(|(_, writes)| *writes) {
+            databases.admit()?;
+        }
+        Ok(self.lock(databases))
+    }
+
     /// Takes the locks in ascending order, births before shards.
-    pub(crate) fn lock(mut self, databases: &Databases) -> Locked<'_> {
+    fn lock(mut self, databases: &Databases) -> Locked<'_> {
         // Sorted with writes first, so that the first of equals is the lock needed.
         let strongest_first = |(place, writes): &(u32, bool)| (*place, !writes);
         self.shards.sort_unstable_by_key(strongest_first);
@@ -585,6 +616,13 @@ pub(crate) struct Locked<'e> {
     after: After,
 }
 
+/// What was done has happened, even if a panic ends it.
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.after.append(self.moment.databases);
+    }
+}
+
 enum Guard<'e> {
     Read(RwLockReadGuard<'e, Shard>),
     Write(RwLockWriteGuard<'e, Shard>),
@@ -608,9 +646,10 @@ impl Guard<'_> {
 
 impl Locked<'_> {
     /// Unlocks; what is left to do joins `after`.
-    pub(crate) fn release(self, after: &mut After) {
-        let Self { guards, _births, after: own, .. } = self;
-        drop(guards);
+    pub(crate) fn release(mut self, after: &mut After) {
+        self.after.append(self.moment.databases);
+        let own = std::mem::take(&mut self.after);
+        drop(self);
         after.join(own);
     }
 
@@ -630,6 +669,13 @@ impl Locked<'_> {
         }
         let is_whole = |database: &u16| self.whole.contains(database);
         if needed.iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+    }
+
+    /// Records what was done to a whole database.
+    fn record(&mut self, database: u16, effect: &Effect<'_>) {
+        if let Some(mut recorder) = self.after.recorder(self.moment.databases, database, b"") {
+            recorder.keep(effect);
+        }
     }
 
     fn shard(&self, place: u32) -> Option<&Shard> {
@@ -682,6 +728,7 @@ impl LockSet for Locked<'_> {
     fn clear(&mut self, database: u16) {
         let mut after = After::default();
         let hasher = self.moment.databases.hasher();
+        let had_keys = self.shards_of(database).any(|shard| shard.len() > 0);
         for (_, shard) in self.shards_of_mut(database) {
             let interested = shard.interests.keys();
             for key in interested {
@@ -693,6 +740,9 @@ impl LockSet for Locked<'_> {
             after.rest().cleared.push(shard.clear());
         }
         self.after.join(after);
+        if had_keys {
+            self.record(database, &Effect::Clear);
+        }
     }
 
     fn swap(&mut self, one: u16, other: u16) {
@@ -716,6 +766,7 @@ impl LockSet for Locked<'_> {
                 }
             }
         }
+        self.record(one, &Effect::Swap { other });
     }
 }
 

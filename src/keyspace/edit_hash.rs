@@ -1,6 +1,7 @@
 //! The changes that a hash goes through under its key.
 
 use super::Edit;
+use super::effect::Effect;
 use crate::data::hash::{Change, Hash};
 
 impl Edit<'_, Hash> {
@@ -9,6 +10,10 @@ impl Edit<'_, Hash> {
     pub(crate) fn set(&mut self, field: &[u8], value: &[u8], deadline: Option<u64>) -> bool {
         let change = self.data.put(field, value, deadline);
         self.outcome.changed = true;
+        if let Some(recorder) = &mut self.recorder {
+            let unix_ms = deadline.map(|deadline| recorder.unix_of(deadline));
+            recorder.keep(&Effect::SetField { field, value, unix_ms });
+        }
         !self.keep(change)
     }
 
@@ -16,13 +21,24 @@ impl Edit<'_, Hash> {
     pub(crate) fn set_deadline(&mut self, field: &[u8], deadline: Option<u64>) -> bool {
         let change = self.data.set_deadline(field, deadline);
         self.outcome.changed |= change.existed;
+        if let Some(recorder) = &mut self.recorder
+            && change.existed
+        {
+            recorder.keep(&match deadline.map(|deadline| recorder.unix_of(deadline)) {
+                Some(unix_ms) => Effect::ExpireField { field, unix_ms },
+                None => Effect::PersistField { field },
+            });
+        }
         self.keep(change)
     }
 
     /// Removes a field; answers whether it existed.
     pub(crate) fn remove(&mut self, field: &[u8]) -> bool {
         let change = self.data.remove(field);
-        self.outcome.changed |= change.existed;
+        if change.existed {
+            self.outcome.changed = true;
+            self.record(|| Effect::RemoveField { field });
+        }
         self.keep(change)
     }
 

@@ -1,6 +1,7 @@
 //! The changes that a set goes through under its key.
 
 use super::Edit;
+use super::effect::Effect;
 use crate::data::set::Set;
 
 impl Edit<'_, Set> {
@@ -8,14 +9,20 @@ impl Edit<'_, Set> {
     #[inline]
     pub(crate) fn insert(&mut self, member: &[u8]) -> bool {
         let added = self.data.insert(member);
-        self.outcome.changed |= added;
+        if added {
+            self.outcome.changed = true;
+            self.record(|| Effect::AddMember { member });
+        }
         added
     }
 
     /// Removes a member; answers whether it was there.
     pub(crate) fn remove(&mut self, member: &[u8]) -> bool {
         let removed = self.data.remove(member);
-        self.outcome.changed |= removed;
+        if removed {
+            self.outcome.changed = true;
+            self.record(|| Effect::RemoveMember { member });
+        }
         removed
     }
 }

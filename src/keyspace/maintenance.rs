@@ -198,7 +198,7 @@ impl Databases {
         self.await_births();
         let now = self.clock.now();
         let mut next = self.maintenance.fire_timers(now);
-        if self.maintenance.leaves_expired.load(Ordering::Relaxed) {
+        if self.maintenance.leaves_expired.load(Ordering::Relaxed) || self.is_loading() {
             return next;
         }
         for (database, shard) in self.shards() {
@@ -209,7 +209,9 @@ impl Databases {
                 }
                 // The lock is released here, and not after what follows from the expiry.
                 let mut after = self.expire_some(database, &mut shard.write(), now);
-                after.settle(self);
+                after.forgo_acknowledgement();
+                // Whoever was served hears of an error.
+                let _ = after.settle(self);
             };
             next = [next, due].into_iter().flatten().min();
         }
@@ -227,6 +229,7 @@ impl Databases {
             }
             after.note_lapsed(self, database, lapsed);
         }
+        after.append(self);
         after
     }
 }

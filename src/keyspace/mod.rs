@@ -3,6 +3,7 @@
 //! - [`shard`]: one table of entries and what belongs to it; knows no lock and no clock;
 //! - [`view`] and [`writer`]: what an operation sees of a key; the writer is the only place
 //!   that mutates, and tells whoever has to know;
+//! - [`effect`] and [`journal`]: what is recorded of every change;
 //! - [`access`]: which shards an operation locks, by its type;
 //! - [`waiters`], [`interest`]: blocking calls and watches;
 //! - [`loader`]: how a snapshot is read back;
@@ -23,8 +24,10 @@ mod edit_list;
 mod edit_set;
 mod edit_sorted_set;
 mod edit_stream;
+pub(crate) mod effect;
 mod events;
 mod interest;
+pub(crate) mod journal;
 mod loader;
 mod maintenance;
 mod object;
@@ -36,6 +39,7 @@ mod writer;
 
 use std::any::Any;
 use std::cell::Cell;
+use std::task::Waker;
 
 use ahash::RandomState;
 use smallvec::SmallVec;
@@ -48,16 +52,18 @@ pub(crate) use writer::{Edit, Writer};
 
 use events::EventSink;
 pub use events::{Event, EventKind};
+use journal::{Journal, Record, Recorder};
 pub(crate) use loader::Loader;
 pub use object::Kind;
 pub(crate) use object::{Data, Object};
 use shard::Lapsed;
+use waiters::Waiter;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
 use crate::random;
-use crate::sync::{Arc, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock, Weak};
+use crate::sync::{Arc, AtomicBool, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock, Weak};
 use crate::value::Value;
 
 /// Shards of one database. Many: a shard's table grows in one go, under its lock.
@@ -88,6 +94,10 @@ pub(crate) struct Databases {
     pub(crate) clientele: Mutex<Option<Weak<dyn Any + Send + Sync>>>,
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
+    /// Who is told of every change, if anybody is.
+    journal: OnceLock<Arc<dyn Journal>>,
+    /// Whether what was kept is being read back: see [`Databases::load`].
+    is_loading: AtomicBool,
 }
 
 impl Databases {
@@ -104,6 +114,8 @@ impl Databases {
             hub: Hub::new(),
             clientele: Mutex::new(None),
             wall_offset: AtomicI64::new(0),
+            journal: OnceLock::new(),
+            is_loading: AtomicBool::new(false),
         }
     }
 
@@ -111,6 +123,47 @@ impl Databases {
     pub(crate) fn beside(&self) -> Self {
         let hasher = self.hasher.clone();
         Self { hasher, ..Self::new(self.count(), self.clock.clone(), Maintenance::new(false)) }
+    }
+
+    /// Tells a journal of every change from now on. There is one at most, and it comes before
+    /// the databases are shared.
+    pub(crate) fn set_journal(&self, journal: Arc<dyn Journal>) {
+        let is_first = self.journal.set(journal).is_ok();
+        debug_assert!(is_first, "a second journal");
+    }
+
+    #[inline]
+    pub(crate) fn journal(&self) -> Option<&dyn Journal> {
+        self.journal.get().map(|journal| &**journal)
+    }
+
+    /// Asks the journal whether there may be writes, before an operation takes its locks.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<()> {
+        match self.journal() {
+            None => Ok(()),
+            Some(journal) => journal.admit(),
+        }
+    }
+
+    /// Reads back what was kept. Meanwhile nothing is ever due, so that a key whose time has
+    /// passed is still there for what was done to it in its time. Comes before the databases are
+    /// shared and have a journal.
+    pub(crate) fn load<R>(&self, load: impl FnOnce(&Self) -> R) -> R {
+        self.is_loading.store(true, Ordering::Release);
+        let answer = load(self);
+        self.is_loading.store(false, Ordering::Release);
+        let earliest = self.shards().filter_map(|(_, shard)| shard.read().deadlines.earliest());
+        if let Some(deadline) = earliest.min()
+            && self.maintenance.sleeps_beyond(deadline)
+        {
+            self.maintenance.wake_at(deadline);
+        }
+        answer
+    }
+
+    fn is_loading(&self) -> bool {
+        self.is_loading.load(Ordering::Acquire)
     }
 
     pub(crate) fn count(&self) -> u16 {
@@ -193,6 +246,11 @@ impl Databases {
         }
         self.wall_offset.store(current, Ordering::Relaxed);
         current
+    }
+
+    /// The Unix time in milliseconds of a time of the store.
+    pub(crate) fn unix_of(&self, time: u64) -> i64 {
+        (time as i64).saturating_add(self.wall_offset())
     }
 }
 
@@ -309,13 +367,13 @@ impl<'e> Moment<'e> {
 
     /// The Unix time in milliseconds of a deadline.
     pub(crate) fn unix_of(&self, deadline: u64) -> i64 {
-        (deadline as i64).saturating_add(self.databases.wall_offset())
+        self.databases.unix_of(deadline)
     }
 
     /// Whether a deadline is due.
     #[inline]
     pub(crate) fn has_passed(&self, deadline: u64) -> bool {
-        deadline <= self.now()
+        deadline <= self.now() && !self.databases.is_loading()
     }
 }
 
@@ -326,6 +384,10 @@ pub(crate) struct After {
     removed: SmallVec<[Removed; 1]>,
     /// The rest, which most operations have none of.
     rest: Option<Box<Rest>>,
+    /// What was done under the locks that are held, if there is a journal.
+    record: Option<Box<Record>>,
+    /// Behind the last record that was appended to the journal; zero if none was.
+    position: u64,
 }
 
 #[derive(Default)]
@@ -336,6 +398,8 @@ struct Rest {
     discarded: Vec<Box<dyn Any + Send>>,
     /// Changed keys that somebody waits for.
     ready: Vec<(u16, Value)>,
+    /// Those whose waiting has ended, and who do not know it yet.
+    served: Vec<Arc<Waiter>>,
     /// What a batch publishes, as (channel, payload).
     messages: Vec<(Value, Value)>,
     /// The earliest deadline that maintenance may not know of.
@@ -344,25 +408,78 @@ struct Rest {
 }
 
 impl After {
-    /// Serves waiters, publishes events and messages, wakes maintenance and drops what was
-    /// removed. No lock of a shard may be held.
+    /// Appends what was recorded to the journal. The locks of what has changed must be held.
     #[inline]
-    pub(crate) fn settle(&mut self, databases: &Databases) {
-        if self.rest.is_some() {
-            self.settle_rest(databases);
+    fn append(&mut self, databases: &Databases) {
+        if self.record.is_some() {
+            self.append_record(databases);
         }
     }
 
-    #[cold]
-    fn settle_rest(&mut self, databases: &Databases) {
-        while let Some(rest) = self.rest.take() {
+    #[inline(never)]
+    fn append_record(&mut self, databases: &Databases) {
+        let Some(mut record) = self.record.take() else { return };
+        if let Some(journal) = databases.journal()
+            && !record.is_empty()
+        {
+            self.position = self.position.max(journal.append(&mut record));
+        }
+        record.keep_spare();
+    }
+
+    /// Does not wait for the journal: what was appended so far would happen again by itself.
+    fn forgo_acknowledgement(&mut self) {
+        self.position = 0;
+    }
+
+    /// Where changes of a key are recorded, if there is a journal.
+    #[inline]
+    fn recorder<'r>(
+        &'r mut self,
+        databases: &'r Databases,
+        database: u16,
+        key: &'r [u8],
+    ) -> Option<Recorder<'r>> {
+        let journal = databases.journal()?;
+        Some(Recorder::new(journal, databases, &mut self.record, database, key))
+    }
+
+    /// Serves waiters, waits for the journal, and then tells everybody: wakes who was served,
+    /// publishes events and messages, and drops what was removed. No lock of a shard may be held.
+    ///
+    /// # Errors
+    ///
+    /// The journal's, if it cannot answer for what was done, which has happened nevertheless.
+    #[inline]
+    pub(crate) fn settle(&mut self, databases: &Databases) -> Result<()> {
+        if self.rest.is_none() && self.position == 0 {
+            return Ok(());
+        }
+        self.settle_rest(databases)
+    }
+
+    #[inline(never)]
+    fn settle_rest(&mut self, databases: &Databases) -> Result<()> {
+        let mut told = Vec::new();
+        while let Some(mut rest) = self.rest.take() {
             // First, as wakers and filters are the caller's code, which may panic.
             if let Some(deadline) = rest.wake_at {
                 databases.maintenance.wake_at(deadline);
             }
-            for (database, key) in rest.ready {
+            for (database, key) in std::mem::take(&mut rest.ready) {
                 waiters::serve(databases, database, &key, self);
             }
+            told.push(rest);
+        }
+        let outcome = match databases.journal() {
+            Some(journal) if self.position > 0 => journal.acknowledge(self.position),
+            _ => Ok(()),
+        };
+        self.position = 0;
+        let served = told.iter().flat_map(|rest| &rest.served);
+        let wakers: Vec<_> = served.filter_map(|waiter| waiter.conclude(&outcome)).collect();
+        wakers.into_iter().for_each(Waker::wake);
+        for rest in told {
             if rest.has_events {
                 databases.events.publish();
             }
@@ -370,10 +487,24 @@ impl After {
                 databases.hub.publish(&channel, payload);
             }
         }
+        outcome
+    }
+
+    /// Tells the journal's error to a caller who has none of its own.
+    #[inline]
+    pub(crate) fn settle_with<R>(&mut self, databases: &Databases, answer: Result<R>) -> Result<R> {
+        match self.settle(databases) {
+            Ok(()) => answer,
+            Err(error) => answer.and(Err(error)),
+        }
     }
 
     fn rest(&mut self) -> &mut Rest {
         self.rest.get_or_insert_default()
+    }
+
+    fn note_served(&mut self, waiter: Arc<Waiter>) {
+        self.rest().served.push(waiter);
     }
 
     fn note_ready(&mut self, database: u16, key: &[u8]) {
@@ -384,8 +515,11 @@ impl After {
         }
     }
 
-    /// Tells of what has expired, and keeps it to be dropped.
+    /// Records and tells of what has expired, and keeps it to be dropped.
     fn note_lapsed(&mut self, databases: &Databases, database: u16, lapsed: Lapsed) {
+        if let Some(mut recorder) = self.recorder(databases, database, lapsed.key()) {
+            lapsed.each_effect(|effect| recorder.keep(effect));
+        }
         let has_listeners = databases.events.has_listeners();
         let mut tell = |key: &[u8], kind, value| {
             if has_listeners {
@@ -418,19 +552,23 @@ impl After {
 
     #[inline]
     fn note_deadline(&mut self, databases: &Databases, deadline: u64) {
-        if databases.maintenance.sleeps_beyond(deadline) {
+        if databases.maintenance.sleeps_beyond(deadline) && !databases.is_loading() {
             let wake_at = &mut self.rest().wake_at;
             *wake_at = Some(wake_at.map_or(deadline, |at| at.min(deadline)));
         }
     }
 
+    /// Adds what is left of another, whose record must have been appended.
     fn join(&mut self, other: After) {
+        debug_assert!(other.record.is_none(), "a record that nobody would append");
         self.removed.extend(other.removed);
+        self.position = self.position.max(other.position);
         let Some(other) = other.rest else { return };
         let rest = self.rest();
         rest.cleared.extend(other.cleared);
         rest.discarded.extend(other.discarded);
         rest.ready.extend(other.ready);
+        rest.served.extend(other.served);
         rest.messages.extend(other.messages);
         rest.has_events |= other.has_events;
         rest.wake_at = [rest.wake_at, other.wake_at].into_iter().flatten().min();

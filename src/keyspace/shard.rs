@@ -24,6 +24,7 @@ use slab::Slab;
 
 use super::Moment;
 use super::deadlines::Deadlines;
+use super::effect::Effect;
 use super::events::EventKind;
 use super::interest::Interests;
 use super::object::{Data, Kind, Object};
@@ -573,6 +574,16 @@ impl Lapsed {
         match self {
             Self::Entry(removed) => removed.key(),
             Self::Parts { key, .. } => key,
+        }
+    }
+
+    /// Shows what its going is recorded as.
+    pub(super) fn each_effect(&self, mut show: impl FnMut(&Effect<'_>)) {
+        match self {
+            Self::Parts { parts, .. } if !parts.is_empty() => {
+                parts.iter().for_each(|part| show(&Effect::RemoveField { field: part.key() }));
+            }
+            _ => show(&Effect::Delete),
         }
     }
 

@@ -103,4 +103,9 @@ impl<'s> View<'s> {
     pub(crate) fn held(&self) -> Option<Held<'s>> {
         self.entry.map(|(shard, block)| shard.held(block))
     }
+
+    /// The entry, and what it holds.
+    pub(super) fn entry(&self) -> Option<(&'s Block, Held<'s>)> {
+        self.entry.map(|(shard, block)| (block, shard.held(block)))
+    }
 }

@@ -15,6 +15,8 @@
 //! - A waiter's attempt is taken exactly once: by success, by timeout, by the caller going away,
 //!   or by the store going away. Whoever takes it decides the outcome, so a timed-out caller has
 //!   lost no element.
+//! - A success ends the call only once the journal has answered for it: between the two, the call
+//!   is neither blocked nor ended, and no timeout changes that.
 //!
 //! # Complexity
 //!
@@ -30,6 +32,7 @@ use std::ops::RangeInclusive;
 use std::task::Waker;
 
 use super::{After, Databases, Shard};
+use crate::error::{Error, Result};
 use crate::sync::{Arc, Mutex, RwLock};
 use crate::value::Value;
 
@@ -46,9 +49,13 @@ pub(crate) struct Waiter {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     /// Present while the call is blocked.
     attempt: Option<Attempt>,
+    has_ended: bool,
+    /// Why a call that has found something must not be told so.
+    failure: Option<Error>,
     waker: Option<Waker>,
 }
 
@@ -60,7 +67,7 @@ impl Waiter {
         minds_removal: bool,
         attempt: Attempt,
     ) -> Arc<Self> {
-        let state = Mutex::new(State { attempt: Some(attempt), waker: None });
+        let state = Mutex::new(State { attempt: Some(attempt), ..State::default() });
         Arc::new(Self { ticket: databases.next_ticket(), keys, minds_removal, state })
     }
 
@@ -71,7 +78,7 @@ impl Waiter {
     /// Whether the call has ended; if not, `waker` is woken when it does.
     pub(crate) fn poll(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        if state.attempt.is_none() {
+        if state.has_ended {
             return true;
         }
         let displaced = state.waker.replace(waker.clone());
@@ -80,38 +87,51 @@ impl Waiter {
         false
     }
 
+    /// The error of a call that has ended, if what it found may be lost.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.state.lock().failure.clone()
+    }
+
     /// Ends the call without an answer, if it is still blocked, and wakes whoever waits for it.
     pub(crate) fn end(&self) {
-        self.conclude(|_| true);
-    }
-
-    /// Ends the call as [`end`](Self::end) does, for the one who would be woken.
-    pub(crate) fn abandon(&self) {
-        let mut state = self.state.lock();
-        let taken = (state.attempt.take(), state.waker.take());
-        drop(state);
-        drop(taken);
-    }
-
-    /// Runs the attempt, if the call is still blocked; answers whether it has ended then.
-    fn serve(&self, databases: &Databases, after: &mut After) -> bool {
-        self.conclude(|attempt| attempt(databases, after))
-    }
-
-    /// Ends the call if it is still blocked and `ends` says so; answers whether it has ended then.
-    fn conclude(&self, ends: impl FnOnce(&mut Attempt) -> bool) -> bool {
-        let mut state = self.state.lock();
-        let Some(attempt) = &mut state.attempt else { return true };
-        if !ends(attempt) {
-            return false;
-        }
-        let (attempt, waker) = (state.attempt.take(), state.waker.take());
-        drop(state);
-        drop(attempt);
-        if let Some(waker) = waker {
+        if let Some(waker) = self.abandon() {
             waker.wake();
         }
+    }
+
+    /// Ends the call as [`end`](Self::end) does, for the one who would be woken: that waker is
+    /// the answer.
+    pub(crate) fn abandon(&self) -> Option<Waker> {
+        let mut state = self.state.lock();
+        let attempt = state.attempt.take()?;
+        state.has_ended = true;
+        let waker = state.waker.take();
+        drop(state);
+        drop(attempt);
+        waker
+    }
+
+    /// Runs the attempt, if the call is still blocked; answers whether the waiter may leave the
+    /// line. Who is served is yet to be told.
+    fn serve(self: &Arc<Self>, databases: &Databases, after: &mut After) -> bool {
+        let mut state = self.state.lock();
+        let Some(attempt) = &mut state.attempt else { return true };
+        if !attempt(databases, after) {
+            return false;
+        }
+        let attempt = state.attempt.take();
+        drop(state);
+        drop(attempt);
+        after.note_served(Arc::clone(self));
         true
+    }
+
+    /// Ends a call that was served, with what the journal says to that; answers whom to wake.
+    pub(super) fn conclude(&self, outcome: &Result<()>) -> Option<Waker> {
+        let mut state = self.state.lock();
+        state.has_ended = true;
+        state.failure = outcome.as_ref().err().cloned();
+        state.waker.take()
     }
 
     /// Takes the waiter off all its keys.

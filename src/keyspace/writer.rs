@@ -1,15 +1,18 @@
 //! The only place that changes the keyspace.
 //!
 //! Every mutator keeps the shard's account and index, breaks watches, marks the key as ready for
-//! those who wait, and leaves what it displaced for after the lock: an operation cannot forget
-//! any of it.
+//! those who wait, records what it did for the journal, and leaves what it displaced for after the
+//! lock: an operation cannot forget any of it. What a mutator does by way of another is recorded
+//! once.
 
 use std::any::Any;
 use std::ops::Deref;
 
 use smallvec::SmallVec;
 
+use super::effect::Effect;
 use super::events::{Event, EventKind};
+use super::journal::Recorder;
 use super::object::{Data, Object};
 use super::shard::{Held, Removed, Shard, Text};
 use super::view::View;
@@ -28,15 +31,13 @@ pub(crate) struct Writer<'s> {
     pub(super) after: &'s mut After,
 }
 
-/// What a key held, taken out of the keyspace to be put elsewhere.
+/// What a key held, taken out of the keyspace, or copied, to be put elsewhere.
 pub(crate) struct Taken {
-    content: Content,
-    deadline: Option<u64>,
-}
-
-enum Content {
-    String(Block),
-    Object(Object),
+    /// The entry it was: its key, its deadline, and the string if it is one.
+    block: Block,
+    object: Option<Object>,
+    database: u16,
+    is_copy: bool,
 }
 
 impl<'s> Writer<'s> {
@@ -53,6 +54,15 @@ impl<'s> Writer<'s> {
     /// Sets the key to a string with this deadline, whatever it held.
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<u64>) {
+        self.store_string(value, deadline);
+        if let Some(mut recorder) = self.recorder() {
+            let unix_ms = deadline.map(|deadline| recorder.unix_of(deadline));
+            recorder.keep(&Effect::Set { value, unix_ms });
+        }
+    }
+
+    #[inline]
+    fn store_string(&mut self, value: &[u8], deadline: Option<u64>) {
         let moment = self.moment;
         let is_due = |deadline| moment.has_passed(deadline);
         if !self.shard.overwrite_string(self.hash, self.key, value, deadline, is_due) {
@@ -93,6 +103,9 @@ impl<'s> Writer<'s> {
                 self.after.removed.push(Removed::String(displaced));
             }
             self.changed();
+            if self.moment.databases.journal().is_some() {
+                self.record_string();
+            }
             return Ok(answer);
         }
         let (text, answer) = change(None)?;
@@ -108,6 +121,7 @@ impl<'s> Writer<'s> {
         };
         self.after.removed.extend(self.shard.append(self.hash, self.key, tail));
         self.changed();
+        self.record(|| Effect::Append { tail });
         Ok(length + tail.len())
     }
 
@@ -118,6 +132,7 @@ impl<'s> Writer<'s> {
         }
         self.after.removed.extend(self.shard.write_at(self.hash, self.key, offset, bytes));
         self.changed();
+        self.record(|| Effect::Overwrite { offset, bytes });
         Ok(())
     }
 
@@ -129,10 +144,23 @@ impl<'s> Writer<'s> {
             self.note_deadline(deadline);
         }
         self.changed();
+        if let Some(mut recorder) = self.recorder() {
+            let unix_ms = deadline.map(|deadline| recorder.unix_of(deadline));
+            recorder.keep(&unix_ms.map_or(Effect::Persist, |unix_ms| Effect::Expire { unix_ms }));
+        }
     }
 
     /// Removes the key; answers whether it existed.
     pub(crate) fn remove(&mut self) -> bool {
+        let existed = self.discard();
+        if existed {
+            self.record(|| Effect::Delete);
+        }
+        existed
+    }
+
+    /// Removes the key, which follows from something else that is recorded.
+    fn discard(&mut self) -> bool {
         if !self.purge() {
             return false;
         }
@@ -142,29 +170,36 @@ impl<'s> Writer<'s> {
         true
     }
 
-    /// Takes what the key holds out of the keyspace.
+    /// Takes what the key holds out of the keyspace. It must be put elsewhere, which records both.
     pub(crate) fn take(&mut self) -> Option<Taken> {
         if !self.purge() {
             return None;
         }
         let removed = self.shard.remove(self.hash, self.key)?;
         self.changed();
-        Some(match removed {
-            Removed::String(block) => {
-                Taken { deadline: block.deadline(), content: Content::String(block) }
-            }
-            Removed::Object(block, object) => {
-                Taken { deadline: block.deadline(), content: Content::Object(object) }
-            }
-        })
+        let (block, object) = match removed {
+            Removed::String(block) => (block, None),
+            Removed::Object(block, object) => (block, Some(object)),
+        };
+        Some(Taken { block, object, database: self.database, is_copy: false })
     }
 
-    /// Puts what was taken elsewhere under this key, whatever it held.
+    /// Puts what was taken or copied elsewhere under this key, whatever it held.
     pub(crate) fn put(&mut self, taken: Taken) {
-        match taken.content {
-            Content::String(block) => self.set_string(block.value(), taken.deadline),
-            Content::Object(object) => self.put_object(object, taken.deadline),
+        let Taken { block, object, database, is_copy } = taken;
+        match object {
+            None => self.store_string(block.value(), block.deadline()),
+            Some(object) => self.put_object(object, block.deadline()),
         }
+        let (to, databases) = (self.key, self.moment.databases);
+        let Some(mut recorder) = self.after.recorder(databases, database, block.key()) else {
+            return;
+        };
+        recorder.keep(&match is_copy {
+            true => Effect::Copy { to, database: self.database },
+            false if database == self.database => Effect::Rename { to },
+            false => Effect::Move { to: self.database },
+        });
     }
 
     /// Replaces what the key holds by a structure; an empty one that cannot live removes it.
@@ -172,13 +207,28 @@ impl<'s> Writer<'s> {
         if data.is_empty() && !D::LIVES_EMPTY {
             self.remove();
         } else {
-            self.put_object(data.into_object(), None);
+            let object = data.into_object();
+            // What has lapsed comes first.
+            self.purge();
+            self.record(|| Effect::Put { object: &object });
+            self.put_object(object, None);
         }
     }
 
     /// Replaces what the key holds by an object, which may live.
     pub(crate) fn put_object(&mut self, object: Object, deadline: Option<u64>) {
-        self.remove();
+        // What has lapsed comes first.
+        self.purge();
+        if let Some(mut recorder) = self.recorder() {
+            let unix_ms = deadline.map(|deadline| recorder.unix_of(deadline));
+            let wall_offset = recorder.unix_of(0);
+            recorder.keep(&Effect::Put { object: &object, unix_ms, wall_offset });
+        }
+        self.store_object(object, deadline);
+    }
+
+    fn store_object(&mut self, object: Object, deadline: Option<u64>) {
+        self.discard();
         let hasher = self.moment.databases.hasher();
         let due = self.shard.insert_object(hasher, self.hash, self.key, object, deadline);
         if let Some(due) = due {
@@ -196,8 +246,9 @@ impl<'s> Writer<'s> {
         if self.shard.has_deadlines() {
             self.purge();
         }
+        let recorder = self.after.recorder(self.moment.databases, self.database, self.key);
         let outcome = self.shard.edit(self.hash, self.key, |data: &mut D| {
-            let mut changes = Edit::new(data);
+            let mut changes = Edit::new(data, recorder);
             let answer = edit(&mut changes);
             let emptied = !D::LIVES_EMPTY && changes.is_empty();
             (answer, changes.outcome, emptied)
@@ -214,7 +265,7 @@ impl<'s> Writer<'s> {
         }
         self.report(outcome);
         if emptied {
-            self.remove();
+            self.discard();
             self.notify(EventKind::Deleted);
         }
         answer.map(Some)
@@ -232,12 +283,18 @@ impl<'s> Writer<'s> {
             return Ok(answer);
         }
         let mut data = D::default();
-        let mut changes = Edit::new(&mut data);
-        let answer = once(&mut changes)?;
+        let mut recorder = self.after.recorder(self.moment.databases, self.database, self.key);
+        let mark = recorder.as_mut().map(Recorder::mark);
+        let mut changes = Edit::new(&mut data, recorder);
+        let answer = once(&mut changes);
         let outcome = changes.outcome;
-        if D::LIVES_EMPTY || !data.is_empty() {
+        let creates = answer.is_ok() && (D::LIVES_EMPTY || !data.is_empty());
+        if creates {
             self.put_object(data.into_object(), None);
+        } else if let (Some(mark), Some(mut recorder)) = (mark, self.recorder()) {
+            recorder.rewind(mark);
         }
+        let answer = answer?;
         self.report(outcome);
         Ok(answer)
     }
@@ -253,13 +310,14 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// A copy of what `view` shows, to be put elsewhere.
-    pub(crate) fn copy_of(view: View<'_>) -> Option<Taken> {
-        let content = match view.held()? {
-            Held::String(block) => Content::String(block.clone()),
-            Held::Object(object) => Content::Object(object.clone()),
+    /// A copy of what `view` shows of a key in `database`, to be put elsewhere.
+    pub(crate) fn copy_of(view: View<'_>, database: u16) -> Option<Taken> {
+        let (block, held) = view.entry()?;
+        let object = match held {
+            Held::String(_) => None,
+            Held::Object(object) => Some(object.clone()),
         };
-        Some(Taken { content, deadline: view.deadline() })
+        Some(Taken { block: block.clone(), object, database, is_copy: true })
     }
 
     /// Tells subscribers of events what happened to the key.
@@ -295,6 +353,30 @@ impl<'s> Writer<'s> {
             self.changed();
         }
         self.shard.find(self.hash, self.key).is_some()
+    }
+
+    /// Where changes of the key are recorded, if there is a journal.
+    #[inline]
+    fn recorder(&mut self) -> Option<Recorder<'_>> {
+        self.after.recorder(self.moment.databases, self.database, self.key)
+    }
+
+    #[inline]
+    fn record<'f>(&mut self, effect: impl FnOnce() -> Effect<'f>) {
+        if let Some(mut recorder) = self.recorder() {
+            recorder.keep(&effect());
+        }
+    }
+
+    /// Records the string that the key holds now.
+    #[inline(never)]
+    fn record_string(&mut self) {
+        let recorder = self.after.recorder(self.moment.databases, self.database, self.key);
+        let block = self.shard.find(self.hash, self.key);
+        if let (Some(mut recorder), Some(block)) = (recorder, block) {
+            let unix_ms = block.deadline().map(|deadline| recorder.unix_of(deadline));
+            recorder.keep(&Effect::Set { value: block.value(), unix_ms });
+        }
     }
 
     #[inline]
@@ -333,6 +415,7 @@ impl Removed {
 pub(crate) struct Edit<'d, D> {
     pub(super) data: &'d mut D,
     pub(super) outcome: Outcome,
+    pub(super) recorder: Option<Recorder<'d>>,
 }
 
 /// What follows from an edit.
@@ -355,8 +438,16 @@ impl<D> Deref for Edit<'_, D> {
 }
 
 impl<'d, D> Edit<'d, D> {
-    fn new(data: &'d mut D) -> Self {
-        Self { data, outcome: Outcome::default() }
+    fn new(data: &'d mut D, recorder: Option<Recorder<'d>>) -> Self {
+        Self { data, outcome: Outcome::default(), recorder }
+    }
+
+    /// Records a change that was made.
+    #[inline]
+    pub(super) fn record<'f>(&mut self, effect: impl FnOnce() -> Effect<'f>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keep(&effect());
+        }
     }
 
     /// The structure, to be changed.

@@ -408,7 +408,8 @@ impl Operation for Copy<'_> {
         if database == writers.database() && self.source == self.destination {
             return Err(Error::SameObject);
         }
-        let Some(copy) = Writer::copy_of(writers.view(self.source)?) else { return Ok(false) };
+        let source = writers.view(self.source)?;
+        let Some(copy) = Writer::copy_of(source, writers.database()) else { return Ok(false) };
         let mut writers = writers.in_database(database);
         let mut destination = writers.writer(self.destination)?;
         if destination.view().exists() && !self.options.replace {

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::table::{self, Command, Entry};
 use super::{Answer, Failure, Session};
+use crate::error;
 use crate::keyspace::access::{Demand, Locked};
 use crate::keyspace::{After, Space, Watched};
 use crate::number;
@@ -124,6 +125,7 @@ pub(super) fn exec(session: &mut Session, _: &[&[u8]]) -> Answer {
         return Err("EXECABORT Transaction discarded because of previous errors.".into());
     }
     session.is_executing = true;
+    let begun = session.output.len();
     let mut rest = &transaction.commands[..];
     // The first part is entered even if it is empty, for the sake of the watch.
     loop {
@@ -131,9 +133,18 @@ pub(super) fn exec(session: &mut Session, _: &[&[u8]]) -> Answer {
         let (part, behind) = rest.split_at(end);
         let is_first = rest.len() == transaction.commands.len();
         let length = is_first.then_some(transaction.commands.len());
-        if !session.execute_part(part, watched.take(), length) {
-            session.encoder().null_array();
-            break;
+        match session.execute_part(part, watched.take(), length) {
+            Ok(true) => {}
+            Ok(false) => {
+                session.encoder().null_array();
+                break;
+            }
+            Err(error) => {
+                // In place of all replies, as those behind are not to come.
+                session.output.truncate(begun);
+                session.is_executing = false;
+                return Err(error.into());
+            }
         }
         let Some((alone, behind)) = behind.split_first() else { break };
         let argv = alone.argv();
@@ -164,13 +175,13 @@ impl Session {
     }
 
     /// Runs commands under all their locks, unless a watch is broken. The first part begins the
-    /// reply, of `length` elements.
+    /// reply, of `length` elements. The error is the journal's.
     fn execute_part(
         &mut self,
         part: &[Queued],
         watched: Option<Watched>,
         length: Option<usize>,
-    ) -> bool {
+    ) -> error::Result<bool> {
         let shared = Arc::clone(&self.shared);
         let databases = shared.store.databases();
         let mut demand = Demand::default();
@@ -179,7 +190,7 @@ impl Session {
         }
         self.demand(part, &mut demand);
         let mut after = After::default();
-        let mut locked = demand.lock(databases);
+        let mut locked = demand.enter(databases)?;
         let holds = watched.as_ref().is_none_or(|watched| watched.holds(&locked));
         if holds {
             if let Some(length) = length {
@@ -190,8 +201,8 @@ impl Session {
         locked.release(&mut after);
         // The watch lets go of its keys only now that they are not locked.
         drop(watched);
-        after.settle(databases);
-        holds
+        after.settle(databases)?;
+        Ok(holds)
     }
 
     /// Adds the locks that commands need, each in the database that it will find itself in.

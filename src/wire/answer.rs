@@ -18,14 +18,22 @@ pub(crate) fn answer_all(space: Space<'_>, commands: &[&[&[u8]]], encoder: &mut 
         // What cannot be parsed locks nothing, and is answered when its turn comes.
         let _ = attempt(argv, &mut Context::Demand(space, &mut demand), encoder);
     }
-    let mut after = After::default();
-    let mut locked = demand.lock(space.databases);
-    encoder.array(commands.len());
+    let mut locked = match demand.enter(space.databases) {
+        Ok(locked) => locked,
+        Err(error) => return encoder.error(error::redis_text(&error, "EXEC").as_bytes()),
+    };
+    let mut replies = Vec::new();
+    let mut within = Encoder::new(&mut replies, encoder.protocol());
+    within.array(commands.len());
     for argv in commands {
-        execute(argv, &mut Context::Within(&mut locked, space.database), encoder);
+        execute(argv, &mut Context::Within(&mut locked, space.database), &mut within);
     }
+    let mut after = After::default();
     locked.release(&mut after);
-    after.settle(space.databases);
+    match after.settle(space.databases) {
+        Ok(()) => encoder.raw(&replies),
+        Err(error) => encoder.error(error::redis_text(&error, "EXEC").as_bytes()),
+    }
 }
 
 fn execute(argv: &[&[u8]], context: &mut Context<'_, '_>, encoder: &mut Encoder<'_>) {

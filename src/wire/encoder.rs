@@ -58,7 +58,6 @@ impl<'a> Encoder<'a> {
     }
 
     /// A whole reply that is spelled already, for either protocol.
-    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "written by sessions"))]
     pub(crate) fn raw(&mut self, reply: &[u8]) {
         self.out.extend_from_slice(reply);
     }

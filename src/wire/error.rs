@@ -92,6 +92,7 @@ fn composed_text(error: &Error, command: &str) -> String {
         Error::UnknownOption { command, given } => {
             format!("ERR Unrecognized {command} option '{}'", text(given))
         }
+        Error::ReadOnly(cause) => format!("MISCONF Errors writing to the AOF file: {cause}"),
         Error::Protocol(text) => format!("ERR Protocol error: {text}"),
         other => format!("ERR {other}"),
     }

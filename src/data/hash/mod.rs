@@ -176,14 +176,11 @@ impl Hash {
         }
     }
 
-    /// Removes up to `limit` of the fields whose deadlines are `now` or before. What is to be
-    /// dropped is returned, for a place where that stalls nobody.
+    /// Removes up to `limit` of the fields whose deadlines are `now` or before. They are
+    /// returned, to be dropped at a place where that stalls nobody.
     pub(crate) fn expire(&mut self, now: u64, limit: usize) -> Vec<Block> {
         match &mut self.0 {
-            Form::Packed(packed) => {
-                packed.expire(now, limit);
-                Vec::new()
-            }
+            Form::Packed(packed) => packed.expire(now, limit),
             Form::Indexed(indexed) => indexed.expire(now, limit),
         }
     }

@@ -21,6 +21,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::Field;
+use crate::block::{Block, Parts};
 use crate::data::splice::splice;
 
 /// The most fields of a hash that is packed.
@@ -117,14 +118,18 @@ impl Packed {
         true
     }
 
-    /// Removes up to `limit` of the fields whose deadlines are `now` or before.
-    pub(super) fn expire(&mut self, now: u64, limit: usize) {
+    /// Removes up to `limit` of the fields whose deadlines are `now` or before; answers copies
+    /// of them, without their values.
+    pub(super) fn expire(&mut self, now: u64, limit: usize) -> Vec<Block> {
         let is_due = |field: &Field<'_>| field.deadline.is_some_and(|deadline| deadline <= now);
-        for _ in 0..limit {
+        let mut expired = Vec::new();
+        while expired.len() < limit {
             let due = self.places().find(|(_, field)| is_due(field));
-            let Some((place, _)) = due else { return };
+            let Some((place, field)) = due else { break };
+            expired.push(Block::new(Parts { key: field.name, ..Parts::default() }));
             self.take_out(place);
         }
+        expired
     }
 
     /// Asserts the module's invariants.

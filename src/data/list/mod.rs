@@ -45,6 +45,13 @@ const BLOCK_BYTES: usize = size_of::<Block>() + 2 * size_of::<usize>();
 /// As many changed nodes are tidied one by one; more, all at once.
 const FEW: usize = 4;
 
+/// On which side of another an element is inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    After,
+}
+
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ListEnd {

@@ -161,6 +161,10 @@ impl Stream {
         self.log.collect(ids)
     }
 
+    pub(crate) fn contains(&self, id: StreamId) -> bool {
+        self.log.contains(id)
+    }
+
     /// Deletes an entry. Groups that have it pending keep it so.
     pub(crate) fn remove(&mut self, id: StreamId) -> bool {
         self.log.remove(id)

@@ -631,7 +631,7 @@ impl<'t> SortedSet<'t, Store> {
         below: usize,
     ) -> Result<Vec<(usize, Value, f64)>> {
         let member = member.to_value()?;
-        let transaction = Transaction::new(self.target, &[self.key]);
+        let transaction = Transaction::reading(self.target, &[self.key])?;
         let set = transaction.sorted_set(self.key);
         let Some(rank) = set.rank_descending(&*member)? else { return Ok(Vec::new()) };
         let first = rank.saturating_sub(above);

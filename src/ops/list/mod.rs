@@ -17,6 +17,7 @@ pub(crate) use transfer::*;
 
 use super::Operation;
 use super::sorted_set::RankRange;
+pub(crate) use crate::data::list::Side;
 use crate::data::list::{Element, List, ListEnd};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Read, Write};
@@ -196,13 +197,6 @@ impl Operation for Set<'_> {
     }
 }
 
-/// On which side of another an element is inserted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Before,
-    After,
-}
-
 /// Inserts an element beside the first that equals another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Insert<'a> {
@@ -231,15 +225,9 @@ impl Operation for Insert<'_> {
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
         let inserted = writer.edit(|list: &mut Edit<'_, List>| {
-            let mut elements = list.elements(0..list.len());
-            let Some(pivot) = elements.position(|element| *element == *self.pivot) else {
+            if !list.insert(self.side, self.pivot, self.element) {
                 return Ok(Inserted::NoPivot);
-            };
-            let index = match self.side {
-                Side::Before => pivot,
-                Side::After => pivot + 1,
-            };
-            list.insert(index, self.element);
+            }
             list.notify(EventKind::ElementInserted);
             Ok(Inserted::Length(list.len()))
         })?;

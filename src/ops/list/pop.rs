@@ -196,12 +196,10 @@ fn only_element(popped: Option<PoppedElements>) -> Option<PoppedElement> {
 #[inline]
 fn pop(writer: &mut Writer<'_>, end: ListEnd, count: usize) -> Result<Option<Vec<Value>>> {
     writer.edit(|list: &mut Edit<'_, List>| {
-        let count = count.min(list.len());
-        if count == 0 {
-            return Ok(Vec::new());
+        if count > 0 && list.len() > 0 {
+            list.notify(popped(end));
         }
-        list.notify(popped(end));
-        Ok((0..count).map_while(|_| list.pop(end)).collect())
+        Ok(list.pop(end, count))
     })
 }
 

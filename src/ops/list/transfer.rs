@@ -43,7 +43,7 @@ impl<'a> Route<'a> {
             Ok(())
         })?;
         writers.writer(self.source)?.edit(|list: &mut Edit<'_, List>| {
-            list.pop(self.from);
+            list.pop(self.from, 1);
             list.notify(popped(self.from));
             Ok(())
         })?;
@@ -55,7 +55,7 @@ impl<'a> Route<'a> {
         let mut writer = writers.writer(self.source)?;
         writer.notify(pushed(self.to));
         writer.edit(|list: &mut Edit<'_, List>| {
-            list.pop(self.from);
+            list.pop(self.from, 1);
             list.push_value(self.to, element);
             list.notify(popped(self.from));
             Ok(())

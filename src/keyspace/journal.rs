@@ -1,0 +1,257 @@
+//! The journal: who is told of every change before anybody else is.
+//!
+//! Whatever changes the keyspace records its [`Effect`]s, all those of one operation (or of one
+//! batch or transaction) in one [`Record`]. The record is appended to the journal while the locks
+//! of what has changed are still held: so the order of records is an order of the changes, and
+//! changes that were made at one instant are told as one. When the locks are released, the
+//! operation waits until the journal answers for its record, and only then does anybody else hear
+//! of the change: the caller, those who waited for it, subscribers.
+//!
+//! A dataset without a journal records nothing, at the price of one branch a change.
+//!
+//! # Threading
+//!
+//! A record belongs to the thread that holds the locks. A thread keeps one record that it does not
+//! need, so that recording does not allocate.
+
+use std::cell::Cell;
+
+use super::Databases;
+use super::effect::Effect;
+use crate::error::Result;
+
+/// Keeps what is done to the keyspace.
+pub(crate) trait Journal: Send + Sync {
+    /// Called before an operation that may write takes its locks: may wait, and may refuse it.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing may be written.
+    fn admit(&self) -> Result<()>;
+
+    /// Adds the command that says `effect` on `key` to the record.
+    fn spell(&self, record: &mut Record, key: &[u8], effect: &Effect<'_>);
+
+    /// Keeps a record, which is not empty, and answers the position behind it, above zero and
+    /// above those of earlier records. Called under the locks of all that the record tells of; it
+    /// neither waits nor fails.
+    fn append(&self, record: &mut Record) -> u64;
+
+    /// Waits until all records up to a position are as durable as was asked for. Called with no
+    /// lock held.
+    ///
+    /// # Errors
+    ///
+    /// If it is not known whether they are, or will be.
+    fn acknowledge(&self, position: u64) -> Result<()>;
+}
+
+/// Commands in their wire form that were recorded under the same locks, each with the database it
+/// is for.
+#[derive(Default)]
+pub(crate) struct Record {
+    bytes: Vec<u8>,
+    commands: Vec<Place>,
+    /// The database of what is recorded next.
+    database: u16,
+    /// Commands before this one take no further arguments.
+    settled: usize,
+}
+
+/// Where a command is in a record's bytes.
+struct Place {
+    database: u16,
+    /// Where its header begins.
+    start: usize,
+    /// Where its arguments begin.
+    body: usize,
+    end: usize,
+    arguments: usize,
+}
+
+/// Room for the longest header, which is written once its number is known.
+const HEADER_ROOM: usize = "*18446744073709551615\r\n".len();
+/// A record that took more than this gives its memory back.
+const KEPT_BYTES: usize = 64 << 10;
+
+thread_local! {
+    static SPARE: Cell<Option<Box<Record>>> = const { Cell::new(None) };
+}
+
+impl Record {
+    /// An empty record, with whatever memory this thread's last one had.
+    pub(super) fn spare() -> Box<Self> {
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+
+    /// Keeps the memory of a record for the next.
+    pub(super) fn keep_spare(mut self: Box<Self>) {
+        if self.bytes.capacity() <= KEPT_BYTES {
+            self.clear();
+            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// Forgets all commands.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.commands.clear();
+        self.settled = 0;
+    }
+
+    /// The commands in their order, each with its database.
+    pub(crate) fn commands(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> {
+        self.commands.iter().map(|place| (place.database, &self.bytes[place.start..place.end]))
+    }
+
+    /// Adds a command, of which `write` appends the arguments, name and all, as bulk strings and
+    /// answers how many they are.
+    #[inline]
+    pub(crate) fn command(&mut self, write: impl FnOnce(&mut Vec<u8>) -> usize) {
+        let body = self.begin();
+        let arguments = write(&mut self.bytes);
+        self.end(body, arguments);
+    }
+
+    /// As [`command`](Self::command), for one of which all but the first `shared` arguments may
+    /// as well stand behind those of a command before it that begins with the same.
+    #[inline]
+    pub(crate) fn variadic(&mut self, shared: usize, write: impl FnOnce(&mut Vec<u8>) -> usize) {
+        let body = self.begin();
+        let arguments = write(&mut self.bytes);
+        if !self.join_last(body, arguments, shared) {
+            self.end(body, arguments);
+        }
+    }
+
+    /// What is recorded next is of this database.
+    #[inline]
+    pub(super) fn enter(&mut self, database: u16) {
+        self.database = database;
+    }
+
+    /// How much has been recorded, to [`rewind`](Self::rewind) to; what comes next stays apart
+    /// from it.
+    fn mark(&mut self) -> usize {
+        self.settled = self.commands.len();
+        self.settled
+    }
+
+    /// Forgets what was recorded since a mark.
+    fn rewind(&mut self, mark: usize) {
+        self.commands.truncate(mark);
+        self.bytes.truncate(self.commands.last().map_or(0, |place| place.end));
+    }
+
+    /// Makes room for a header; answers where the arguments begin.
+    #[inline]
+    fn begin(&mut self) -> usize {
+        self.bytes.extend_from_slice(&[0; HEADER_ROOM]);
+        self.bytes.len()
+    }
+
+    #[inline]
+    fn end(&mut self, body: usize, arguments: usize) {
+        let start = self.write_header(body, arguments);
+        let (database, end) = (self.database, self.bytes.len());
+        self.commands.push(Place { database, start, body, end, arguments });
+    }
+
+    /// Writes a header before the arguments that it belongs to; answers where it begins.
+    #[inline]
+    fn write_header(&mut self, body: usize, arguments: usize) -> usize {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(arguments).as_bytes();
+        let start = body - digits.len() - 3;
+        self.bytes[start] = b'*';
+        self.bytes[start + 1..body - 2].copy_from_slice(digits);
+        self.bytes[body - 2..body].copy_from_slice(b"\r\n");
+        start
+    }
+
+    /// Moves what follows the shared arguments behind the last command, if that begins with the
+    /// same and is for the same database.
+    fn join_last(&mut self, body: usize, arguments: usize, shared: usize) -> bool {
+        if self.commands.len() <= self.settled {
+            return false;
+        }
+        let Some(last) = self.commands.last_mut() else { return false };
+        let shared_bytes = length_of(&self.bytes[body..], shared);
+        let own = &self.bytes[body..body + shared_bytes];
+        if last.database != self.database || !self.bytes[last.body..last.end].starts_with(own) {
+            return false;
+        }
+        self.bytes.drain(last.end..body + shared_bytes);
+        last.end = self.bytes.len();
+        last.arguments += arguments - shared;
+        let (body, arguments) = (last.body, last.arguments);
+        let start = self.write_header(body, arguments);
+        if let Some(last) = self.commands.last_mut() {
+            last.start = start;
+        }
+        true
+    }
+}
+
+/// How many bytes so many bulk strings take.
+fn length_of(bytes: &[u8], count: usize) -> usize {
+    let mut length = 0;
+    for _ in 0..count {
+        let digits = bytes[length + 1..].iter().take_while(|byte| byte.is_ascii_digit());
+        let (mut text, mut header) = (0, 1);
+        for digit in digits {
+            text = text * 10 + usize::from(digit - b'0');
+            header += 1;
+        }
+        length += header + 2 + text + 2;
+    }
+    length
+}
+
+/// Where changes of one key are recorded.
+pub(super) struct Recorder<'r> {
+    journal: &'r dyn Journal,
+    databases: &'r Databases,
+    record: &'r mut Record,
+    key: &'r [u8],
+}
+
+impl<'r> Recorder<'r> {
+    #[inline(never)]
+    pub(super) fn new(
+        journal: &'r dyn Journal,
+        databases: &'r Databases,
+        record: &'r mut Option<Box<Record>>,
+        database: u16,
+        key: &'r [u8],
+    ) -> Self {
+        let record = record.get_or_insert_with(Record::spare);
+        record.enter(database);
+        Self { journal, databases, record, key }
+    }
+
+    #[inline]
+    pub(super) fn keep(&mut self, effect: &Effect<'_>) {
+        self.journal.spell(self.record, self.key, effect);
+    }
+
+    /// The Unix time in milliseconds of a time of the store.
+    pub(super) fn unix_of(&self, time: u64) -> i64 {
+        self.databases.unix_of(time)
+    }
+
+    pub(super) fn mark(&mut self) -> usize {
+        self.record.mark()
+    }
+
+    pub(super) fn rewind(&mut self, mark: usize) {
+        self.record.rewind(mark);
+    }
+}
+
+#[cfg(test)]
+mod tests;
