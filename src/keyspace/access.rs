@@ -766,7 +766,7 @@ impl LockSet for Locked<'_> {
                 }
             }
         }
-        self.record(one, &Effect::Swap { other });
+        self.record(one, &Effect::Swap { one, other });
     }
 }
 

@@ -14,8 +14,9 @@ use crate::data::stream::{FieldSlice, StreamId};
 pub(crate) enum Effect<'a> {
     /// All keys of the database go.
     Clear,
-    /// The database and another get the keys of each other.
+    /// Two databases get the keys of each other.
     Swap {
+        one: u16,
         other: u16,
     },
 
@@ -39,9 +40,12 @@ pub(crate) enum Effect<'a> {
         to: &'a [u8],
         database: u16,
     },
-    /// The key holds a structure, whatever it held, and has no deadline.
+    /// The key holds a structure, whatever it held, with this deadline.
     Put {
         object: &'a Object,
+        unix_ms: Option<i64>,
+        /// What to add to the deadlines of its parts to get Unix times.
+        wall_offset: i64,
     },
 
     /// The key holds a string, whatever it held.

@@ -189,7 +189,7 @@ impl<'s> Writer<'s> {
         let Taken { block, object, database, is_copy } = taken;
         match object {
             None => self.store_string(block.value(), block.deadline()),
-            Some(object) => self.put_object(object, block.deadline()),
+            Some(object) => self.store_object(object, block.deadline()),
         }
         let (to, databases) = (self.key, self.moment.databases);
         let Some(mut recorder) = self.after.recorder(databases, database, block.key()) else {
@@ -207,11 +207,7 @@ impl<'s> Writer<'s> {
         if data.is_empty() && !D::LIVES_EMPTY {
             self.remove();
         } else {
-            let object = data.into_object();
-            // What has lapsed comes first.
-            self.purge();
-            self.record(|| Effect::Put { object: &object });
-            self.put_object(object, None);
+            self.put_object(data.into_object(), None);
         }
     }
 
@@ -290,7 +286,7 @@ impl<'s> Writer<'s> {
         let outcome = changes.outcome;
         let creates = answer.is_ok() && (D::LIVES_EMPTY || !data.is_empty());
         if creates {
-            self.put_object(data.into_object(), None);
+            self.store_object(data.into_object(), None);
         } else if let (Some(mark), Some(mut recorder)) = (mark, self.recorder()) {
             recorder.rewind(mark);
         }

@@ -3,7 +3,8 @@
 //! - [`frame`], [`encoder`], [`decoder`], [`request`]: RESP2 and RESP3;
 //! - [`args`], [`reply`]: arguments and outputs by type;
 //! - [`command`]: an operation's grammar and reply; [`table`]: all commands by name; [`answer`]:
-//!   a command's name and arguments to its reply.
+//!   a command's name and arguments to its reply;
+//! - [`effect`]: the commands that say what was done.
 
 pub(crate) mod answer;
 pub(crate) mod args;
@@ -12,6 +13,7 @@ pub(crate) mod command;
 mod counters;
 mod decoder;
 mod dump;
+pub(crate) mod effect;
 pub(crate) mod encoder;
 pub(crate) mod error;
 pub(crate) mod frame;
