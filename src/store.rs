@@ -9,6 +9,7 @@ use crate::handles::{
     Batch, Bitmap, Hash, Keys, Kv, List, Lists, Set, Sets, SortedSet, SortedSets, Stream, Submit,
     Target, Transaction, Watch,
 };
+use crate::keyspace::difference;
 use crate::keyspace::{Databases, Event, Maintenance, Space};
 use crate::ops;
 use crate::ops::keys::{ClearAll, ClearMode};
@@ -514,6 +515,13 @@ impl Store {
     }
 
     /// Asserts the invariants of every shard and of all that it holds.
+    /// What tells the data of two stores apart: the first thing found, or `None`. Times are
+    /// compared as Unix times; when consumers were seen last does not count.
+    #[doc(hidden)]
+    pub fn first_difference(&self, other: &Self) -> Option<String> {
+        difference::first_difference(&self.databases, &other.databases)
+    }
+
     #[cfg(fuzzing)]
     #[doc(hidden)]
     pub fn check(&self) {

@@ -190,6 +190,11 @@ impl Shard {
         entries.collect()
     }
 
+    /// All entries, in no order; with those that have expired.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.table.iter()
+    }
+
     /// All keys with their kinds, in no order; without those that have expired.
     pub(crate) fn keys<'s>(
         &'s self,

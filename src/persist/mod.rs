@@ -34,6 +34,8 @@
 mod frame;
 mod memory;
 #[allow(dead_code, reason = "the log of a store uses it")]
+mod replay;
+#[allow(dead_code, reason = "the log of a store uses it")]
 mod segment;
 #[cfg(test)]
 mod tests;

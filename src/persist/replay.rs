@@ -1,0 +1,93 @@
+//! Commands that were kept, run again on databases that nobody uses yet.
+//!
+//! They come in the order in which they were kept, by their names through the table of all
+//! commands, as clients send them. What stands between `MULTI` and `EXEC` is done when the latter
+//! comes, or not at all: a log may end in between.
+//!
+//! Runs within [`Databases::load`], so that nothing is due, and before there is a journal.
+
+use crate::error::{Error, Result};
+use crate::keyspace::{Databases, Space};
+use crate::number;
+use crate::wire::args::Argv;
+use crate::wire::command::Context;
+use crate::wire::{Encoder, Protocol, error, table};
+
+/// Runs commands that were kept.
+pub(crate) struct Replay<'d> {
+    databases: &'d Databases,
+    database: u16,
+    /// What came since `MULTI`.
+    queue: Option<Vec<Argv>>,
+    /// Replies, which nobody reads.
+    replies: Vec<u8>,
+}
+
+impl<'d> Replay<'d> {
+    /// Begins in the first database.
+    pub(crate) fn new(databases: &'d Databases) -> Self {
+        Self { databases, database: 0, queue: None, replies: Vec::new() }
+    }
+
+    /// Runs a command, with its name, or keeps it until `EXEC`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: whatever was kept has been done before without an error.
+    pub(crate) fn command(&mut self, argv: &[&[u8]]) -> Result<(), String> {
+        let Some((name, arguments)) = argv.split_first() else { return Ok(()) };
+        let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+        if is("MULTI") && self.queue.is_none() {
+            self.queue = Some(Vec::new());
+            return Ok(());
+        }
+        if is("EXEC")
+            && let Some(queue) = self.queue.take()
+        {
+            return queue.iter().try_for_each(|queued| {
+                let argv: Vec<&[u8]> = queued.iter().collect();
+                self.run(argv[0], &argv[1..])
+            });
+        }
+        match &mut self.queue {
+            None => self.run(name, arguments),
+            Some(queue) => {
+                let mut queued = Argv::default();
+                argv.iter().for_each(|argument| queued.push(argument));
+                queue.push(queued);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether commands wait for an `EXEC`.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    fn run(&mut self, name: &[u8], arguments: &[&[u8]]) -> Result<(), String> {
+        if name.eq_ignore_ascii_case(b"SELECT") {
+            return self.select(arguments);
+        }
+        let row = table::find(name).ok_or_else(|| error::unknown_command(name, arguments))?;
+        self.replies.clear();
+        let space = Space { databases: self.databases, database: self.database };
+        let mut encoder = Encoder::new(&mut self.replies, Protocol::Resp2);
+        let outcome = row.execute(arguments, &mut Context::Run(space), &mut encoder);
+        outcome.map_err(|error| error::redis_text(&error, row.name).into_owned())
+    }
+
+    fn select(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
+        let number = match arguments {
+            [number] => number::parse_integer(number).and_then(|number| u16::try_from(number).ok()),
+            _ => None,
+        };
+        let known = number.filter(|number| *number < self.databases.count());
+        let refusal = || error::redis_text(&Error::NoSuchDatabase, "SELECT").into_owned();
+        self.database = known.ok_or_else(refusal)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
