@@ -372,8 +372,8 @@ impl Store {
     /// # Errors
     ///
     /// Whatever `body` answers; [`Error::ReadOnly`] before it runs, and
-    /// [`Error::Indeterminate`] after it has. There is no rollback. A body with errors of its own goes to
-    /// [`try_transaction`](Self::try_transaction).
+    /// [`Error::Indeterminate`] after it has. There is no rollback. A body with errors of its own
+    /// goes to [`try_transaction`](Self::try_transaction).
     ///
     /// ```
     /// use larder::Store;

@@ -48,7 +48,6 @@ impl Edit<'_, List> {
             Side::Before => found,
             Side::After => found + 1,
         };
-        drop(elements);
         self.change().insert(index, element);
         self.record(|| Effect::Insert { side, pivot, element });
         true

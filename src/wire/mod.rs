@@ -46,3 +46,8 @@ pub(crate) use {
 
 #[cfg(test)]
 mod tests;
+
+/// Random commands of every kind.
+#[cfg(test)]
+#[path = "../../tests/differential/grammar.rs"]
+pub(crate) mod grammar;

@@ -1,3 +1,5 @@
+//! Records: what joins, and what is rewound.
+
 use super::*;
 
 /// Adds a command of these words.

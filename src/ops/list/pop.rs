@@ -196,7 +196,7 @@ fn only_element(popped: Option<PoppedElements>) -> Option<PoppedElement> {
 #[inline]
 fn pop(writer: &mut Writer<'_>, end: ListEnd, count: usize) -> Result<Option<Vec<Value>>> {
     writer.edit(|list: &mut Edit<'_, List>| {
-        if count > 0 && list.len() > 0 {
+        if count > 0 && !list.is_empty() {
             list.notify(popped(end));
         }
         Ok(list.pop(end, count))

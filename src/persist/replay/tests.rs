@@ -11,11 +11,13 @@ use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::wire::{Decoder, Frame, FrameLimits, effect};
 use crate::{ManualClock, Store};
 
+/// The commands of a record, each with its database.
+type Recorded = Vec<(u16, Vec<u8>)>;
+
 /// A journal that keeps all records in memory.
 #[derive(Default)]
 struct Collector {
-    /// By record: its commands, each with its database.
-    records: Mutex<Vec<Vec<(u16, Vec<u8>)>>>,
+    records: Mutex<Vec<Recorded>>,
     refuses: AtomicBool,
     is_lost: AtomicBool,
     acknowledged: AtomicU64,

@@ -1,17 +1,13 @@
 //! Random commands of every row of the table: their canonical forms and their replies.
 
-#[path = "../../../tests/differential/grammar.rs"]
-mod grammar;
-
 use std::collections::HashSet;
 use std::time::Duration;
-
-use grammar::{Commands, Grammar};
 
 use super::super::answer::answer;
 use super::super::args;
 use super::super::table::{self, COMMANDS, Row};
 use super::{Context, Encoder, Protocol};
+use crate::wire::grammar::{self, Commands, Grammar};
 use crate::{ManualClock, Store};
 
 /// Steps of one family's history.

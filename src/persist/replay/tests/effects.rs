@@ -1,11 +1,6 @@
 //! Effects of every command.
 
-#[path = "../../../tests/differential/grammar.rs"]
-mod grammar;
-
 use std::time::Duration;
-
-use grammar::{Commands, Grammar};
 
 use super::{Collector, shown};
 use crate::data::list::ListEnd;
@@ -13,6 +8,7 @@ use crate::engine::{Blocked, BlockingFamily, Started, start};
 use crate::ops::list::{BlockingMove, BlockingPopFront, Route};
 use crate::ops::sorted_set::BlockingPopMin;
 use crate::ops::{Await, Timeout};
+use crate::wire::grammar::{self, Commands, Grammar};
 use crate::{ManualClock, Store};
 
 /// Commands of one history.
