@@ -694,6 +694,28 @@ fn hostile_20_the_next_waiter_gets_what_a_closed_client_waited_for() {
 }
 
 #[cfg(target_os = "linux")]
+/// Filters of events are the caller's, and run on the thread of whoever changes a key.
+#[test]
+fn hostile_29_a_panic_ends_its_own_connection_only() {
+    let (store, server) = start(|server| server.tcp("127.0.0.1:0"));
+    let _events = store.events_where(Default::default(), |event| {
+        assert_ne!(&*event.key, b"trap", "on purpose");
+        true
+    });
+    let mut bystander = Client::of(&server);
+    bystander.call(&["BLPOP", "queue", "0"]);
+    wait_for_blocked(&server, 1);
+    let mut victim = Client::of(&server);
+    victim.send([request(&["PING"]), request(&["SET", "trap", "1"])].concat());
+    victim.expect_closed();
+    let mut other = Client::of(&server);
+    let info = other.call(&["INFO", "stats"]).bulk();
+    assert!(info.contains("panicked_connections:1\r\n"), "{info}");
+    other.call(&["RPUSH", "queue", "job"]).expect(":1\r\n");
+    bystander.expect("*2\r\n$5\r\nqueue\r\n$3\r\njob\r\n");
+    other.call(&["SET", "free", "1"]).expect("+OK\r\n");
+}
+
 #[test]
 fn hostile_30_a_subscriber_that_never_reads_is_disconnected() {
     if ran_alone("hostile_30_a_subscriber_that_never_reads_is_disconnected", "") {

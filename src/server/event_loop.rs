@@ -3,8 +3,10 @@
 //!
 //! # Invariant
 //!
-//! A connection is in `due` at most once, and is if it has something to do that no event will tell
-//! of again. In a turn each of them is served once, by one read and one write.
+//! - A connection is in `due` at most once, and is if it has something to do that no event will
+//!   tell of again. In a turn each of them is served once, by one read and one write.
+//! - A panic ends the connection that it was met for, and no other: it may come from the caller's
+//!   code, such as a filter of events, which runs on this thread.
 //!
 //! # Complexity
 //!
@@ -13,6 +15,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -101,6 +104,9 @@ impl EventLoop {
             self.accept();
             self.serve_due();
             self.mind_time();
+        }
+        for number in self.numbers() {
+            self.close(number);
         }
     }
 
@@ -243,7 +249,8 @@ impl EventLoop {
                 continue;
             }
             let was_congested = connection.awaits_room();
-            let served = connection.serve(&mut self.buffers, self.poll.registry());
+            let serve = || connection.serve(&mut self.buffers, self.poll.registry());
+            let served = guard(&self.face, serve).unwrap_or(Served::Over);
             let is_congested = connection.awaits_room();
             self.congested =
                 self.congested + usize::from(is_congested) - usize::from(was_congested);
@@ -259,6 +266,12 @@ impl EventLoop {
         let mut connection = self.connections.remove(number);
         self.congested -= usize::from(connection.awaits_room());
         connection.deregister(self.poll.registry());
+        // What it waited for may go to another waiter, whom the caller's code wakes.
+        guard(&self.face, || drop(connection));
+    }
+
+    fn numbers(&self) -> Vec<usize> {
+        self.connections.iter().map(|(number, _)| number).collect()
     }
 
     /// Closes those who have been idle, or behind with reading, for too long.
@@ -279,11 +292,18 @@ impl EventLoop {
             return;
         }
         self.next_tick = Some(now + TICK);
-        let numbers: Vec<usize> = self.connections.iter().map(|(number, _)| number).collect();
-        for number in numbers {
-            if self.connections[number].mind_time(&self.face) == Served::Over {
+        for number in self.numbers() {
+            let connection = &mut self.connections[number];
+            let served = guard(&self.face, || connection.mind_time(&self.face));
+            if served.unwrap_or(Served::Over) == Served::Over {
                 self.close(number);
             }
         }
     }
+}
+
+/// Runs what concerns one connection, which is of no use any more if it panics: then it is counted,
+/// and there is no answer.
+fn guard<R>(face: &Face, run: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(run)).inspect_err(|_| face.note_panic()).ok()
 }

@@ -172,6 +172,7 @@ fn stats(shared: &Shared, text: &mut String) {
         "total_net_input_bytes": statistics.received.load(Relaxed),
         "total_net_output_bytes": statistics.sent.load(Relaxed),
         "rejected_connections": statistics.refused_connections.load(Relaxed),
+        "panicked_connections": statistics.panicked_connections.load(Relaxed),
         "expired_keys": databases.expired.load(Relaxed),
         "evicted_keys": 0,
         "evicted_clients": 0,

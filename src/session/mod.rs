@@ -268,6 +268,11 @@ impl Face {
         self.0.config.idle_timeout()
     }
 
+    /// Counts a connection that ended in a panic, for `INFO`.
+    pub fn note_panic(&self) {
+        self.0.statistics.note_panic();
+    }
+
     /// Whether a client has sent `SHUTDOWN`.
     pub fn is_shut_down(&self) -> bool {
         *self.0.shutdown.lock()

@@ -76,6 +76,7 @@ pub(super) struct Statistics {
     times_all: AtomicBool,
     pub(super) connections: AtomicU64,
     pub(super) refused_connections: AtomicU64,
+    pub(super) panicked_connections: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) error_replies: AtomicU64,
@@ -98,6 +99,7 @@ impl Statistics {
             times_all: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             refused_connections: AtomicU64::new(0),
+            panicked_connections: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             error_replies: AtomicU64::new(0),
@@ -113,6 +115,10 @@ impl Statistics {
 
     pub(super) fn note_refused(&self) {
         self.refused_connections.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn note_panic(&self) {
+        self.panicked_connections.fetch_add(1, Relaxed);
     }
 
     pub(super) fn note_received(&self, bytes: usize) {
@@ -189,8 +195,10 @@ impl Statistics {
                 counter.store(0, Relaxed);
             }
         }
-        let Self { connections, refused_connections, received, sent, error_replies, .. } = self;
-        for counter in [connections, refused_connections, received, sent, error_replies] {
+        let Self { connections, refused_connections, panicked_connections, .. } = self;
+        let Self { received, sent, error_replies, .. } = self;
+        let of_connections = [connections, refused_connections, panicked_connections];
+        for counter in of_connections.into_iter().chain([received, sent, error_replies]) {
             counter.store(0, Relaxed);
         }
         self.errors.lock().clear();
