@@ -25,6 +25,7 @@ mod ops;
 #[allow(dead_code, reason = "only sessions read commands, and only tests read replies back")]
 mod wire;
 
+#[doc(hidden)] // No store takes one yet.
 pub mod persist;
 
 mod engine;

@@ -1,12 +1,11 @@
-//! Where a store keeps its data: the trait that a caller plugs in, and the two implementations that
-//! Larder ships.
+//! Where a store keeps its data: the trait that a caller plugs in, and an implementation for
+//! tests.
 //!
 //! What is kept is at most one *snapshot*, which is a whole state, and after it the *segments* of a
 //! log, which is what changed since. A segment is a row of bytes that grows at its end. What the
 //! bytes mean is no business of an implementation: checksums, frames and recovery sit above the
 //! trait, so every implementation has them.
 //!
-//! - [`Directory`] keeps files in Redis's own layout and formats;
 //! - [`Memory`] keeps bytes in memory and fails when it is told to, for tests.
 //!
 //! # The life of an implementation
