@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! #LARDER:1 31 7 4096 1c291ca3 89ab12cd 0badcafe\r\n
-//!         |  | |    |        |        |        `- CRC32C of segment, offset and the line up to here
+//!         |  | |    |        |        |        `- CRC32C of segment, offset and this line
 //!         |  | |    |        |        `- CRC32C of the payload
 //!         |  | |    |        `- the last checksum of the frame before
 //!         |  | |    `- how many bytes of the segment were durable when this was written

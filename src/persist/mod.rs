@@ -29,6 +29,7 @@
 //! was synced, not a rotation, a truncation or a commit that returned `Ok`. A call that was under
 //! way has happened or has not.
 
+pub(crate) mod directory;
 #[allow(dead_code, reason = "the log of a store uses it")]
 mod frame;
 mod memory;
@@ -42,6 +43,7 @@ mod tests;
 use std::fmt;
 use std::io;
 
+pub use directory::Directory;
 pub use memory::{Fault, Memory};
 
 /// Keeps a snapshot and a log.

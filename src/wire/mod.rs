@@ -23,7 +23,7 @@ mod list;
 mod protocol;
 mod pubsub;
 pub(crate) mod reply;
-mod request;
+pub(crate) mod request;
 mod set;
 mod sort;
 mod sorted_set;

@@ -1,0 +1,145 @@
+//! The file system as [`Directory`](super::Directory) uses it, so that a simulated one can take its
+//! place.
+//!
+//! What a crash may take: of a file, whatever was not synced; of a folder, any name that was made,
+//! changed or removed since the folder was synced. A rename happens as a whole or not at all.
+
+use std::any::Any;
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File {
+        length: u64,
+    },
+    Folder,
+    /// A symbolic link, or something rarer.
+    Other,
+}
+
+/// A lock, which is held until it is dropped.
+pub(crate) type Lock = Box<dyn Any + Send + Sync>;
+
+/// A file system.
+pub(crate) trait Files: Send + Sync {
+    /// What a path names; `None` if nothing.
+    fn kind(&self, path: &Path) -> io::Result<Option<Kind>>;
+
+    /// The names in a folder, but for those that are not UTF-8, which are nobody's here.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Creates a file, which must not exist.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>>;
+
+    /// Opens a file to append to it.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
+
+    /// Reads a file from an offset to its end.
+    fn read(&self, path: &Path, offset: u64) -> io::Result<Box<dyn Read + Send>>;
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Locks a file, which is created if it is missing; `None` if somebody else holds the lock.
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
+}
+
+/// A file that is open for appending.
+pub(crate) trait File: Send + Sync {
+    /// Appends all bytes; after an error, any number of them.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes the bytes and their number durable.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file to a length.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// The file system of the machine.
+#[derive(Debug)]
+pub(crate) struct System;
+
+impl Files for System {
+    fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
+        let found = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        Ok(Some(match found.file_type() {
+            kind if kind.is_file() => Kind::File { length: found.len() },
+            kind if kind.is_dir() => Kind::Folder,
+            _ => Kind::Other,
+        }))
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(io::Result::transpose).collect()
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(OpenOptions::new().append(true).create_new(true).open(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+    }
+
+    fn read(&self, path: &Path, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut file = fs::File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(Box::new(file))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        // Elsewhere a folder cannot be opened, and names are durable when the call returns.
+        if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+impl File for fs::File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        // A platform that lets nobody cut a file that is open for appending alone would need
+        // another way; those that Rust knows let one.
+        self.set_len(length)
+    }
+}

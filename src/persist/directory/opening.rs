@@ -1,0 +1,246 @@
+//! Opening a directory: what the manifest names must be there, and nothing else that could matter.
+//!
+//! A crash at any point leaves what can be opened again. What it may leave over is removed:
+//! temporary files, files that a newer base has replaced, a base that no manifest has named, an
+//! empty segment. Anything else that the manifest does not account for may be data, and is an
+//! error.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::files::{Kind, Lock};
+use super::manifest::{Base, Form, Listed, Manifest, Replaced, segment_name};
+use super::{Core, Current, Table, invalid, no_file, of_path};
+use crate::persist::{Kept, Segment, Source};
+
+impl Core {
+    pub(super) fn open(&self) -> io::Result<Kept> {
+        let mut table = self.table.lock();
+        if table.is_some() {
+            return Err(busy(&self.place.folder_path()));
+        }
+        self.check_names()?;
+        self.make_folders()?;
+        let lock = self.lock()?;
+        let (manifest, kept) = self.settle()?;
+        *self.current.lock() = self.reopen(&manifest)?;
+        let next_base = manifest.base.map_or(0, |base| base.number) + 1;
+        *table = Some(Table {
+            manifest,
+            unlisted: Vec::new(),
+            next_base,
+            snapshot_under_way: false,
+            _lock: lock,
+        });
+        Ok(kept)
+    }
+
+    fn check_names(&self) -> io::Result<()> {
+        for name in [&self.place.stem, &self.place.folder] {
+            let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+            // Redis reads lines of 1,023 bytes, where quotes may take four bytes for one.
+            if !plain || name == "." || name.len() > 200 {
+                let text = format!("{name:?} is no name for a file");
+                return Err(io::Error::new(ErrorKind::InvalidInput, text));
+            }
+        }
+        Ok(())
+    }
+
+    fn make_folders(&self) -> io::Result<()> {
+        let outer = match self.place.parent.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            Some(parent) => parent.to_owned(),
+            None => self.place.parent.clone(),
+        };
+        self.make_folder(&outer, &self.place.parent)?;
+        self.make_folder(&self.place.parent, &self.place.folder_path())
+    }
+
+    fn make_folder(&self, outer: &Path, path: &Path) -> io::Result<()> {
+        if self.files.kind(path).map_err(|error| of_path(error, path))?.is_some() {
+            return Ok(());
+        }
+        let made = self.files.create_folder(path).and_then(|()| self.files.sync_folder(outer));
+        made.map_err(|error| of_path(error, path))
+    }
+
+    pub(super) fn lock(&self) -> io::Result<Lock> {
+        let path = self.place.file(&format!("{}.lock", self.place.stem));
+        if !matches!(self.files.kind(&path)?, None | Some(Kind::File { .. })) {
+            return Err(no_file(&path));
+        }
+        let lock = self.files.lock(&path).map_err(|error| of_path(error, &path))?;
+        lock.ok_or_else(|| busy(&self.place.folder_path()))
+    }
+
+    /// The manifest and what it names, once everything that a crash has left over is gone.
+    fn settle(&self) -> io::Result<(Manifest, Kept)> {
+        let mut manifest = self.upgrade()?;
+        let found = self.list()?;
+        let manifest_path = self.place.file(&self.place.manifest_name());
+        let mut leftover = Vec::new();
+        for name in found {
+            match self.role(&name, &manifest) {
+                Role::Known => {}
+                Role::Leftover => leftover.push(name),
+                Role::EmptySegment => match self.files.kind(&self.place.file(&name))? {
+                    Some(Kind::File { length: 0 }) => leftover.push(name),
+                    _ => return Err(invalid(&manifest_path, format!("it does not name {name}"))),
+                },
+                Role::Unexpected(what) => {
+                    return Err(invalid(&manifest_path, format!("{what}: {name}")));
+                }
+            }
+        }
+        // Nothing is removed before everything is known to be there.
+        let kept = self.kept(&manifest)?;
+        for name in &leftover {
+            let path = self.place.file(name);
+            self.remove_if_there(&path).map_err(|error| of_path(error, &path))?;
+        }
+        if !leftover.is_empty() {
+            self.sync_folder()?;
+        }
+        manifest.history.clear();
+        Ok((manifest, kept))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let folder = self.place.folder_path();
+        let mut names = self.files.list(&folder).map_err(|error| of_path(error, &folder))?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn role(&self, name: &str, manifest: &Manifest) -> Role {
+        let stem = &self.place.stem;
+        if name == self.place.manifest_name() {
+            return Role::Known;
+        }
+        if name.strip_prefix("temp-").is_some_and(|rest| rest.starts_with(stem.as_str())) {
+            return Role::Leftover;
+        }
+        if name.ends_with(".manifest") && !name.starts_with("temp-") {
+            return Role::Unexpected("there is a second manifest");
+        }
+        let Some(file) = Replaced::from_name(name, stem) else { return Role::Known };
+        if manifest.history.iter().any(|old| old.name(stem) == name) {
+            return Role::Leftover;
+        }
+        match file {
+            Replaced::Segment(number) => match &manifest.segments[..] {
+                // One that a newer base has replaced was kept by somebody.
+                [.., last] if number <= last.number => Role::Known,
+                _ => Role::EmptySegment,
+            },
+            Replaced::Base(base) => match manifest.base {
+                Some(known) if known.name(stem) == name => Role::Known,
+                None if manifest.segments.is_empty() => Role::Unexpected("it does not name"),
+                // A snapshot that was not committed.
+                Some(known) if base.number > known.number => Role::Leftover,
+                None if base.form == Form::Rdb => Role::Leftover,
+                _ => Role::Known,
+            },
+        }
+    }
+
+    /// The manifest on the disk, after the single file of an older Redis was moved to its place.
+    fn upgrade(&self) -> io::Result<Manifest> {
+        let single =
+            Manifest { base: Some(Base { number: 1, form: Form::Single }), ..Manifest::default() };
+        let manifest = self.load()?;
+        let (old, new) =
+            (self.place.parent.join(&self.place.stem), self.place.file(&self.place.stem));
+        let moved = self.files.kind(&new)?.is_some();
+        if !manifest.as_ref().is_none_or(|manifest| *manifest == single && !moved) {
+            return Ok(manifest.unwrap_or_default());
+        }
+        match self.files.kind(&old)? {
+            Some(Kind::File { .. }) => {}
+            Some(Kind::Other) => return Err(no_file(&old)),
+            _ => return Ok(manifest.unwrap_or_default()),
+        }
+        if manifest.is_none() {
+            self.check_untouched()?;
+            self.save(&single).map_err(|unsaved| unsaved.error)?;
+        }
+        self.files.rename(&old, &new).map_err(|error| of_path(error, &old))?;
+        self.sync_folder()?;
+        self.files.sync_folder(&self.place.parent)?;
+        Ok(single)
+    }
+
+    /// No manifest must mean that there never was one.
+    fn check_untouched(&self) -> io::Result<()> {
+        for name in self.list()? {
+            if Replaced::from_name(&name, &self.place.stem).is_some() {
+                return Err(invalid(&self.place.file(&name), "there is no manifest that names it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifest on the disk, if there is one.
+    pub(super) fn load(&self) -> io::Result<Option<Manifest>> {
+        let path = self.place.file(&self.place.manifest_name());
+        match self.files.kind(&path).map_err(|error| of_path(error, &path))? {
+            None => return Ok(None),
+            Some(Kind::File { .. }) => {}
+            Some(_) => return Err(no_file(&path)),
+        }
+        let mut bytes = Vec::new();
+        self.files
+            .read(&path, 0)
+            .and_then(|mut reader| reader.read_to_end(&mut bytes))
+            .map_err(|error| of_path(error, &path))?;
+        let manifest = Manifest::parse(&bytes, &self.place.stem);
+        manifest.map(Some).map_err(|wrong| invalid(&path, wrong))
+    }
+
+    pub(super) fn kept(&self, manifest: &Manifest) -> io::Result<Kept> {
+        let stem = &self.place.stem;
+        let snapshot = manifest.base.map(|base| self.source(base.name(stem))).transpose()?;
+        let segments = manifest.segments.iter().map(|listed| {
+            let source = self.source(segment_name(stem, listed.number))?;
+            if listed.length.is_some_and(|length| length != source.length) {
+                let path = self.place.segment(listed.number);
+                return Err(invalid(&path, "its length is not what it was when it was ended"));
+            }
+            Ok(Segment { number: listed.number, source })
+        });
+        Ok(Kept { snapshot, segments: segments.collect::<io::Result<_>>()? })
+    }
+
+    fn source(&self, name: String) -> io::Result<Source> {
+        let path = self.place.file(&name);
+        let length = self.length(&path)?;
+        let reader = self.files.read(&path, 0).map_err(|error| of_path(error, &path))?;
+        Ok(Source { reader, length, name })
+    }
+
+    fn reopen(&self, manifest: &Manifest) -> io::Result<Current> {
+        let Some(Listed { number, .. }) = manifest.segments.last().copied() else {
+            return Ok(Current::default());
+        };
+        let path = self.place.segment(number);
+        let file = self.files.open(&path).map_err(|error| of_path(error, &path))?;
+        Ok(Current { number, file: Some(file), failed: None })
+    }
+}
+
+/// What a name in the folder means for an opening.
+enum Role {
+    /// Named by the manifest, or of no concern.
+    Known,
+    /// To be removed.
+    Leftover,
+    /// To be removed if it is empty; otherwise nobody knows what it belongs to.
+    EmptySegment,
+    Unexpected(&'static str),
+}
+
+fn busy(folder: &Path) -> io::Error {
+    let text = format!("{}: another store has it open", folder.display());
+    io::Error::new(ErrorKind::ResourceBusy, text)
+}

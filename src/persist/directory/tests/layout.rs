@@ -1,0 +1,270 @@
+//! Which files there are, and which are refused.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+use super::*;
+use crate::persist::directory::manifest::segment_name;
+use crate::persist::tests::command;
+
+fn names(simulation: &Simulation) -> Vec<String> {
+    let files = simulation.all().into_iter().map(|(path, _)| path);
+    let inside = files.filter_map(|path| Some(path.strip_prefix(FOLDER).ok()?.to_owned()));
+    inside.map(|path| path.to_str().unwrap().to_owned()).collect()
+}
+
+/// A directory with a base and two segments after it, closed.
+fn sample() -> Simulation {
+    let simulation = Simulation::new(1);
+    let (mut appender, _) = Appender::open(directory(&simulation));
+    appender.append(&command(&[b"SET", b"a", b"1"]));
+    appender.rotate();
+    appender.snapshot(b"state");
+    appender.append(&command(&[b"SET", b"a", b"2"]));
+    appender.rotate();
+    appender.append(&command(&[b"SET", b"a", b"3"]));
+    appender.rotate();
+    appender.append(&command(&[b"SET", b"a", b"4"]));
+    appender.sync();
+    simulation
+}
+
+#[test]
+fn it_has_the_layout_of_redis() {
+    let simulation = sample();
+    let kept = directory(&simulation).open().unwrap();
+    let segments: Vec<_> =
+        kept.segments.iter().map(|segment| segment.source.name.clone()).collect();
+    assert_eq!(segments, [2, 3, 4].map(|at| format!("appendonly.aof.{at}.incr.aof")));
+    assert_eq!(kept.snapshot.as_ref().unwrap().name, "appendonly.aof.1.base.rdb");
+    let reading = read(kept);
+    assert_eq!(reading.snapshot.unwrap(), b"state");
+    assert_eq!(reading.payloads.len(), 3);
+    let manifest = simulation.bytes(path("appendonly.aof.manifest")).unwrap();
+    let lines: Vec<_> = str::from_utf8(&manifest).unwrap().lines().skip(1).collect();
+    let length =
+        |at: u64| simulation.bytes(path(&segment_name("appendonly.aof", at))).unwrap().len();
+    assert_eq!(
+        lines,
+        [
+            "file appendonly.aof.1.base.rdb seq 1 type b",
+            &format!("file appendonly.aof.2.incr.aof seq 2 type i bytes {}", length(2)),
+            &format!("file appendonly.aof.3.incr.aof seq 3 type i bytes {}", length(3)),
+            "file appendonly.aof.4.incr.aof seq 4 type i",
+        ]
+    );
+    assert_eq!(
+        names(&simulation),
+        [
+            "appendonly.aof.1.base.rdb",
+            "appendonly.aof.2.incr.aof",
+            "appendonly.aof.3.incr.aof",
+            "appendonly.aof.4.incr.aof",
+            "appendonly.aof.lock",
+            "appendonly.aof.manifest",
+        ]
+    );
+}
+
+#[test]
+fn what_is_missing_or_was_not_named_is_refused() {
+    let refused = |change: &dyn Fn(&Simulation), text: &str| {
+        let simulation = sample().crash();
+        change(&simulation);
+        let refusal = refusal(&simulation);
+        assert!(refusal.contains(text), "{refusal}");
+    };
+    let file = |name: &str| path(&format!("appendonly.aof.{name}"));
+    for name in ["1.base.rdb", "2.incr.aof", "3.incr.aof", "4.incr.aof"] {
+        refused(&|simulation| simulation.take_away(file(name)), "it is missing");
+    }
+    refused(&|simulation| simulation.take_away(file("manifest")), "it does not name");
+    refused(&|simulation| simulation.put(file("5.incr.aof"), vec![1]), "it does not name");
+    refused(&|simulation| simulation.put(path("other.manifest"), vec![1]), "a second manifest");
+    fn edit(from: &str, to: &str) -> impl Fn(&Simulation) {
+        move |simulation: &Simulation| {
+            let file = |name: &str| path(&format!("appendonly.aof.{name}"));
+            let manifest = simulation.bytes(file("manifest")).unwrap();
+            let (_, lines) = str::from_utf8(&manifest).unwrap().split_once('\n').unwrap();
+            assert!(lines.contains(from));
+            simulation.put(file("manifest"), lines.replacen(from, to, 1).into_bytes());
+        }
+    }
+    let length = sample().bytes(file("3.incr.aof")).unwrap().len();
+    let third = &*format!("file appendonly.aof.3.incr.aof seq 3 type i bytes {length}\n");
+    refused(&edit(third, ""), "does not follow");
+    refused(&edit("seq 3", "seq 4"), "does not agree with its number");
+    refused(&edit("seq 1 type b", "seq 1 type i"), "does not agree with its type");
+    refused(&edit(third, "file appendonly.aof.9.base.rdb seq 9 type b\n"), "second base");
+    refused(&edit("3.incr.aof", "../x"), "does not agree with its number");
+    refused(&edit(" type i", " type i type i"), "no entry");
+    refused(&edit("file", "fil"), "no entry");
+    refused(&edit("\nfile appendonly.aof.4", "\n\nfile appendonly.aof.4"), "no entry");
+    refused(&edit("seq 4 type i\n", "seq 4 type i"), "no end");
+    refused(&|simulation| simulation.put(file("manifest"), Vec::new()), "empty");
+    refused(&|simulation| simulation.put(file("manifest"), b"#LARDER:2 0\n".to_vec()), "version");
+    refused(&|simulation| simulation.put(file("manifest"), b"#by hand\nfile".to_vec()), "damaged");
+    refused(&edit(&format!("bytes {length}"), "bytes 7"), "its length");
+    refused(&edit(&format!("bytes {length}"), "bytes x"), "no entry");
+    // Without a comment it is Redis's own, which may have other keys.
+    let simulation = sample().crash();
+    edit("seq 3 type i", "type i seq 3 startoffset 7")(&simulation);
+    assert_eq!(read(directory(&simulation).open().unwrap()).payloads.len(), 3);
+}
+
+#[test]
+fn leftovers_of_a_crash_are_removed() {
+    let simulation = sample().crash();
+    let mut before = names(&simulation);
+    before.retain(|name| !name.ends_with("lock"));
+    for name in ["temp-appendonly.aof.manifest", "temp-appendonly.aof.9.base.rdb"] {
+        simulation.put(path(name), vec![1; 10]);
+    }
+    simulation.put(path("appendonly.aof.5.incr.aof"), Vec::new());
+    simulation.put(path("appendonly.aof.2.base.rdb"), vec![1]);
+    simulation.put(path("notes.txt"), vec![1]);
+    assert_eq!(read(directory(&simulation).open().unwrap()).payloads.len(), 3);
+    let mut after = names(&simulation);
+    after.retain(|name| name != "notes.txt" && !name.ends_with("lock"));
+    assert_eq!(after, before);
+}
+
+#[test]
+fn the_single_file_of_an_older_redis_becomes_the_base() {
+    let written = command(&[b"SET", b"a", b"1"]);
+    for calls in 0..12 {
+        let simulation = Simulation::new(calls);
+        simulation.put("/data/appendonly.aof", written.clone());
+        simulation.stop_after(calls);
+        let _ = directory(&simulation).open();
+        let simulation = simulation.crash();
+        let opened = directory(&simulation);
+        let kept = opened.open().unwrap();
+        assert_eq!(bytes(kept.snapshot.unwrap()), written);
+        assert!(kept.segments.is_empty());
+        assert_eq!(opened.rotate().unwrap(), 1);
+        let mut snapshot = opened.snapshot().unwrap();
+        snapshot.write_all(b"new").unwrap();
+        snapshot.commit().unwrap();
+        drop(opened);
+        let kept = directory(&simulation.crash()).open().unwrap();
+        assert_eq!(kept.snapshot.unwrap().name, "appendonly.aof.2.base.rdb");
+    }
+}
+
+#[test]
+fn names_may_be_chosen_and_are_quoted() {
+    for name in ["my log", "größe", "it's", "a\"b", "x.1.incr.aof"] {
+        let simulation = Simulation::new(1);
+        let open = || directory(&simulation).file_name(name).folder_name("log");
+        let (mut appender, _) = Appender::open(open());
+        appender.append(b"1");
+        appender.rotate();
+        appender.snapshot(b"2");
+        drop(appender);
+        let kept = open().open().unwrap();
+        assert_eq!(kept.segments[0].source.name, format!("{name}.2.incr.aof"));
+    }
+    for name in ["", ".", "..", "a/b", "/", "a\0"] {
+        let wrong = directory(&Simulation::new(1)).file_name(name).open().unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::InvalidInput);
+    }
+}
+
+#[test]
+fn what_is_cut_off_is_kept_beside() {
+    let simulation = sample();
+    let opened = directory(&simulation);
+    opened.open().unwrap();
+    let name = path("appendonly.aof.4.incr.aof");
+    let whole = simulation.bytes(&name).unwrap();
+    opened.truncate(whole.len() as u64 + 1, Tail::Drop).unwrap_err();
+    opened.truncate(whole.len() as u64 - 3, Tail::Keep).unwrap();
+    opened.truncate(whole.len() as u64 - 5, Tail::Keep).unwrap();
+    opened.truncate(4, Tail::Drop).unwrap();
+    assert_eq!(simulation.bytes(&name).unwrap(), whole[..4]);
+    let broken = simulation.bytes(format!("{name}.broken")).unwrap();
+    assert_eq!(broken, whole[whole.len() - 3..]);
+    assert_eq!(simulation.bytes(format!("{name}.broken.2")).unwrap().len(), 2);
+    assert_eq!(simulation.bytes(format!("{name}.broken.3")), None);
+}
+
+#[test]
+fn a_snapshot_that_is_dropped_never_was() {
+    let simulation = sample();
+    let opened = directory(&simulation);
+    opened.open().unwrap();
+    opened.rotate().unwrap();
+    let mut first = opened.snapshot().unwrap();
+    first.write_all(&[7; 1_000_000]).unwrap();
+    assert_eq!(opened.snapshot().err().unwrap().kind(), ErrorKind::ResourceBusy);
+    drop(first);
+    assert!(names(&simulation).iter().all(|name| !name.starts_with("temp")));
+    opened.snapshot().unwrap().commit().unwrap();
+    drop(opened);
+    assert_eq!(directory(&simulation).open().unwrap().segments.len(), 1);
+}
+
+/// A folder of the machine's own file system, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("larder-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn it_works_on_the_file_system_of_the_machine() {
+    let folder = Folder::new("works");
+    let path = folder.0.join("data");
+    for round in 0_u64..5 {
+        let (mut appender, reading) = Appender::open(Directory::new(&path));
+        assert_eq!(reading.payloads.len() as u64, round.min(1) * 2);
+        assert_eq!(Directory::new(&path).open().unwrap_err().kind(), ErrorKind::ResourceBusy);
+        appender.directory.open().unwrap_err();
+        appender.append(b"forgotten by the snapshot");
+        appender.rotate();
+        appender.snapshot(&round.to_le_bytes());
+        appender.append(b"kept");
+        appender.rotate();
+        appender.append(b"kept, too");
+        appender.sync();
+        appender.directory.append(b"#LARD").unwrap();
+        let end = appender.writer.offset();
+        appender.directory.truncate(end, Tail::Keep).unwrap();
+        assert_eq!(fs::read_dir(path.join("appendonlydir")).unwrap().count(), 6);
+        let broken = format!("appendonlydir/appendonly.aof.{}.incr.aof.broken", 3 * round + 3);
+        assert_eq!(fs::read(path.join(&broken)).unwrap(), b"#LARD");
+        fs::remove_file(path.join(broken)).unwrap();
+    }
+    assert_eq!(
+        Directory::new(folder.0.join("no/parent")).open().unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_refused() {
+    for name in ["manifest", "1.incr.aof", "lock"] {
+        let folder = Folder::new(&format!("link-{name}"));
+        drop(Appender::open(Directory::new(&folder.0)));
+        let file = folder.0.join(format!("appendonlydir/appendonly.aof.{name}"));
+        fs::rename(&file, folder.0.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(folder.0.join("elsewhere"), &file).unwrap();
+        let refusal = Directory::new(&folder.0).open().unwrap_err();
+        assert_eq!(refusal.kind(), ErrorKind::InvalidData);
+        assert!(refusal.to_string().contains("link"), "{refusal}");
+    }
+}
