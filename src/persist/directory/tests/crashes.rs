@@ -173,7 +173,7 @@ impl<'t> Log<'t> {
             0..10 => self.append(stamp),
             10..14 => self.sync(),
             14..16 => self.rotate(),
-            16..18 => self.snapshot((stamp % 2 == 0).then_some(stamp)),
+            16..18 => self.snapshot(stamp.is_multiple_of(2).then_some(stamp)),
             18 => self.half(stamp),
             _ => self.snapshot(None),
         }
