@@ -1,6 +1,6 @@
 //! A real redis-server, alone on a socket of its own, and replies as it sends them.
 
-#![allow(dead_code, reason = "two comparisons use it, each in part")]
+#![allow(dead_code, reason = "comparisons use it, each in part")]
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -41,9 +41,9 @@ impl Server {
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let process = Command::new(&program)
             .args(["--port", "0", "--save", "", "--appendonly", "no"])
-            .args(options)
             .arg("--dir")
             .arg(&folder)
+            .args(options)
             .arg("--unixsocket")
             .arg(folder.join("socket"))
             .stdout(Stdio::null())

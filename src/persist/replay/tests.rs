@@ -1,6 +1,7 @@
 //! What is recorded of random histories makes the same dataset again.
 
 mod effects;
+mod redis_server;
 mod waiting;
 
 use super::Replay;

@@ -12,19 +12,22 @@ use crate::wire::grammar::{self, Commands, Grammar};
 use crate::{ManualClock, Store};
 
 /// Commands of one history.
-const STEPS: usize = 3_000;
+pub(super) const STEPS: usize = 3_000;
 /// Commands after which everything is compared.
 const ROUND: usize = 300;
 
 /// Forms that answer by chance, so that other tests leave them out.
-const MORE: &[Grammar] = &[("SPOP", "key { count }"), ("XADD", "key * ( member value ) +")];
+pub(super) const MORE: &[Grammar] =
+    &[("SPOP", "key { count }"), ("XADD", "key * ( member value ) +")];
 
 /// A store and those who wait for something in it.
-struct History {
-    clock: ManualClock,
-    store: Store,
-    collector: std::sync::Arc<Collector>,
-    commands: Commands,
+pub(super) struct History {
+    pub(super) clock: ManualClock,
+    pub(super) store: Store,
+    pub(super) collector: std::sync::Arc<Collector>,
+    pub(super) commands: Commands,
+    /// By how many milliseconds the clock may jump.
+    pub(super) jumps: &'static [u64],
     pops: Vec<Blocked<BlockingPopFront<'static>>>,
     moves: Vec<Blocked<BlockingMove<'static>>>,
     lowest: Vec<Blocked<BlockingPopMin<'static>>>,
@@ -32,14 +35,22 @@ struct History {
 
 impl History {
     fn new(seed: u64, store: impl FnOnce(&ManualClock) -> Store) -> Self {
-        let clock = ManualClock::new();
+        Self::at(ManualClock::new(), seed, store)
+    }
+
+    pub(super) fn at(
+        clock: ManualClock,
+        seed: u64,
+        store: impl FnOnce(&ManualClock) -> Store,
+    ) -> Self {
         let store = store(&clock);
         let mut commands = Commands::new(seed);
         commands.newer = true;
         commands.waiting = true;
         let collector = Collector::attached_to(&store);
         let (pops, moves, lowest) = (Vec::new(), Vec::new(), Vec::new());
-        Self { clock, store, collector, commands, pops, moves, lowest }
+        let jumps = &[5, 1_000_000, 5_000_000_000, 1 << 40];
+        Self { clock, store, collector, commands, jumps, pops, moves, lowest }
     }
 
     fn run(&mut self, all: &[Grammar], makers: &[Grammar]) {
@@ -51,7 +62,7 @@ impl History {
         }
     }
 
-    fn step(&mut self, all: &[Grammar], makers: &[Grammar]) {
+    pub(super) fn step(&mut self, all: &[Grammar], makers: &[Grammar]) {
         let store = match self.commands.below(4) {
             0 => self.store.database(self.commands.below(4) as u16).unwrap(),
             _ => self.store.clone(),
@@ -59,13 +70,13 @@ impl History {
         match self.commands.below(40) {
             0 => self.clock.advance(Duration::from_millis(777)),
             1 => {
-                let millis = *self.commands.pick(&[5, 1_000_000, 5_000_000_000, 1 << 40]);
+                let millis = *self.commands.pick(self.jumps);
                 self.clock.advance(Duration::from_millis(millis));
             }
             2..=4 => self.wait(),
             5..=6 => self.give_up(),
             7..=9 => self.batch(&store, all, makers),
-            10 => self.transact(&store, all, makers),
+            10 => self.transact(&store),
             _ => {
                 let argv = self.draw(all, makers);
                 store.answer(&borrowed(&argv), false);
@@ -87,7 +98,7 @@ impl History {
     }
 
     /// Some steps of a transaction, which ends by itself, with an error or with a panic.
-    fn transact(&mut self, store: &Store, _all: &[Grammar], _makers: &[Grammar]) {
+    fn transact(&mut self, store: &Store) {
         let ending = self.commands.below(3);
         let end = std::panic::AssertUnwindSafe(|| {
             store.transaction(&["a", "b"], |tx| {
@@ -141,7 +152,7 @@ fn borrowed(argv: &grammar::Argv) -> Vec<&[u8]> {
     argv.iter().map(|argument| &argument[..]).collect()
 }
 
-fn swept(clock: &ManualClock) -> Store {
+pub(super) fn swept(clock: &ManualClock) -> Store {
     Store::builder().clock(clock).databases(4).build()
 }
 
