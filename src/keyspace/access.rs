@@ -163,6 +163,11 @@ impl Access for Write {
         space.databases.admit()?;
         let mut after = After::default();
         let answer = Self::enter_unsettled(space, key, &mut after, run);
+        if after.is_nothing() {
+            // Spares the usual case all questions that dropping would ask.
+            std::mem::forget(after);
+            return answer;
+        }
         after.settle_with(space.databases, answer)
     }
 
@@ -183,7 +188,7 @@ impl Access for Write {
 
 impl Write {
     /// Locks, runs and unlocks; what follows from it joins `after`.
-    #[inline]
+    #[inline(always)]
     fn enter_unsettled<R>(
         space: Space<'_>,
         key: &[u8],

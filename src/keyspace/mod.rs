@@ -461,6 +461,13 @@ impl After {
         self.settle_rest(databases)
     }
 
+    /// Whether nothing is left to do, not even to drop anything.
+    #[inline]
+    fn is_nothing(&self) -> bool {
+        let has_removed = !self.removed.is_empty() || self.removed.spilled();
+        self.rest.is_none() && self.position == 0 && self.record.is_none() && !has_removed
+    }
+
     #[inline(never)]
     fn settle_rest(&mut self, databases: &Databases) -> Result<()> {
         let mut told = Vec::new();
@@ -494,7 +501,6 @@ impl After {
     }
 
     /// Tells the journal's error to a caller who has none of its own.
-    #[inline]
     pub(crate) fn settle_with<R>(&mut self, databases: &Databases, answer: Result<R>) -> Result<R> {
         match self.settle(databases) {
             Ok(()) => answer,
