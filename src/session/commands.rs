@@ -253,8 +253,10 @@ fn categories(entry: Entry) -> Vec<&'static str> {
 const DATA_OF_ALL: &[&str] = &["DBSIZE", "FLUSHDB", "FLUSHALL", "SWAPDB"];
 
 /// Commands that look at all data, or end something, without being administration.
-const DANGEROUS: &[&str] =
-    &["KEYS", "SORT", "SORT_RO", "FLUSHDB", "FLUSHALL", "SWAPDB", "INFO", "ROLE", "LASTSAVE"];
+const DANGEROUS: &[&str] = &[
+    "KEYS", "SORT", "SORT_RO", "FLUSHDB", "FLUSHALL", "SWAPDB", "INFO", "ROLE", "LASTSAVE",
+    "RESTORE",
+];
 
 /// The groups that Redis's documentation has commands in, but for those of a type, which carry its
 /// letter.
