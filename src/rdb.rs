@@ -24,13 +24,13 @@
 
 use std::io;
 
-use crate::block::Block;
-use crate::codec::file::{FileReader, FileWriter, Head};
+use crate::codec::file::FileReader;
 use crate::codec::load::{Expired, load_entries};
-use crate::codec::{Content, Times, Version};
+use crate::codec::Times;
+use crate::codec::save::save;
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Access, Extent, ReadMany, WriteMany};
-use crate::keyspace::{Databases, EventKind, Object, Shard};
+use crate::keyspace::access::{Access, Extent, WriteMany};
+use crate::keyspace::{Databases, EventKind, Shard};
 use crate::store::Store;
 use crate::sync::RwLock;
 
@@ -79,9 +79,9 @@ pub enum Existing {
 /// then it is of version 12, for Redis 7.4 and later. The writer needs no buffer, and is flushed
 /// but not synced to a disk.
 ///
-/// `O(n)`. The store is readable all the while, and not writable for the time that it takes to
-/// add one to a count for every key and to copy the small structures; encoding and writing hold
-/// nobody up.
+/// `O(n)`. Others are held up for the instant that it takes to lock every shard once, and then
+/// shard by shard for adding one to a count for every key of it. Encoding and writing hold nobody
+/// up; but while they last, the first change of a structure that is not a string copies it.
 ///
 /// # Errors
 ///
@@ -100,29 +100,9 @@ pub enum Existing {
 #[doc(alias = "BGSAVE")]
 pub fn export(store: &Store, mut writer: impl io::Write) -> Result<Exported> {
     let databases = store.databases();
-    let (entries, memory) = capture(store)?;
-    let is_dated =
-        |entry: &Entry| entry.object.as_ref().is_some_and(|o| o.earliest_deadline().is_some());
-    let head = Head {
-        version: if entries.iter().any(is_dated) { Version::Twelve } else { Version::Ten },
-        times: times(databases),
-        created: databases.clock.wall() / 1000,
-        memory,
-        is_log_base: false,
-    };
-    let mut file = FileWriter::begin(&mut writer, head)?;
-    for database in entries.chunk_by(|one, other| one.database == other.database) {
-        let dated = database.iter().filter(|entry| entry.block.deadline().is_some()).count();
-        file.announce(database[0].database, database.len() as u64, dated as u64);
-        for Entry { database, block, object } in database {
-            let content = match object {
-                Some(object) => Content::Object(object),
-                None => Content::String(block.value()),
-            };
-            file.entry(*database, block.key(), block.deadline(), content)?;
-        }
-    }
-    Ok(Exported { keys: entries.len() as u64, bytes: file.finish()? })
+    let (capture, ()) = databases.capture(|| ());
+    let bytes = save(&mut writer, databases, &capture, false, &mut |_| ())?;
+    Ok(Exported { keys: capture.census().keys(), bytes })
 }
 
 /// Reads an RDB file into a store; if one of its keys is there already, fails and changes
@@ -197,27 +177,6 @@ pub fn import_with(
         expired: loading.expired,
         functions: loading.functions,
         bytes: loading.bytes,
-    })
-}
-
-/// One entry at the instant of a capture; the block holds key, deadline and a string's value.
-struct Entry {
-    database: u16,
-    block: Block,
-    object: Option<Object>,
-}
-
-/// All entries at one instant, database by database, and the bytes that they take.
-fn capture(store: &Store) -> Result<(Vec<Entry>, u64)> {
-    ReadMany::enter(store.space(), Extent::Everything, |views| {
-        let mut entries = Vec::new();
-        let mut memory = 0;
-        for (database, shard) in views.all_shards() {
-            memory += shard.bytes() as u64;
-            let copies = shard.copies();
-            entries.extend(copies.map(|(block, object)| Entry { database, block, object }));
-        }
-        Ok((entries, memory))
     })
 }
 

@@ -30,6 +30,7 @@ pub(crate) mod load;
 mod lzf;
 mod output;
 pub(crate) mod payload;
+pub(crate) mod save;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::writer::Writer;
 use super::{After, Databases, Moment, SHARDS, Space, shard_index};
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
-use crate::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+use crate::sync::{Arc, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::value::{Value, check_len};
 
 /// How an operation meets the keyspace.
@@ -199,6 +199,7 @@ impl Write {
         let hash = databases.hash(key);
         let moment = Moment::new(databases);
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
+        shard.about_to_change();
         let answer = run(Writer {
             shard: &mut shard,
             database,
@@ -431,12 +432,6 @@ impl<'s> Views<'s> {
         self.locked.view(self.database, key)
     }
 
-    /// All locked shards, database by database.
-    pub(crate) fn all_shards(&self) -> impl Iterator<Item = (u16, &'s Shard)> {
-        let guards = self.locked.guards.iter();
-        guards.map(|(place, guard)| (place_of(*place).0, guard.shard()))
-    }
-
     /// All locked shards of the current database.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &'s Shard> {
         self.locked.shards_of(self.database)
@@ -516,6 +511,13 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
+    /// All shards of all databases, for changes.
+    pub(super) fn of_everything(space: Space<'_>) -> Self {
+        let mut demand = Self::default();
+        demand.extent(space, Extent::Everything, true);
+        demand
+    }
+
     fn key(&mut self, space: Space<'_>, key: &[u8], writes: bool) {
         let index = shard_index(space.databases.hash(key));
         self.shards.push((id(space.database, index), writes));
@@ -559,7 +561,7 @@ impl Demand {
     }
 
     /// Takes the locks in ascending order, births before shards.
-    fn lock(mut self, databases: &Databases) -> Locked<'_> {
+    pub(super) fn lock(mut self, databases: &Databases) -> Locked<'_> {
         // Sorted with writes first, so that the first of equals is the lock needed.
         let strongest_first = |(place, writes): &(u32, bool)| (*place, !writes);
         self.shards.sort_unstable_by_key(strongest_first);
@@ -575,9 +577,7 @@ impl Demand {
         for (place, writes) in self.shards {
             let (database, index) = place_of(place);
             if let Some(shard) = databases.shard(database, index) {
-                let guard =
-                    if writes { Guard::Write(shard.write()) } else { Guard::Read(shard.read()) };
-                guards.push((place, guard));
+                guards.push((place, Guard::of(shard, writes)));
             }
         }
         let whole = self.whole.into_iter().map(|(database, _)| database).collect();
@@ -633,7 +633,16 @@ enum Guard<'e> {
     Write(RwLockWriteGuard<'e, Shard>),
 }
 
-impl Guard<'_> {
+impl<'e> Guard<'e> {
+    fn of(shard: &'e RwLock<Shard>, writes: bool) -> Self {
+        if !writes {
+            return Self::Read(shard.read());
+        }
+        let mut shard = shard.write();
+        shard.about_to_change();
+        Self::Write(shard)
+    }
+
     fn shard(&self) -> &Shard {
         match self {
             Self::Read(shard) => shard,
@@ -650,6 +659,14 @@ impl Guard<'_> {
 }
 
 impl Locked<'_> {
+    /// All shards that are locked for changes, by the number of their database.
+    pub(super) fn shards_mut(&mut self) -> impl Iterator<Item = (u16, usize, &mut Shard)> {
+        self.guards.iter_mut().filter_map(|(place, guard)| {
+            let (database, index) = place_of(*place);
+            Some((database, index, guard.shard_mut()?))
+        })
+    }
+
     /// Unlocks; what is left to do joins `after`.
     pub(crate) fn release(mut self, after: &mut After) {
         self.after.append(self.moment.databases);

@@ -220,6 +220,7 @@ impl Databases {
 
     /// Removes some of what is due.
     fn expire_some(&self, database: u16, shard: &mut Shard, now: u64) -> After {
+        shard.about_to_change();
         let mut after = After::default();
         let mut lapsed = Vec::new();
         shard.expire(self.hasher(), now, STEP, &mut lapsed);

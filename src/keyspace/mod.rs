@@ -6,6 +6,7 @@
 //! - [`effect`] and [`journal`]: what is recorded of every change;
 //! - [`access`]: which shards an operation locks, by its type;
 //! - [`waiters`], [`interest`]: blocking calls and watches;
+//! - [`capture`]: all shards as they are at one instant, for a snapshot;
 //! - [`loader`]: how a snapshot is read back;
 //! - [`maintenance`]: expiry without access.
 //!
@@ -18,6 +19,7 @@
 //! that say so.
 
 pub(crate) mod access;
+pub(crate) mod capture;
 mod deadlines;
 pub(crate) mod difference;
 mod edit_hash;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use triomphe::Arc;
+
 use super::events::EventKind;
 use crate::block::Block;
 use crate::data::hash::Hash;
@@ -90,10 +92,11 @@ pub(crate) trait Data: Default + Clone {
 /// A type with parts that expire names the event that tells of it.
 macro_rules! objects {
     ($($kind:ident { lives_empty: $lives_empty:literal $(, parts_expire: $event:ident)? }),*) => {
-        /// A value that is not a string.
+        /// A value that is not a string. A clone shares the structure, until one of the two is
+        /// changed.
         #[derive(Clone)]
         pub(crate) enum Object {
-            $($kind(Box<$kind>)),*
+            $($kind(Arc<$kind>)),*
         }
 
         impl Object {
@@ -143,7 +146,7 @@ macro_rules! objects {
             /// See [`Data::expire`].
             pub(crate) fn expire(&mut self, now: u64, limit: usize) -> Vec<Block> {
                 match self {
-                    $(Self::$kind(data) => Data::expire(&mut **data, now, limit)),*
+                    $(Self::$kind(data) => Data::expire(Arc::make_mut(data), now, limit)),*
                 }
             }
 
@@ -167,11 +170,11 @@ macro_rules! objects {
             #[inline]
             #[allow(irrefutable_let_patterns)]
             fn of_mut(object: &mut Object) -> Option<&mut Self> {
-                if let Object::$kind(data) = object { Some(data) } else { None }
+                if let Object::$kind(data) = object { Some(Arc::make_mut(data)) } else { None }
             }
 
             fn into_object(self) -> Object {
-                Object::$kind(Box::new(self))
+                Object::$kind(Arc::new(self))
             }
 
             fn is_empty(&self) -> bool {

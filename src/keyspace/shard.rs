@@ -23,6 +23,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::Moment;
+use super::capture::{Captured, Summons};
 use super::deadlines::Deadlines;
 use super::effect::Effect;
 use super::events::EventKind;
@@ -50,6 +51,8 @@ pub(crate) struct Shard {
     bytes: usize,
     /// Objects of which parts have deadlines.
     dated_objects: usize,
+    /// Who is to get the entries before they change.
+    summons: Option<Summons>,
 }
 
 /// What left the shard and is to be dropped, or published, once the lock is released.
@@ -99,6 +102,11 @@ impl Shard {
     /// Entries that have a deadline.
     pub(crate) fn with_deadline(&self) -> usize {
         self.deadlines.live() - self.dated_objects
+    }
+
+    /// Whether parts of any structure have deadlines.
+    pub(super) fn has_dated_parts(&self) -> bool {
+        self.dated_objects > 0
     }
 
     /// Whether anything in the shard can expire.
@@ -171,17 +179,39 @@ impl Shard {
         block.heap_size() + SLOT_BYTES + object
     }
 
-    /// All entries, with those that have expired: blocks that share their bytes, and copies of
-    /// their objects.
-    pub(crate) fn copies(&self) -> impl Iterator<Item = (Block, Option<Object>)> {
-        self.table.iter().map(|block| match self.held(block) {
+    /// Has the next change give all entries to a capture first.
+    pub(super) fn summon(&mut self, summons: Summons) {
+        self.summons = Some(summons);
+    }
+
+    /// Gives the entries to the capture that waits for them, if one does. To be called whenever
+    /// the shard's lock has been taken for changes.
+    #[inline]
+    pub(super) fn about_to_change(&mut self) {
+        if self.summons.is_some() {
+            self.answer_summons();
+        }
+    }
+
+    #[cold]
+    fn answer_summons(&mut self) {
+        if let Some(summons) = self.summons.take() {
+            summons.answer(self);
+        }
+    }
+
+    /// All entries as they are, with those that have expired. They share what they hold with the
+    /// shard.
+    pub(super) fn entries(&self) -> Vec<Captured> {
+        let capture = |block: &Block| match self.held(block) {
             Held::String(_) => (block.clone(), None),
             Held::Object(object) => (block.clone(), Some(object.clone())),
-        })
+        };
+        self.table.iter().map(capture).collect()
     }
 
     /// Takes all entries out of a shard that nobody else uses.
-    pub(crate) fn take_entries(&mut self) -> Vec<(Block, Option<Object>)> {
+    pub(crate) fn take_entries(&mut self) -> Vec<Captured> {
         let Self { mut table, mut objects, .. } = std::mem::take(self);
         let entries = table.drain().map(|block| {
             let object = block.tag().then(|| objects.remove(index_of(&block)));
@@ -431,8 +461,10 @@ impl Shard {
     ) -> Option<(R, Option<u64>)> {
         let index = self.find(hash, key).filter(|block| block.tag()).map(index_of)?;
         let object = &mut self.objects[index];
-        let data = D::of_mut(object)?;
+        // Before it is opened for changes, as a copy of one's own may take other room.
+        let data = D::of(object)?;
         let (bytes, deadline) = (data.bytes(), data.earliest_deadline());
+        let data = D::of_mut(object)?;
         let answer = edit(data);
         let new_deadline = data.earliest_deadline();
         self.bytes = self.bytes + data.bytes() - bytes;

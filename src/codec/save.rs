@@ -1,0 +1,44 @@
+//! Saving a capture as a file.
+
+use std::io;
+
+use super::file::{FileWriter, Head};
+use super::{Content, Times, Version};
+use crate::keyspace::Databases;
+use crate::keyspace::capture::{Capture, CapturedShard};
+
+/// Writes all entries of a capture; `progress` hears how many are done, shard by shard. Answers
+/// the length of the file.
+pub(crate) fn save(
+    writer: &mut dyn io::Write,
+    databases: &Databases,
+    capture: &Capture,
+    is_log_base: bool,
+    progress: &mut dyn FnMut(u64),
+) -> io::Result<u64> {
+    let census = capture.census();
+    let head = Head {
+        version: if census.has_dated_parts { Version::Twelve } else { Version::Ten },
+        times: Times { wall_offset: databases.wall_offset() },
+        created: databases.clock.wall() / 1000,
+        memory: census.bytes,
+        is_log_base,
+    };
+    let mut file = FileWriter::begin(writer, head)?;
+    for population in &census.databases {
+        file.announce(population.database, population.keys, population.dated);
+    }
+    let mut done = 0;
+    for CapturedShard { database, entries } in capture.shards(databases) {
+        for (block, object) in &entries {
+            let content = match object {
+                Some(object) => Content::Object(object),
+                None => Content::String(block.value()),
+            };
+            file.entry(database, block.key(), block.deadline(), content)?;
+        }
+        done += entries.len() as u64;
+        progress(done);
+    }
+    file.finish()
+}

@@ -1,0 +1,171 @@
+//! A capture: all entries of all databases as they are at one instant, taken while others go on
+//! changing them.
+//!
+//! For that instant all locks are held, and every shard is summoned. Then whoever comes first to a
+//! shard takes its entries: the reader of the capture, under a shared lock, or a writer who is
+//! about to change it. Taking an entry shares it; the bytes of a string are never changed while
+//! they are shared, and a structure is copied before it is.
+//!
+//! # Invariant
+//!
+//! `taken` of a shard is looked at and set under the shard's lock alone, and becomes true before
+//! anything of the shard changes. So each shard is taken exactly once, as it was.
+//!
+//! # Complexity
+//!
+//! The instant costs one lock per shard in use. A shard costs a reference count per entry, under
+//! its lock. The first change of a structure after it was taken costs a copy of it, for as long as
+//! the capture has not let go of it.
+
+use super::access::Demand;
+use super::object::Object;
+use super::shard::Shard;
+use super::{Databases, Space};
+use crate::block::Block;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak};
+
+/// The entries of all shards at one instant, as far as they have been taken.
+pub(crate) struct Capture {
+    places: Vec<Place>,
+    /// Shards that writers took.
+    surrendered: Mutex<Vec<CapturedShard>>,
+    census: Census,
+}
+
+/// What there was at the instant.
+#[derive(Default)]
+pub(crate) struct Census {
+    /// Databases that have keys, ascending.
+    pub(crate) databases: Vec<Population>,
+    /// See [`Shard::bytes`].
+    pub(crate) bytes: u64,
+    /// Whether parts of any structure have deadlines.
+    pub(crate) has_dated_parts: bool,
+}
+
+/// The keys of one database.
+pub(crate) struct Population {
+    pub(crate) database: u16,
+    pub(crate) keys: u64,
+    /// Those of them that have a deadline.
+    pub(crate) dated: u64,
+}
+
+struct Place {
+    database: u16,
+    index: usize,
+    taken: AtomicBool,
+}
+
+/// What asks a shard for its entries before they change.
+pub(super) struct Summons {
+    capture: Weak<Capture>,
+    position: usize,
+}
+
+/// One shard as it was.
+pub(crate) struct CapturedShard {
+    pub(crate) database: u16,
+    pub(crate) entries: Vec<Captured>,
+}
+
+/// One entry as it was; the block holds key and deadline, and the value of a string.
+pub(crate) type Captured = (Block, Option<Object>);
+
+impl Databases {
+    /// Begins a capture; `at_the_instant` runs while nobody can change anything.
+    pub(crate) fn capture<R>(&self, at_the_instant: impl FnOnce() -> R) -> (Arc<Capture>, R) {
+        let space = Space { databases: self, database: 0 };
+        let mut locked = Demand::of_everything(space).lock(self);
+        let capture = Arc::new_cyclic(|capture| {
+            let mut places = Vec::new();
+            let mut census = Census::default();
+            for (position, (database, index, shard)) in locked.shards_mut().enumerate() {
+                shard.summon(Summons { capture: Weak::clone(capture), position });
+                places.push(Place { database, index, taken: AtomicBool::new(false) });
+                census.count(database, shard);
+            }
+            Capture { places, surrendered: Mutex::default(), census }
+        });
+        let answer = at_the_instant();
+        drop(locked);
+        (capture, answer)
+    }
+}
+
+impl Census {
+    /// Keys of all databases.
+    pub(crate) fn keys(&self) -> u64 {
+        self.databases.iter().map(|population| population.keys).sum()
+    }
+
+    /// Counts one more shard; those of a database come together.
+    fn count(&mut self, database: u16, shard: &Shard) {
+        if shard.len() == 0 {
+            return;
+        }
+        self.bytes += shard.bytes() as u64;
+        self.has_dated_parts |= shard.has_dated_parts();
+        if self.databases.last().is_none_or(|last| last.database != database) {
+            self.databases.push(Population { database, keys: 0, dated: 0 });
+        }
+        if let Some(population) = self.databases.last_mut() {
+            population.keys += shard.len() as u64;
+            population.dated += shard.with_deadline() as u64;
+        }
+    }
+}
+
+impl Capture {
+    pub(crate) fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// Takes all shards in their order, but for those that writers have taken, which come as they
+    /// are found.
+    pub(crate) fn shards<'c>(
+        &'c self,
+        databases: &'c Databases,
+    ) -> impl Iterator<Item = CapturedShard> + 'c {
+        let mut places = self.places.iter();
+        std::iter::from_fn(move || {
+            loop {
+                let surrendered = self.surrendered.lock().pop();
+                if surrendered.is_some() {
+                    return surrendered;
+                }
+                let Some(place) = places.next() else {
+                    // What a writer took came before its place was looked at.
+                    return self.surrendered.lock().pop();
+                };
+                if let Some(shard) = place.take(databases) {
+                    return Some(shard);
+                }
+            }
+        })
+    }
+}
+
+impl Place {
+    /// Takes the shard, unless a writer has.
+    fn take(&self, databases: &Databases) -> Option<CapturedShard> {
+        let shard = databases.shard(self.database, self.index)?.read();
+        self.capture(&shard)
+    }
+
+    /// The entries of the shard, which is locked, for whoever comes first.
+    fn capture(&self, shard: &Shard) -> Option<CapturedShard> {
+        let is_first = !self.taken.swap(true, Ordering::Relaxed);
+        is_first.then(|| CapturedShard { database: self.database, entries: shard.entries() })
+    }
+}
+
+impl Summons {
+    /// Gives what the shard holds, unless it was taken or nobody wants it any more.
+    pub(super) fn answer(self, shard: &Shard) {
+        let Some(capture) = self.capture.upgrade() else { return };
+        if let Some(shard) = capture.places[self.position].capture(shard) {
+            capture.surrendered.lock().push(shard);
+        }
+    }
+}
