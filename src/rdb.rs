@@ -24,9 +24,9 @@
 
 use std::io;
 
+use crate::codec::Times;
 use crate::codec::file::FileReader;
 use crate::codec::load::{Expired, load_entries};
-use crate::codec::Times;
 use crate::codec::save::save;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, WriteMany};

@@ -1,5 +1,6 @@
 //! The formats against themselves: what is written reads back, and damage is seen, to the bit.
 
+mod capture;
 mod damage;
 mod old;
 mod round_trip;
