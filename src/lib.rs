@@ -25,7 +25,6 @@ mod ops;
 #[allow(dead_code, reason = "only sessions read commands, and only tests read replies back")]
 mod wire;
 
-#[doc(hidden)] // No store takes one yet.
 pub mod persist;
 
 mod engine;
@@ -95,7 +94,7 @@ pub use pubsub::{
 #[cfg(feature = "session")]
 #[doc(hidden)]
 pub use session::{Face, FaceOptions, Peer, Session};
-pub use store::{Builder, Stats, Store, Upkeep};
+pub use store::{Builder, PersistenceStats, PersistentBuilder, Stats, Store, Upkeep};
 #[cfg(feature = "serde")]
 pub use value::Json;
 pub use value::{FromValue, ToValue, Value};

@@ -1,5 +1,7 @@
 //! The store: what an application holds.
 
+mod persistent;
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +22,9 @@ use crate::value::Value;
 use crate::wire::command::Command;
 use crate::wire::{Encoder, Protocol, answer};
 
+use persistent::Kept;
+pub use persistent::{PersistenceStats, PersistentBuilder};
+
 /// Redis's data structures, in memory, in this process.
 ///
 /// A clone is another handle on the same data; two stores made by [`Store::new`] share nothing.
@@ -37,6 +42,8 @@ use crate::wire::{Encoder, Protocol, answer};
 pub struct Store {
     databases: Arc<Databases>,
     database: u16,
+    /// `None` if nothing is kept.
+    kept: Option<Arc<Kept>>,
 }
 
 impl Store {
@@ -655,13 +662,13 @@ impl Builder {
         databases.maintenance.attach(&databases);
         let listener: Weak<Databases> = Arc::downgrade(&databases);
         databases.clock.listen(listener);
-        Store { databases, database: 0 }
+        Store { databases, database: 0, kept: None }
     }
 
     /// Makes a store whose manual clock moves unheard: what has expired stays until it is met.
     #[cfg(test)]
     pub(crate) fn build_unswept(self) -> Store {
         let databases = Databases::new(self.databases, self.clock, Maintenance::new(false));
-        Store { databases: Arc::new(databases), database: 0 }
+        Store { databases: Arc::new(databases), database: 0, kept: None }
     }
 }

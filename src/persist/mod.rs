@@ -30,13 +30,13 @@
 //! way has happened or has not.
 
 pub(crate) mod directory;
-#[allow(dead_code, reason = "the log of a store uses it")]
 mod frame;
+mod load;
+mod log;
 mod memory;
-#[allow(dead_code, reason = "the log of a store uses it")]
 mod replay;
-#[allow(dead_code, reason = "the log of a store uses it")]
 mod segment;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +44,10 @@ use std::fmt;
 use std::io;
 
 pub use directory::Directory;
+pub(crate) use log::{Keeper, Log, Sizes, open};
 pub use memory::{Fault, Memory};
+pub(crate) use settings::Settings;
+pub use settings::{Durability, Progress, Recovery, Stage, TornEnd};
 
 /// Keeps a snapshot and a log.
 ///

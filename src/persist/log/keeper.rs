@@ -1,0 +1,230 @@
+//! Who keeps a log while it is open: a thread that does what nobody waits for, and the handle
+//! whose end closes the log.
+//!
+//! The thread writes and syncs where writers do not do it themselves, tries again what failed, and
+//! begins a rewrite when the log has grown. It sleeps while there is nothing to do.
+//!
+//! Invariant: before the thread sleeps, it says so, and then looks once more for what was recorded.
+//! So whoever has recorded something either was seen by it or sees that it must be woken. Other
+//! news, which is rare, rings in any case.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use super::writer::Trouble;
+use super::{CLOSED, Goal, Log};
+use crate::error::{Error, Result};
+use crate::persist::settings::Durability;
+use crate::sync::{Arc, AtomicBool, Ordering, Weak};
+
+/// The shortest time between two writes by the thread: what is recorded meanwhile is one frame.
+const REST: Duration = Duration::from_millis(5);
+/// The time between two syncs of [`Durability::EverySecond`].
+const SECOND: Duration = Duration::from_secs(1);
+/// The time until what failed is tried again, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Keeps a log open; dropped, it closes it.
+pub(crate) struct Keeper {
+    log: Arc<Log>,
+}
+
+impl Keeper {
+    /// Starts the thread of a log.
+    pub(super) fn new(log: Arc<Log>, alarms: Receiver<()>) -> Result<Self> {
+        let weak = Arc::downgrade(&log);
+        let thread = std::thread::Builder::new().name(String::from("larder-log"));
+        thread.spawn(move || run(&weak, &alarms))?;
+        Ok(Self { log })
+    }
+
+    /// Without a thread.
+    #[cfg(test)]
+    pub(super) fn unattended(log: Arc<Log>) -> Self {
+        Self { log }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `close` himself.
+        let _ = self.log.close();
+    }
+}
+
+/// Wakes the thread.
+pub(super) struct Alarm {
+    is_asleep: AtomicBool,
+    bell: Sender<()>,
+}
+
+impl Alarm {
+    pub(super) fn new() -> (Self, Receiver<()>) {
+        let (bell, alarms) = bounded(1);
+        (Self { is_asleep: AtomicBool::new(false), bell }, alarms)
+    }
+
+    /// Says that something was recorded.
+    #[inline]
+    pub(super) fn wake(&self) {
+        if self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::Relaxed) {
+            self.ring();
+        }
+    }
+
+    /// Says that there is news, even to a thread that is about to fall asleep.
+    #[cold]
+    pub(super) fn ring(&self) {
+        // A full channel means that the thread is about to look anyway.
+        let _ = self.bell.try_send(());
+    }
+
+    /// From here on, whoever has recorded something rings.
+    fn fall_asleep(&self) {
+        self.is_asleep.store(true, Ordering::Relaxed);
+    }
+
+    fn awake(&self) {
+        self.is_asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What the thread remembers.
+struct Routine {
+    last_sync: Instant,
+    /// The time after the next failure, which doubles.
+    patience: Duration,
+    /// When to try again what failed.
+    retry_at: Option<Instant>,
+}
+
+fn run(log: &Weak<Log>, alarms: &Receiver<()>) {
+    let mut routine = Routine { last_sync: Instant::now(), patience: RETRY.0, retry_at: None };
+    loop {
+        let Some(current) = log.upgrade() else { return };
+        let Some(wake_up) = routine.tend(&current) else { return };
+        current.alarm.fall_asleep();
+        if current.wants_writing() {
+            current.alarm.awake();
+            drop(current);
+            std::thread::sleep(REST);
+            continue;
+        }
+        drop(current);
+        let woken = match wake_up {
+            WakeUp::At(instant) => alarms.recv_deadline(instant),
+            WakeUp::OnAlarm => alarms.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        if woken == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+    }
+}
+
+/// When the thread is to look again.
+enum WakeUp {
+    OnAlarm,
+    At(Instant),
+}
+
+impl Routine {
+    /// Does what is to be done; `None` once the log was closed.
+    fn tend(&mut self, log: &Arc<Log>) -> Option<WakeUp> {
+        let trouble = log.turn()?.writer().trouble.clone();
+        if let Some(trouble) = trouble {
+            return Some(WakeUp::At(self.mend(log, &trouble)));
+        }
+        (self.patience, self.retry_at) = (RETRY.0, None);
+        if log.wants_writing() {
+            // What goes wrong is trouble, which is met when this comes round again.
+            let _ = log.turn()?.advance(Goal::Written);
+        }
+        let next_sync = self.sync(log)?;
+        if log.turn()?.writer().is_long() {
+            log.rewrite_aside();
+        }
+        Some(next_sync.map_or(WakeUp::OnAlarm, WakeUp::At))
+    }
+
+    /// Syncs if it is time; answers when it will be.
+    fn sync(&mut self, log: &Log) -> Option<Option<Instant>> {
+        if log.settings.durability != Durability::EverySecond || log.is_synced() {
+            return Some(None);
+        }
+        let due = self.last_sync + SECOND;
+        if Instant::now() < due {
+            return Some(Some(due));
+        }
+        let _ = log.turn()?.advance(Goal::Durable);
+        self.last_sync = Instant::now();
+        Some(None)
+    }
+
+    /// Tries again what failed, if it is time; answers when it will be.
+    fn mend(&mut self, log: &Arc<Log>, trouble: &Trouble) -> Instant {
+        let now = Instant::now();
+        let due = *self.retry_at.get_or_insert(now + self.patience);
+        if now < due {
+            return due;
+        }
+        let outcome = match trouble {
+            Trouble::Stuck(_) => log.retry(),
+            Trouble::Lost(_) => log.rewrite(),
+        };
+        if outcome.is_ok() {
+            return Instant::now();
+        }
+        self.patience = (self.patience * 2).min(RETRY.1);
+        *self.retry_at.insert(Instant::now() + self.patience)
+    }
+}
+
+impl Log {
+    /// Whether something waits to be written that no writer writes himself.
+    fn wants_writing(&self) -> bool {
+        let pending = self.pending.lock();
+        !pending.is_empty() && pending.refusal.is_none()
+    }
+
+    /// Whether all that was written is durable.
+    fn is_synced(&self) -> bool {
+        self.durable.load(Ordering::Acquire) >= self.written.load(Ordering::Acquire)
+    }
+
+    /// Tries again what could not be written.
+    pub(super) fn retry(&self) -> Result<()> {
+        match self.turn() {
+            Some(mut turn) => Ok(turn.retry()?),
+            None => Err(closed()),
+        }
+    }
+
+    /// Makes durable what was recorded, and lets go of the persistence. What is recorded later is
+    /// not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Indeterminate`] if it is not known whether all of it is durable.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.refuse(Some(CLOSED.to_owned()));
+        self.rewriting.end();
+        let Some(mut turn) = self.turn() else { return Ok(()) };
+        let outcome = turn.finish();
+        drop(turn.writer.take());
+        let mut desk = self.desk.lock();
+        desk.is_closed = true;
+        drop(desk);
+        self.returned.notify_all();
+        self.alarm.ring();
+        outcome.map_err(|error| Error::Indeterminate(error.to_string()))
+    }
+}
+
+pub(super) fn closed() -> Error {
+    Error::ReadOnly(CLOSED.to_owned())
+}

@@ -1,0 +1,326 @@
+//! The log of a store: its journal, kept by a [`Persistence`].
+//!
+//! Records are copied to a buffer under the locks of what they tell of, in that order. Whoever
+//! needs them kept takes the *turn*: he writes all that the buffer holds as one frame, syncs it if
+//! that was asked for, and wakes those whose records he has written with his. So writers that wait
+//! at the same time share one write and one sync, and no thread stands between them and the disk.
+//! Where nobody waits, the [keeper](keeper)'s thread has the turn now and then.
+//!
+//! # Invariants
+//!
+//! - The segments hold the records in the order of their positions: a record is written once, after
+//!   all those before it.
+//! - `written` and `durable` ascend, and no record at or before them is taken by the crash that
+//!   each is about.
+//! - While there is trouble nothing is admitted, and nobody waits for what may never be written.
+//!
+//! # Locks
+//!
+//! The turn, then those of shards, then `pending`. The turn is taken with no lock held. `desk` is
+//! held only to take it or to give it back, and nothing is locked under it but `pending`.
+
+mod keeper;
+mod opening;
+mod pending;
+mod rewrite;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::io;
+
+pub(crate) use keeper::Keeper;
+pub(crate) use opening::open;
+pub(crate) use writer::Sizes;
+
+use self::keeper::Alarm;
+use self::pending::{Pending, TOO_LATE};
+use self::rewrite::Rewriting;
+use self::writer::{Trouble, Writer};
+use super::settings::{Durability, Settings};
+use crate::error::{Error, Result};
+use crate::keyspace::effect::Effect;
+use crate::keyspace::journal::{Journal, Record};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+use crate::wire::effect;
+
+/// What is said of a log that was closed.
+const CLOSED: &str = "the store was closed";
+
+/// The journal of a store, and what keeps it.
+pub(crate) struct Log {
+    settings: Settings,
+    pending: Mutex<Pending>,
+    /// Whether whoever wants to write has to look closer.
+    is_shut: AtomicBool,
+    /// Records up to here outlive the process.
+    written: AtomicU64,
+    /// Records up to here outlive the machine.
+    durable: AtomicU64,
+    desk: Mutex<Desk>,
+    /// The turn was given back.
+    returned: Condvar,
+    alarm: Alarm,
+    rewriting: Rewriting,
+}
+
+/// Where the turn lies while nobody has it.
+struct Desk {
+    writer: Option<Box<Writer>>,
+    /// Why nothing is written, as of when the turn was given back.
+    trouble: Option<String>,
+    is_closed: bool,
+}
+
+/// What a position is to reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Written,
+    Durable,
+}
+
+impl Log {
+    fn new(settings: Settings, writer: Writer, alarm: Alarm) -> Self {
+        Self {
+            settings,
+            pending: Mutex::new(Pending::new()),
+            is_shut: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
+            desk: Mutex::new(Desk {
+                writer: Some(Box::new(writer)),
+                trouble: None,
+                is_closed: false,
+            }),
+            returned: Condvar::new(),
+            alarm,
+            rewriting: Rewriting::default(),
+        }
+    }
+
+    /// Makes all that has been recorded durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Indeterminate`] if it is not known whether it is.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let end = self.pending.lock().end();
+        self.reach(end, Goal::Durable)
+    }
+
+    /// What the log has grown to; nothing once it was closed.
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.turn().map(|turn| turn.writer().sizes()).unwrap_or_default()
+    }
+
+    /// Why nothing may be written, if that is so.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.pending.lock().refusal.clone()
+    }
+
+    fn has_reached(&self, position: u64, goal: Goal) -> bool {
+        let reached = match goal {
+            Goal::Written => &self.written,
+            Goal::Durable => &self.durable,
+        };
+        reached.load(Ordering::Acquire) >= position
+    }
+
+    /// Waits until a position has reached the goal, and brings it there if it is this thread's
+    /// turn.
+    fn reach(&self, position: u64, goal: Goal) -> Result<()> {
+        while !self.has_reached(position, goal) {
+            let mut desk = self.desk.lock();
+            let writer = loop {
+                if self.has_reached(position, goal) {
+                    return Ok(());
+                }
+                if let Some(reason) = desk.refusal() {
+                    return Err(Error::Indeterminate(reason.to_owned()));
+                }
+                match desk.writer.take() {
+                    Some(writer) => break writer,
+                    None => self.returned.wait(&mut desk),
+                }
+            };
+            drop(desk);
+            // What goes wrong is trouble, which is seen when this comes round again.
+            let _ = Turn::new(self, writer).advance(goal);
+        }
+        Ok(())
+    }
+
+    /// Waits for the turn; `None` if the log was closed.
+    fn turn(&self) -> Option<Turn<'_>> {
+        let mut desk = self.desk.lock();
+        while !desk.is_closed {
+            match desk.writer.take() {
+                Some(writer) => return Some(Turn::new(self, writer)),
+                None => self.returned.wait(&mut desk),
+            }
+        }
+        None
+    }
+
+    /// Lets writers in, or keeps them out, as it follows from what is pending.
+    fn update_shut(&self, pending: &MutexGuard<'_, Pending>) {
+        let is_shut = pending.is_full() || pending.refusal.is_some();
+        self.is_shut.store(is_shut, Ordering::Release);
+    }
+
+    /// Keeps writers out for this reason, or lets them in again.
+    fn refuse(&self, reason: Option<String>) {
+        let mut pending = self.pending.lock();
+        if pending.refusal.as_deref() != Some(CLOSED) {
+            pending.refusal = reason;
+        }
+        self.update_shut(&pending);
+    }
+
+    /// Waits until writers may come in.
+    #[cold]
+    fn admit_slowly(&self) -> Result<()> {
+        loop {
+            let pending = self.pending.lock();
+            if let Some(reason) = &pending.refusal {
+                return Err(Error::ReadOnly(reason.clone()));
+            }
+            if !pending.is_full() {
+                return Ok(());
+            }
+            let end = pending.end();
+            drop(pending);
+            self.reach(end, Goal::Written)?;
+        }
+    }
+}
+
+impl Desk {
+    /// Why it is of no use to wait for the turn.
+    fn refusal(&self) -> Option<&str> {
+        if self.is_closed { Some(CLOSED) } else { self.trouble.as_deref() }
+    }
+}
+
+impl Journal for Log {
+    #[inline]
+    fn admit(&self) -> Result<()> {
+        if self.is_shut.load(Ordering::Acquire) { self.admit_slowly() } else { Ok(()) }
+    }
+
+    #[inline]
+    fn spell(&self, record: &mut Record, key: &[u8], effect: &Effect<'_>) {
+        effect::spell(record, key, effect);
+    }
+
+    fn append(&self, record: &mut Record) -> u64 {
+        let mut pending = self.pending.lock();
+        let end = pending.push(record);
+        if pending.is_full() {
+            self.update_shut(&pending);
+        }
+        end
+    }
+
+    fn acknowledge(&self, position: u64) -> Result<()> {
+        match self.settings.durability {
+            Durability::Always => self.reach(position, Goal::Durable),
+            Durability::Os => self.reach(position, Goal::Written),
+            Durability::EverySecond | Durability::Never if position == TOO_LATE => {
+                Err(Error::Indeterminate(CLOSED.to_owned()))
+            }
+            Durability::EverySecond | Durability::Never => {
+                self.alarm.wake();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The turn to write, which is given back when this is dropped.
+struct Turn<'l> {
+    log: &'l Log,
+    /// `None` only when the log is being closed.
+    writer: Option<Box<Writer>>,
+}
+
+impl<'l> Turn<'l> {
+    fn new(log: &'l Log, writer: Box<Writer>) -> Self {
+        Self { log, writer: Some(writer) }
+    }
+
+    fn writer(&self) -> &Writer {
+        self.writer.as_deref().expect("whoever has the turn has the writer")
+    }
+
+    fn writer_mut(&mut self) -> &mut Writer {
+        self.writer.as_deref_mut().expect("whoever has the turn has the writer")
+    }
+
+    /// Writes all that is pending, and syncs it if that is the goal.
+    fn advance(&mut self, goal: Goal) -> io::Result<()> {
+        if let Some(trouble) = &self.writer().trouble {
+            return Err(io::Error::other(trouble.reason().to_owned()));
+        }
+        let end = self.take_pending();
+        self.write()?;
+        match goal {
+            Goal::Written => Ok(()),
+            Goal::Durable => self.sync(end),
+        }
+    }
+
+    fn take_pending(&mut self) -> u64 {
+        let log = self.log;
+        let mut pending = log.pending.lock();
+        let batch = &mut self.writer_mut().batch;
+        pending.take(batch);
+        log.update_shut(&pending);
+        batch.end()
+    }
+
+    /// Writes the batch.
+    fn write(&mut self) -> io::Result<()> {
+        let end = self.writer().batch.end();
+        self.writer_mut().write()?;
+        self.log.written.fetch_max(end, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Makes durable what was written, which is all up to `end`.
+    fn sync(&mut self, end: u64) -> io::Result<()> {
+        self.writer_mut().sync()?;
+        self.log.durable.fetch_max(end, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Tries again what could not be written.
+    fn retry(&mut self) -> io::Result<()> {
+        self.writer_mut().trouble = None;
+        self.write()
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Some(mut writer) = self.writer.take() else { return };
+        if std::thread::panicking() {
+            writer.trouble = Some(Trouble::Lost("the persistence has panicked".to_owned()));
+        }
+        let trouble = writer.trouble.as_ref().map(|trouble| trouble.reason().to_owned());
+        let mut desk = self.log.desk.lock();
+        let is_news = desk.trouble != trouble;
+        let wants_keeper = is_news || writer.is_long();
+        desk.trouble.clone_from(&trouble);
+        desk.writer = Some(writer);
+        if is_news {
+            // Under the lock of the desk, lest a later turn's news be overtaken by these.
+            self.log.refuse(trouble);
+        }
+        drop(desk);
+        self.log.returned.notify_all();
+        if wants_keeper {
+            self.log.alarm.ring();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is recorded and not yet written.
+//!
+//! Invariant: the bytes are [`ROOM`] for a header, and then the commands of whole records, each
+//! for the database that the last `SELECT` before it names.
+
+use crate::keyspace::journal::Record;
+use crate::persist::frame::{FrameWriter, LONGEST_HEADER};
+
+/// More than this is not left to pile up.
+const MOST: usize = 16 << 20;
+/// Buffers that have grown larger give their memory back.
+const KEPT: usize = 1 << 20;
+/// A header with its padding is not longer.
+const ROOM: usize = 2 * LONGEST_HEADER;
+
+/// The position of a record that came too late to be written.
+pub(super) const TOO_LATE: u64 = u64::MAX;
+
+/// Records that wait to be written, in the order of what they tell of.
+pub(super) struct Pending {
+    batch: Batch,
+    /// The database that the next command is for unless a `SELECT` says otherwise, if it is known.
+    database: Option<u16>,
+    /// Why writes are refused, if they are.
+    pub(super) refusal: Option<String>,
+    /// Nobody takes what is recorded from now on.
+    is_closed: bool,
+}
+
+/// Records that become one frame.
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    /// The position behind the last record: how many bytes were ever recorded.
+    end: u64,
+}
+
+impl Pending {
+    pub(super) fn new() -> Self {
+        Self { batch: Batch::new(), database: None, refusal: None, is_closed: false }
+    }
+
+    /// Adds a record; answers the position behind it.
+    pub(super) fn push(&mut self, record: &Record) -> u64 {
+        if self.is_closed {
+            return TOO_LATE;
+        }
+        let before = self.batch.bytes.len();
+        let commands = record.commands();
+        let is_transaction = commands.len() > 1;
+        let bytes = &mut self.batch.bytes;
+        if is_transaction {
+            bytes.extend_from_slice(b"*1\r\n$5\r\nMULTI\r\n");
+        }
+        for (database, command) in commands {
+            if self.database != Some(database) {
+                select(database, bytes);
+                self.database = Some(database);
+            }
+            bytes.extend_from_slice(command);
+        }
+        if is_transaction {
+            bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+        }
+        self.batch.end += (self.batch.bytes.len() - before) as u64;
+        self.batch.end
+    }
+
+    /// The position behind the last record.
+    pub(super) fn end(&self) -> u64 {
+        self.batch.end
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.batch.bytes.len() > MOST
+    }
+
+    /// Moves all records to an empty batch.
+    pub(super) fn take(&mut self, batch: &mut Batch) {
+        debug_assert!(batch.is_empty(), "a batch that is not written");
+        batch.end = self.batch.end;
+        std::mem::swap(&mut batch.bytes, &mut self.batch.bytes);
+    }
+
+    /// As [`take`](Self::take); what comes next may be written to another segment.
+    pub(super) fn take_last_of_segment(&mut self, batch: &mut Batch) {
+        self.take(batch);
+        self.database = None;
+    }
+
+    /// As [`take`](Self::take), for the last time.
+    pub(super) fn close(&mut self, batch: &mut Batch) {
+        self.take(batch);
+        self.is_closed = true;
+    }
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self { bytes: vec![0; ROOM], end: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.len() == ROOM
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Forgets the records.
+    pub(super) fn clear(&mut self) {
+        self.bytes.truncate(ROOM);
+        self.bytes.shrink_to(KEPT);
+    }
+
+    /// The records as the next frame of a segment.
+    pub(super) fn frame(&mut self, frames: &mut FrameWriter, synced: u64) -> &[u8] {
+        let mut header = Vec::with_capacity(ROOM);
+        frames.header(&self.bytes[ROOM..], synced, &mut header);
+        let start = ROOM - header.len();
+        self.bytes[start..ROOM].copy_from_slice(&header);
+        &self.bytes[start..]
+    }
+}
+
+fn select(database: u16, bytes: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(database).as_bytes();
+    bytes.extend_from_slice(b"*2\r\n$6\r\nSELECT\r\n$");
+    bytes.push(b'0' + digits.len() as u8);
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(digits);
+    bytes.extend_from_slice(b"\r\n");
+}

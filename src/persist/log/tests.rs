@@ -1,0 +1,152 @@
+//! Stores whose log is kept by something that crashes and fails.
+//!
+//! Every step of a history sets a stamp in the same transaction as whatever else it does. So what
+//! is found after a crash says which step it stands for, and must be all that a store holds after
+//! that step, and nothing else.
+
+mod basics;
+mod crashes;
+mod threads;
+
+use super::keeper::Keeper;
+use super::opening::begin;
+use super::writer::Trouble;
+use crate::persist::{Durability, Persistence, Recovery, Settings};
+use crate::random::Random;
+use crate::wire::grammar::{self, Argv, Commands};
+use crate::{ManualClock, Result, Store};
+
+/// The key that holds the number of the last step.
+const STAMP: &str = "stamp";
+
+/// The steps of a history: step `n` sets the stamp to `n + 1`.
+struct History {
+    clock: ManualClock,
+    commands: Commands,
+    steps: Vec<Step>,
+    /// Steps up to here no crash may take.
+    kept: usize,
+}
+
+/// Commands that are run at one instant, in a database.
+struct Step {
+    database: u16,
+    commands: Vec<Argv>,
+}
+
+/// What came of a step, as its caller was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Done,
+    Refused,
+    Indeterminate,
+}
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let mut commands = Commands::new(seed);
+        commands.newer = true;
+        Self { clock: ManualClock::new(), commands, steps: Vec::new(), kept: 0 }
+    }
+
+    fn memory_store(&self) -> Store {
+        Store::builder().clock(&self.clock).databases(4).build()
+    }
+
+    /// Opens a store on what is kept, and asserts that it holds a step of this history, which is
+    /// not before what was to be kept. Later steps are forgotten.
+    fn open(&mut self, persistence: impl Persistence + 'static) -> Result<(Store, Recovery)> {
+        self.open_as(persistence, Durability::Always)
+    }
+
+    fn open_as(
+        &mut self,
+        persistence: impl Persistence + 'static,
+        durability: Durability,
+    ) -> Result<(Store, Recovery)> {
+        let settings = Settings { durability, rewrite_above: 4 << 10, ..Settings::default() };
+        let store = self.memory_store();
+        let (log, _, recovery) = begin(Box::new(persistence), store.databases(), settings)?;
+        let store = store.kept_by(Keeper::unattended(log), recovery.clone());
+        let found = stamp_of(&store);
+        let kept = self.kept;
+        assert!(found >= kept, "{kept} steps were to be kept, {found} are");
+        self.steps.truncate(found);
+        self.check(&store);
+        self.kept = found;
+        Ok((store, recovery))
+    }
+
+    /// Asserts that a store holds what it does after all steps.
+    fn check(&self, store: &Store) {
+        let model = self.memory_store();
+        for (step, number) in self.steps.iter().zip(1..) {
+            step.run(&model, number);
+        }
+        if let Some(difference) = model.first_difference(store) {
+            panic!("after {} steps: {difference}", self.steps.len());
+        }
+    }
+
+    /// Does another step, which is kept if that is what the store says.
+    fn step(&mut self, store: &Store) -> Told {
+        let step = self.draw();
+        let told = step.run(store, self.steps.len() + 1);
+        if told != Told::Refused {
+            self.steps.push(step);
+        }
+        if told == Told::Done {
+            self.kept = self.steps.len();
+        }
+        told
+    }
+
+    fn draw(&mut self) -> Step {
+        let makers = grammar::named(&["SET", "RPUSH", "ZADD", "HSET", "SADD", "XADD"]);
+        let count = 1 + self.commands.below(3);
+        let all = grammar::all();
+        Step {
+            database: self.commands.below(2) as u16,
+            commands: (0..count).map(|_| self.commands.draw(&all, &makers).1).collect(),
+        }
+    }
+}
+
+impl Step {
+    fn run(&self, store: &Store, number: usize) -> Told {
+        let number = number.to_string();
+        let stamp: &[&[u8]] = &[b"SET", STAMP.as_bytes(), number.as_bytes()];
+        let drawn: Vec<Vec<&[u8]>> =
+            self.commands.iter().map(|argv| argv.iter().map(|word| &word[..]).collect()).collect();
+        // Last, as a command may empty the database.
+        let all: Vec<&[&[u8]]> = drawn.iter().map(|argv| &argv[..]).chain([stamp]).collect();
+        let store = store.database(self.database).expect("there is one");
+        let reply = store.answer_all(&all, false);
+        match reply.strip_prefix(b"-") {
+            None => Told::Done,
+            Some(error) if error.starts_with(b"MISCONF") => Told::Refused,
+            Some(_) => Told::Indeterminate,
+        }
+    }
+}
+
+/// The last step that a store has seen.
+fn stamp_of(store: &Store) -> usize {
+    let stamps = (0..4).map(|number| {
+        let database = store.database(number).expect("there is one");
+        database.kv().get_as(STAMP).expect("a number").unwrap_or(0)
+    });
+    stamps.max().expect("there are databases")
+}
+
+/// Does what the thread of a log does, at once.
+fn tend(store: &Store) {
+    let log = store.log().expect("a store that keeps");
+    let trouble = log.turn().and_then(|turn| turn.writer().trouble.clone());
+    // What goes wrong is seen by the next.
+    let _ = match trouble {
+        None => return,
+        Some(Trouble::Stuck(_)) => log.retry(),
+        Some(Trouble::Lost(_)) => log.rewrite(),
+    };
+}

@@ -1,0 +1,86 @@
+//! Several writers at once.
+
+use std::thread;
+
+use super::*;
+use crate::persist::Memory;
+
+const THREADS: usize = 4;
+
+/// Each writer counts in a key of its own and in one of all; answers what it was told is kept.
+fn write(store: &Store, thread: usize, times: i64) -> i64 {
+    let own = format!("own {thread}");
+    let mut kept = 0;
+    for number in 1..=times {
+        let batch = store.batch();
+        batch.kv().set(&own, number);
+        batch.kv().increment("all", 1);
+        if batch.exec().is_err() {
+            break;
+        }
+        kept = number;
+    }
+    kept
+}
+
+fn check(store: &Store, kept: &[i64]) {
+    let count = |key: &str| store.kv().get_as::<i64>(key).unwrap().unwrap_or(0);
+    let own: Vec<i64> = (0..THREADS).map(|thread| count(&format!("own {thread}"))).collect();
+    for (own, kept) in own.iter().zip(kept) {
+        assert!(own >= kept, "{kept} were acknowledged, {own} are there");
+    }
+    assert_eq!(own.iter().sum::<i64>(), count("all"), "a batch was torn");
+}
+
+fn open(kept: &Memory, durability: Durability) -> Store {
+    let builder = Store::builder().persistence(kept.clone()).durability(durability);
+    builder.rewrite_above(50_000).open().expect("what was kept is sound")
+}
+
+#[test]
+fn a_crash_among_writers_takes_nothing_that_was_acknowledged() {
+    for round in 0..20 {
+        let kept = Memory::new();
+        let store = open(&kept, Durability::Always);
+        let acknowledged: Vec<i64> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    scope.spawn({
+                        let store = &store;
+                        move || write(store, thread, 1_000_000)
+                    })
+                })
+                .collect();
+            thread::sleep(std::time::Duration::from_millis(3 + round));
+            kept.crash_with(round);
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        });
+        drop(store);
+        check(&open(&kept, Durability::Always), &acknowledged);
+    }
+}
+
+#[test]
+fn snapshots_among_writers_lose_nothing() {
+    for durability in [Durability::Always, Durability::EverySecond] {
+        let kept = Memory::new();
+        let store = open(&kept, durability);
+        let acknowledged: Vec<i64> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    scope.spawn({
+                        let store = &store;
+                        move || write(store, thread, 500)
+                    })
+                })
+                .collect();
+            for _ in 0..10 {
+                store.snapshot().unwrap();
+            }
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        });
+        assert_eq!(acknowledged, [500; THREADS]);
+        drop(store);
+        check(&open(&kept, durability), &acknowledged);
+    }
+}

@@ -1,0 +1,164 @@
+//! Who writes batches to the current segment.
+//!
+//! Invariants: what the segment holds up to the offset of `frames` is whole frames, each written
+//! once; a batch leaves only when it is written, or when a snapshot holds what it says. While there
+//! is trouble, nothing new is written.
+
+use std::io;
+
+use super::pending::Batch;
+use crate::persist::frame::{Chain, FrameWriter};
+use crate::persist::{Persistence, Tail};
+use crate::sync::Arc;
+
+/// Writes to the current segment; whoever has it has the turn.
+pub(super) struct Writer {
+    pub(super) persistence: Arc<dyn Persistence>,
+    frames: FrameWriter,
+    /// How much of the segment is durable.
+    synced: u64,
+    /// Whether an append has failed, and perhaps left something behind the last frame.
+    is_ragged: bool,
+    pub(super) batch: Batch,
+    pub(super) trouble: Option<Trouble>,
+    /// The length of the segments since the last snapshot, without the current one.
+    behind: u64,
+    /// The length of the last snapshot.
+    base: u64,
+    /// The size from which on the log is to be rewritten.
+    pub(super) rewrite_at: u64,
+}
+
+/// Why nothing is written.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// The segment could not be appended to. To try again may help.
+    Stuck(String),
+    /// It is not known what of the segment is kept. Only a snapshot helps.
+    Lost(String),
+}
+
+impl Trouble {
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Stuck(reason) | Self::Lost(reason) => reason,
+        }
+    }
+}
+
+/// What a log has grown to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// The length of the last snapshot.
+    pub(crate) base: u64,
+    /// The length of all segments since.
+    pub(crate) log: u64,
+}
+
+impl Writer {
+    /// Begins segment `number`, which is empty, behind others of this size.
+    pub(super) fn new(
+        persistence: Arc<dyn Persistence>,
+        number: u64,
+        chain: Chain,
+        sizes: Sizes,
+        rewrite_above: u64,
+    ) -> Self {
+        Self {
+            persistence,
+            frames: FrameWriter::new(number, chain),
+            synced: 0,
+            is_ragged: false,
+            batch: Batch::new(),
+            trouble: None,
+            behind: sizes.log,
+            base: sizes.base,
+            rewrite_at: rewrite_above.max(sizes.base),
+        }
+    }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes { base: self.base, log: self.behind + self.frames.offset() }
+    }
+
+    /// Appends the batch, if there is something in it, as one frame.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.mend_end().and_then(|()| self.append());
+        self.note(outcome, Trouble::Stuck)
+    }
+
+    fn append(&mut self) -> io::Result<()> {
+        let mut frames = self.frames;
+        let frame = self.batch.frame(&mut frames, self.synced);
+        self.is_ragged = true;
+        self.persistence.append(frame)?;
+        self.is_ragged = false;
+        self.frames = frames;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Cuts off what a failed append has left.
+    fn mend_end(&mut self) -> io::Result<()> {
+        if self.is_ragged {
+            self.persistence.truncate(self.frames.offset(), Tail::Drop)?;
+            self.is_ragged = false;
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.synced == self.frames.offset() {
+            return Ok(());
+        }
+        let outcome = self.persistence.sync();
+        self.note(outcome, Trouble::Lost)?;
+        self.synced = self.frames.offset();
+        Ok(())
+    }
+
+    /// Goes on in a new segment; all that was written is durable then, unless it is lost.
+    pub(super) fn rotate(&mut self) -> io::Result<()> {
+        let number = match self.persistence.rotate() {
+            Ok(number) => number,
+            Err(error) => {
+                // Perhaps only the new segment could not be made.
+                let kept = self.persistence.sync();
+                self.note(kept, Trouble::Lost)?;
+                return Err(error);
+            }
+        };
+        self.behind += self.frames.offset();
+        self.frames = FrameWriter::new(number, self.frames.chain());
+        (self.synced, self.is_ragged) = (0, false);
+        Ok(())
+    }
+
+    /// A snapshot of this length has taken the place of all segments before the current one.
+    pub(super) fn replaced_by(&mut self, snapshot: u64, rewrite_above: u64) {
+        (self.behind, self.base) = (0, snapshot);
+        self.rewrite_at = rewrite_above.max(snapshot);
+    }
+
+    /// Has a rewrite that failed tried again when the log has grown further.
+    pub(super) fn rewrite_later(&mut self, rewrite_above: u64) {
+        self.rewrite_at = self.sizes().log.saturating_add(rewrite_above / 2);
+    }
+
+    /// Whether it is time for a rewrite.
+    pub(super) fn is_long(&self) -> bool {
+        self.sizes().log > self.rewrite_at
+    }
+
+    fn note(
+        &mut self,
+        outcome: io::Result<()>,
+        trouble: impl FnOnce(String) -> Trouble,
+    ) -> io::Result<()> {
+        outcome.inspect_err(|error| self.trouble = Some(trouble(error.to_string())))
+    }
+}
