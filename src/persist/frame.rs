@@ -89,10 +89,6 @@ impl FrameWriter {
         self.offset
     }
 
-    pub(crate) fn segment(&self) -> u64 {
-        self.segment
-    }
-
     /// What the next frame follows.
     pub(crate) fn chain(&self) -> Chain {
         self.chain

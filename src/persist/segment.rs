@@ -46,6 +46,7 @@ pub(crate) struct Payload<'a> {
     /// Where it begins in the segment, header included.
     pub(crate) offset: u64,
     /// The number of its frame, if it has one.
+    #[allow(dead_code, reason = "read by whoever inspects a log")]
     pub(crate) sequence: Option<u64>,
     /// Its commands.
     pub(crate) bytes: &'a [u8],
@@ -145,6 +146,7 @@ impl<R: Read> SegmentReader<R> {
     }
 
     /// Whether some of what was read has no frames.
+    #[allow(dead_code, reason = "read by whoever inspects a log")]
     pub(crate) fn is_unframed(&self) -> bool {
         self.unframed
     }

@@ -8,6 +8,7 @@ use kevy_store::{MissingStream, StreamId, XAddIdSpec};
 
 use crate::broadcast::{Broadcast, Reader};
 use crate::kv::{Key, KeyValue};
+use crate::logs::{Disk, VALUE};
 use crate::scores::{Member, Scores};
 use crate::streams::{Field, Id, Log};
 
@@ -215,4 +216,25 @@ impl Reader for Subscription {
             other => panic!("{other:?} instead of a message"),
         }
     }
+}
+
+/// With its log on disk, synced every second.
+pub struct Kept(Store);
+
+impl Disk for Kept {
+    const NAME: &'static str = "kevy-embedded, every second";
+
+    fn open(folder: &std::path::Path) -> Self {
+        Self(Store::open(Config::default().with_persist(folder)).expect("open on disk"))
+    }
+
+    fn set(&self, key: &[u8]) {
+        self.0.set(key, &VALUE).expect("set");
+    }
+
+    fn get(&self, key: &[u8]) -> bool {
+        self.0.get(key).expect("a string").is_some()
+    }
+
+    fn sync(&self) {}
 }

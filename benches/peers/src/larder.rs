@@ -1,11 +1,14 @@
 //! Larder's rows, behind the feature `larder`: its public API as anyone would call it.
 
+use std::path::Path;
 use std::time::Duration;
 
+use larder::persist::{Directory, Durability};
 use larder::{Store, Subscription, SubscriptionOptions, Value};
 
 use crate::broadcast::{Broadcast, Reader};
 use crate::kv::{Key, KeyValue};
+use crate::logs::{Disk, VALUE};
 use crate::scores::{Member, Scores};
 use crate::streams::{Field, Id, Log};
 
@@ -153,4 +156,68 @@ impl Reader for Subscription {
     fn receive(&mut self) -> usize {
         self.recv().expect("a message").payload.len()
     }
+}
+
+/// Without a log, for comparison.
+pub struct Unkept(Store);
+
+impl Disk for Unkept {
+    const NAME: &'static str = "larder, no log";
+
+    fn open(_: &Path) -> Self {
+        Self(Store::new())
+    }
+
+    fn set(&self, key: &[u8]) {
+        self.0.kv().set(key, VALUE).expect("set");
+    }
+
+    /// It keeps nothing, so there is nothing to open again.
+    fn get(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn sync(&self) {}
+}
+
+const DURABILITIES: [Durability; 3] = [Durability::EverySecond, Durability::Os, Durability::Never];
+
+/// In a directory, with one of `DURABILITIES`.
+pub struct Kept<const DURABILITY: usize>(Store);
+
+impl<const DURABILITY: usize> Disk for Kept<DURABILITY> {
+    const NAME: &'static str =
+        ["larder, every second", "larder, os", "larder, never synced"][DURABILITY];
+
+    fn open(folder: &Path) -> Self {
+        Self(kept(folder, DURABILITIES[DURABILITY]))
+    }
+
+    fn set(&self, key: &[u8]) {
+        self.0.kv().set(key, VALUE).expect("set");
+    }
+
+    fn get(&self, key: &[u8]) -> bool {
+        self.0.keys().exists(key).expect("a key")
+    }
+
+    fn sync(&self) {
+        self.0.sync().expect("sync");
+    }
+}
+
+fn kept(folder: &Path, durability: Durability) -> Store {
+    let builder = Store::builder().persistence(Directory::new(folder)).durability(durability);
+    // Snapshots by themselves would be measured in some rounds and not in others.
+    builder.rewrite_above(u64::MAX).open().expect("open a directory")
+}
+
+/// A store whose writes all wait for the disk.
+pub fn always(folder: &Path) -> Store {
+    kept(folder, Durability::Always)
+}
+
+/// A store whose writes wait for nothing.
+pub fn every_second(folder: &Path) -> Store {
+    kept(folder, Durability::EverySecond)
 }

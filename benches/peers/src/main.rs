@@ -1,7 +1,7 @@
 //! Larder beside its rivals, in tables of medians and ratios.
 //!
 //! ```text
-//! cargo run --release -- kv|zset|stream|pubsub|stall|server
+//! cargo run --release -- kv|zset|stream|pubsub|stall|log|server
 //!     [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]
 //! ```
 //!
@@ -10,11 +10,14 @@
 //! inside one run count, and only on a quiet machine.
 
 mod broadcast;
+#[cfg(feature = "disk")]
+mod disk;
 #[cfg(feature = "kevy")]
 mod kevy;
 mod kv;
 #[cfg(feature = "larder")]
 mod larder;
+mod logs;
 mod measure;
 mod scores;
 mod server;
@@ -23,7 +26,7 @@ mod streams;
 
 use measure::Options;
 
-const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall|server \
+const USAGE: &str = "usage: larder-peers kv|zset|stream|pubsub|stall|log|server \
                      [--quick] [--rounds N] [--against RIVAL] [--only RIVAL,RIVAL]";
 
 fn main() {
@@ -61,6 +64,7 @@ fn parse(arguments: &[String]) -> Option<(Run, Options)> {
         "stream" => streams::run,
         "pubsub" => broadcast::run,
         "stall" => stall::run,
+        "log" => logs::run,
         "server" => server::run,
         _ => return None,
     };

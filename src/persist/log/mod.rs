@@ -41,7 +41,7 @@ use super::settings::{Durability, Settings};
 use crate::error::{Error, Result};
 use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, thread};
 use crate::wire::effect;
 
 /// What is said of a log that was closed.
@@ -262,11 +262,26 @@ impl<'l> Turn<'l> {
         if let Some(trouble) = &self.writer().trouble {
             return Err(io::Error::other(trouble.reason().to_owned()));
         }
+        if goal == Goal::Durable {
+            self.await_others();
+        }
         let end = self.take_pending();
         self.write()?;
         match goal {
             Goal::Written => Ok(()),
             Goal::Durable => self.sync(end),
+        }
+    }
+
+    /// Lets those come with their next record who shared the last sync: a thread that was just
+    /// woken needs less time for it than a sync takes.
+    fn await_others(&self) {
+        let expected = self.writer().group;
+        for _ in 0..expected * 2 {
+            if self.log.pending.lock().records() >= expected {
+                return;
+            }
+            thread::yield_now();
         }
     }
 
@@ -276,7 +291,9 @@ impl<'l> Turn<'l> {
         let batch = &mut self.writer_mut().batch;
         pending.take(batch);
         log.update_shut(&pending);
-        batch.end()
+        let (end, records) = (batch.end(), batch.records());
+        self.writer_mut().group = records;
+        end
     }
 
     /// Writes the batch.

@@ -30,6 +30,7 @@ pub(super) struct Pending {
 /// Records that become one frame.
 pub(super) struct Batch {
     bytes: Vec<u8>,
+    records: usize,
     /// The position behind the last record: how many bytes were ever recorded.
     end: u64,
 }
@@ -61,6 +62,7 @@ impl Pending {
         if is_transaction {
             bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
+        self.batch.records += 1;
         self.batch.end += (self.batch.bytes.len() - before) as u64;
         self.batch.end
     }
@@ -74,6 +76,10 @@ impl Pending {
         self.batch.is_empty()
     }
 
+    pub(super) fn records(&self) -> usize {
+        self.batch.records
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.batch.bytes.len() > MOST
     }
@@ -82,6 +88,7 @@ impl Pending {
     pub(super) fn take(&mut self, batch: &mut Batch) {
         debug_assert!(batch.is_empty(), "a batch that is not written");
         batch.end = self.batch.end;
+        batch.records = std::mem::take(&mut self.batch.records);
         std::mem::swap(&mut batch.bytes, &mut self.batch.bytes);
     }
 
@@ -100,7 +107,7 @@ impl Pending {
 
 impl Batch {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; ROOM], end: 0 }
+        Self { bytes: vec![0; ROOM], records: 0, end: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -111,10 +118,15 @@ impl Batch {
         self.end
     }
 
+    pub(super) fn records(&self) -> usize {
+        self.records
+    }
+
     /// Forgets the records.
     pub(super) fn clear(&mut self) {
         self.bytes.truncate(ROOM);
         self.bytes.shrink_to(KEPT);
+        self.records = 0;
     }
 
     /// The records as the next frame of a segment.

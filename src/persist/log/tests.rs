@@ -14,15 +14,19 @@ use super::writer::Trouble;
 use crate::persist::{Durability, Persistence, Recovery, Settings};
 use crate::random::Random;
 use crate::wire::grammar::{self, Argv, Commands};
-use crate::{ManualClock, Result, Store};
+use crate::{ManualClock, Result, Store, rdb};
 
 /// The key that holds the number of the last step.
 const STAMP: &str = "stamp";
 
-/// The steps of a history: step `n` sets the stamp to `n + 1`.
+/// The steps of a history; they are numbered from one on.
 struct History {
     clock: ManualClock,
     commands: Commands,
+    /// What a store holds after the steps that no crash can take any more, as an RDB file, and
+    /// their number.
+    past: (Vec<u8>, usize),
+    /// The steps after those.
     steps: Vec<Step>,
     /// Steps up to here no crash may take.
     kept: usize,
@@ -46,7 +50,13 @@ impl History {
     fn new(seed: u64) -> Self {
         let mut commands = Commands::new(seed);
         commands.newer = true;
-        Self { clock: ManualClock::new(), commands, steps: Vec::new(), kept: 0 }
+        let past = (Vec::new(), 0);
+        Self { clock: ManualClock::new(), commands, past, steps: Vec::new(), kept: 0 }
+    }
+
+    /// The number of the last step.
+    fn last(&self) -> usize {
+        self.past.1 + self.steps.len()
     }
 
     fn memory_store(&self) -> Store {
@@ -71,32 +81,40 @@ impl History {
         let found = stamp_of(&store);
         let kept = self.kept;
         assert!(found >= kept, "{kept} steps were to be kept, {found} are");
-        self.steps.truncate(found);
-        self.check(&store);
-        self.kept = found;
+        self.steps.truncate(found - self.past.1);
+        let model = self.check(&store);
+        let mut file = Vec::new();
+        rdb::export(&model, &mut file)?;
+        (self.past, self.kept) = ((file, found), found);
+        self.steps.clear();
         Ok((store, recovery))
     }
 
-    /// Asserts that a store holds what it does after all steps.
-    fn check(&self, store: &Store) {
+    /// Asserts that a store holds what it does after all steps; answers another that does.
+    fn check(&self, store: &Store) -> Store {
         let model = self.memory_store();
-        for (step, number) in self.steps.iter().zip(1..) {
+        let (file, number) = &self.past;
+        if *number > 0 {
+            rdb::import(&model, &file[..]).expect("what was exported");
+        }
+        for (step, number) in self.steps.iter().zip(number + 1..) {
             step.run(&model, number);
         }
         if let Some(difference) = model.first_difference(store) {
-            panic!("after {} steps: {difference}", self.steps.len());
+            panic!("after {} steps: {difference}", self.last());
         }
+        model
     }
 
     /// Does another step, which is kept if that is what the store says.
     fn step(&mut self, store: &Store) -> Told {
         let step = self.draw();
-        let told = step.run(store, self.steps.len() + 1);
+        let told = step.run(store, self.last() + 1);
         if told != Told::Refused {
             self.steps.push(step);
         }
         if told == Told::Done {
-            self.kept = self.steps.len();
+            self.kept = self.last();
         }
         told
     }

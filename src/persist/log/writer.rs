@@ -20,6 +20,8 @@ pub(super) struct Writer {
     /// Whether an append has failed, and perhaps left something behind the last frame.
     is_ragged: bool,
     pub(super) batch: Batch,
+    /// Records of the last batch.
+    pub(super) group: usize,
     pub(super) trouble: Option<Trouble>,
     /// The length of the segments since the last snapshot, without the current one.
     behind: u64,
@@ -70,6 +72,7 @@ impl Writer {
             synced: 0,
             is_ragged: false,
             batch: Batch::new(),
+            group: 0,
             trouble: None,
             behind: sizes.log,
             base: sizes.base,
