@@ -89,7 +89,7 @@ fn what_has_expired_while_nobody_looked_is_gone() {
     clock.advance(Duration::from_secs(10));
     let store = open();
     assert_eq!(store.kv().get("short"), Ok(None));
-    assert_eq!(store.keys().exists("long").unwrap(), true);
+    assert!(store.keys().exists("long").unwrap());
     assert_eq!(store.keys().len().unwrap(), 1);
 }
 
