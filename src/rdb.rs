@@ -24,13 +24,12 @@
 
 use std::io;
 
-use crate::codec::Times;
-use crate::codec::file::FileReader;
-use crate::codec::load::{Expired, load_entries};
+use crate::codec::load::{Loading, load};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, WriteMany};
 use crate::keyspace::{Databases, EventKind, Shard};
+use crate::persist::{self, Contents, Kept, Progress, Stage, TornEnd};
 use crate::store::Store;
 use crate::sync::RwLock;
 
@@ -44,20 +43,25 @@ pub struct Exported {
     pub bytes: u64,
 }
 
-/// What an [`import`] found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What an [`import`] or [`import_kept`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Imported {
     /// Keys that are now in the store.
     pub keys: u64,
     /// Keys that were left as they were: see [`Existing::Keep`].
     pub kept: u64,
-    /// Keys of the file that had expired.
+    /// Keys that had expired.
     pub expired: u64,
     /// Libraries of functions that were passed over.
     pub functions: u64,
-    /// The length of the file.
+    /// Commands of a log that were run.
+    pub commands: u64,
+    /// Bytes that were read.
     pub bytes: u64,
+    /// The end of a log, if a crash had torn it: it was left out. Nothing of it had been
+    /// acknowledged as durable.
+    pub torn: Option<TornEnd>,
 }
 
 /// What becomes of keys that are in the store already when an [`import`] brings them.
@@ -98,11 +102,36 @@ pub enum Existing {
 /// ```
 #[doc(alias = "SAVE")]
 #[doc(alias = "BGSAVE")]
-pub fn export(store: &Store, mut writer: impl io::Write) -> Result<Exported> {
+pub fn export(store: &Store, writer: impl io::Write) -> Result<Exported> {
+    export_with(store, writer, |_| ())
+}
+
+/// As [`export`]; `progress` is told now and then how many keys are done.
+///
+/// # Errors
+///
+/// As [`export`].
+///
+/// ```
+/// # use larder::{Store, rdb};
+/// let store = Store::new();
+/// store.kv().set("a", 1)?;
+/// rdb::export_with(&store, std::io::sink(), |progress| {
+///     println!("{} of {} keys", progress.done, progress.total);
+/// })?;
+/// # Ok::<(), larder::Error>(())
+/// ```
+pub fn export_with(
+    store: &Store,
+    mut writer: impl io::Write,
+    mut progress: impl FnMut(Progress),
+) -> Result<Exported> {
     let databases = store.databases();
     let (capture, ()) = databases.capture(|| ());
-    let bytes = save(&mut writer, databases, &capture, false, &mut |_| ())?;
-    Ok(Exported { keys: capture.census().keys(), bytes })
+    let (stage, total) = (Stage::Snapshot, capture.census().keys());
+    let mut tell = |done| progress(Progress { stage, done, total });
+    let bytes = save(&mut writer, databases, &capture, false, &mut tell)?;
+    Ok(Exported { keys: total, bytes })
 }
 
 /// Reads an RDB file into a store; if one of its keys is there already, fails and changes
@@ -166,24 +195,92 @@ pub fn import_with(
 ) -> Result<Imported> {
     let databases = store.databases();
     let fresh = databases.beside();
-    let mut file = FileReader::open(&mut reader, times(databases))?;
-    let loading = load_entries(&mut file, &fresh, Expired::Drop, &mut progress)?;
-    file.expect_end()?;
-    progress(loading.bytes);
-    let kept = put_all(store, &fresh, existing)?;
-    Ok(Imported {
-        keys: loading.keys - kept,
-        kept,
-        expired: loading.expired,
-        functions: loading.functions,
-        bytes: loading.bytes,
-    })
+    let Loading { functions, bytes, .. } = load(&mut reader, &fresh, &mut progress)?;
+    let put = put_all(store, &fresh, existing)?;
+    Ok(Imported { functions, bytes, ..put })
 }
 
-/// Puts all that databases beside the store's hold into the store; answers how many keys were
-/// kept instead.
-fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<u64> {
-    let take = |(database, shard): (u16, &RwLock<Shard>)| (database, shard.write().take_entries());
+/// Reads into a store what another has kept, or a Redis with `appendonly yes`: a snapshot and the
+/// log after it. If one of its keys is there already, fails and changes nothing.
+///
+/// Nothing of what is kept is changed, and the store goes on keeping its data where it did, if
+/// anywhere. To open a directory as the store's own, see
+/// [`Builder::persistence`](crate::Builder::persistence).
+///
+/// # Errors
+///
+/// As [`import_kept_with`].
+///
+/// ```
+/// use larder::persist::{Directory, Kept, Source};
+/// use larder::{Store, rdb};
+///
+/// # let folder = std::env::temp_dir().join(format!("larder-import-{}", std::process::id()));
+/// # let path = &folder;
+/// # {
+/// #     let store = Store::builder().persistence(Directory::new(path)).open()?;
+/// #     store.kv().set("greeting", "hello")?;
+/// # }
+/// let store = Store::new();
+/// let imported = rdb::import_kept(&store, Directory::new(path).peek()?)?;
+/// assert_eq!((imported.keys, imported.commands), (1, 2));
+/// assert_eq!(store.kv().get("greeting")?.unwrap(), "hello");
+///
+/// // The one file that Redis kept before 7.0, or any commands as clients send them.
+/// let file = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n".as_bytes();
+/// let (reader, length, name) = (Box::new(file), file.len() as u64, "appendonly.aof".into());
+/// let snapshot = Some(Source { reader, length, name });
+/// rdb::import_kept(&store, Kept { snapshot, segments: Vec::new() })?;
+/// assert_eq!(store.kv().get_as::<i64>("a")?, Some(1));
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "AOF")]
+pub fn import_kept(store: &Store, kept: Kept) -> Result<Imported> {
+    import_kept_with(store, kept, Existing::Refuse, |_| ())
+}
+
+/// As [`import_kept`], with a choice of what becomes of keys that are there already; `progress` is
+/// told now and then how far it has come.
+///
+/// The log is run beside the store, which is not held up, and then as for [`import_with`]. An end
+/// that a crash has torn is left out, and told in [`Imported::torn`].
+///
+/// # Errors
+///
+/// None of them changes the store.
+///
+/// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed;
+/// - [`Error::Io`] if a reader fails;
+/// - [`Error::NoSuchDatabase`] if a snapshot has a database that the store has not;
+/// - [`Error::KeyExists`] if a key is there already and that is refused.
+pub fn import_kept_with(
+    store: &Store,
+    kept: Kept,
+    existing: Existing,
+    mut progress: impl FnMut(Progress),
+) -> Result<Imported> {
+    let fresh = store.databases().beside();
+    let (stage, total) = (Stage::Loading, kept.length());
+    let mut tell = |done| progress(Progress { stage, done, total });
+    let contents = persist::load(kept, &fresh, &mut tell)?;
+    let put = put_all(store, &fresh, existing)?;
+    let Contents { loading, commands, bytes, torn, .. } = contents;
+    Ok(Imported { functions: loading.functions, commands, bytes, torn, ..put })
+}
+
+/// Puts all that databases beside the store's hold and that has not expired into the store;
+/// answers how many keys became what.
+fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<Imported> {
+    let now = fresh.clock.now();
+    let mut put = Imported::default();
+    let take = |(database, shard): (u16, &RwLock<Shard>)| {
+        let mut entries = shard.write().take_entries();
+        let before = entries.len();
+        entries.retain(|(block, _)| block.deadline().is_none_or(|deadline| deadline > now));
+        put.expired += (before - entries.len()) as u64;
+        (database, entries)
+    };
     let shards: Vec<_> = fresh.shards().map(take).collect();
     for (database, entries) in &shards {
         if let Some((block, _)) = entries.first() {
@@ -202,13 +299,12 @@ fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<u64> 
                 }
             }
         }
-        let mut kept = 0;
         for (database, entries) in shards {
             let mut writers = writers.in_database(database);
             for (block, object) in entries {
                 let mut writer = writers.writer(block.key())?;
                 if existing == Existing::Keep && writer.view().exists() {
-                    kept += 1;
+                    put.kept += 1;
                     continue;
                 }
                 match object {
@@ -216,12 +312,9 @@ fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<u64> 
                     None => writer.set_string(block.value(), block.deadline()),
                 }
                 writer.notify(EventKind::Restored);
+                put.keys += 1;
             }
         }
-        Ok(kept)
+        Ok(put)
     })
-}
-
-fn times(databases: &Databases) -> Times {
-    Times { wall_offset: databases.wall_offset() }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use larder::persist::{Kept, Source, Stage};
 use larder::rdb::{self, Existing};
 use larder::{Error, ManualClock, RestoreOptions, Store};
 
@@ -126,4 +127,84 @@ fn dumped_values_are_checked() {
     let zero = RestoreOptions::new().expire_in(Duration::ZERO);
     dumped[2] ^= 1;
     assert_eq!(store.keys().restore("b", &dumped, zero), Err(Error::InvalidExpire));
+}
+
+/// What was kept, in the form in which Redis keeps it.
+fn kept(bytes: &[u8]) -> Kept {
+    let (reader, length) = (Box::new(io::Cursor::new(bytes.to_vec())), bytes.len() as u64);
+    let snapshot = Some(Source { reader, length, name: "appendonly.aof".to_owned() });
+    Kept { snapshot, segments: Vec::new() }
+}
+
+fn command(words: &[&str]) -> Vec<u8> {
+    let words = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    let words: Vec<_> = words.collect();
+    format!("*{}\r\n{}", words.len(), words.concat()).into_bytes()
+}
+
+#[test]
+fn a_snapshot_and_the_log_behind_it_are_imported() {
+    let clock = ManualClock::new();
+    let store = Store::builder().clock(&clock).build();
+    store.kv().set_for("dated", "milk", Duration::from_secs(60)).unwrap();
+    store.kv().set_for("renewed", "cheese", Duration::from_secs(60)).unwrap();
+    store.kv().set("a", "old").unwrap();
+    let log = [
+        command(&["SELECT", "3"]),
+        command(&["RPUSH", "list", "a", "b"]),
+        command(&["SELECT", "0"]),
+        command(&["MULTI"]),
+        command(&["SET", "a", "new"]),
+        command(&["PERSIST", "renewed"]),
+        command(&["EXEC"]),
+    ];
+    let file = [exported(&store), log.concat()].concat();
+    clock.advance(Duration::from_secs(61));
+
+    let other = Store::builder().clock(&clock).build();
+    let mut last = None;
+    let tell = |progress| last = Some(progress);
+    let imported = rdb::import_kept_with(&other, kept(&file), Existing::Refuse, tell).unwrap();
+    assert_eq!((imported.keys, imported.expired, imported.commands), (3, 1, 7));
+    assert_eq!((imported.bytes, imported.torn), (file.len() as u64, None));
+    let last = last.unwrap();
+    assert_eq!((last.stage, last.done, last.total), (Stage::Loading, imported.bytes, last.done));
+    assert_eq!(other.kv().get("a").unwrap().unwrap(), "new");
+    assert_eq!(other.kv().get("renewed").unwrap().unwrap(), "cheese");
+    assert_eq!(other.database(3).unwrap().list("list").len().unwrap(), 2);
+    assert_eq!(rdb::import_kept(&other, kept(&file)), Err(Error::KeyExists));
+}
+
+#[test]
+fn the_torn_end_of_a_log_is_left_out_and_told() {
+    let (whole, torn) = (command(&["SET", "a", "1"]), command(&["SET", "b", "2"]));
+    for length in 1..torn.len() {
+        let store = Store::new();
+        let file = [&whole[..], &torn[..length]].concat();
+        let imported = rdb::import_kept(&store, kept(&file)).unwrap();
+        let found = imported.torn.unwrap();
+        assert_eq!((found.valid_length, found.lost), (whole.len() as u64, length as u64));
+        assert_eq!((imported.keys, store.stats().keys), (1, 1));
+    }
+}
+
+#[test]
+fn a_log_with_damage_changes_nothing() {
+    let store = Store::new();
+    for damage in [command(&["NONSENSE"]), command(&["INCR", "text"]), b"*x".to_vec()] {
+        let file = [command(&["SET", "text", "a"]), damage].concat();
+        let error = rdb::import_kept(&store, kept(&file)).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert_eq!(store.stats().keys, 0);
+    }
+}
+
+#[test]
+fn an_export_tells_how_far_it_is() {
+    let mut steps = Vec::new();
+    let store = full(&ManualClock::new());
+    rdb::export_with(&store, io::sink(), |progress| steps.push(progress)).unwrap();
+    assert!(steps.is_sorted_by_key(|progress| progress.done));
+    let last = steps.last().unwrap();
+    assert_eq!((last.stage, last.done, last.total), (Stage::Snapshot, 3006, 3006));
 }

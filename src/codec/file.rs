@@ -15,9 +15,12 @@ use super::output::{Output, Sink};
 use super::value::{self, Dialect, module_name};
 use super::{Content, Loaded, REDIS_VERSIONS, Times, VALKEY_VERSIONS, Version};
 use crate::error::{Error, Result};
+use crate::value::Value;
 
 /// What a file says of itself where it is made: the Redis that would have written it.
 const REDIS_VERSION: &str = "7.0.15";
+/// Files have about ten; more than this are not remembered.
+const MOST_PROPERTIES: usize = 100;
 /// Files of earlier versions have no checksum.
 const FIRST_WITH_CHECKSUM: u16 = 5;
 
@@ -143,6 +146,7 @@ pub(crate) struct FileReader<'r> {
     scratch: Vec<u8>,
     empty: u64,
     functions: u64,
+    properties: Vec<(Value, Value)>,
 }
 
 /// One entry of a file.
@@ -188,7 +192,18 @@ impl<'r> FileReader<'r> {
             scratch: Vec::new(),
             empty: 0,
             functions: 0,
+            properties: Vec::new(),
         })
+    }
+
+    /// The version of the format.
+    pub(crate) fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// What the file has said of itself so far: names and values, in the order of the file.
+    pub(crate) fn properties(&self) -> &[(Value, Value)] {
+        &self.properties
     }
 
     /// The next entry; `None` behind the last, once the checksum has been found right.
@@ -277,7 +292,11 @@ impl<'r> FileReader<'r> {
                 }
                 opcode::PROPERTY => {
                     input.string(&mut self.key)?;
-                    input.string(&mut self.key)?;
+                    input.string(&mut self.scratch)?;
+                    if self.properties.len() < MOST_PROPERTIES {
+                        let [name, value] = [&self.key, &self.scratch].map(|word| word[..].into());
+                        self.properties.push((name, value));
+                    }
                 }
                 opcode::FUNCTION => {
                     input.blob(&mut self.scratch)?;

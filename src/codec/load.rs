@@ -1,5 +1,7 @@
 //! Loading a file into databases that nobody else uses yet.
 //!
+//! Keys that have expired are loaded, too: a log that goes on from here expects them.
+//!
 //! On an error the databases hold some of the file and are to be dropped: see
 //! [`file`](super::file).
 
@@ -10,21 +12,11 @@ use super::{Loaded, Times};
 use crate::error::{Error, Result};
 use crate::keyspace::{Databases, Loader};
 
-/// What becomes of keys that have expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expired {
-    /// They are loaded, as the log that goes on from here expects them.
-    Keep,
-    Drop,
-}
-
 /// What a file held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loading {
     /// Keys that were loaded.
     pub(crate) keys: u64,
-    /// Keys that had expired and were dropped.
-    pub(crate) expired: u64,
     /// Collections without elements.
     pub(crate) empty: u64,
     /// Libraries of functions, which a store has no use for.
@@ -42,11 +34,10 @@ pub(crate) struct Loading {
 pub(crate) fn load(
     reader: &mut dyn io::Read,
     databases: &Databases,
-    expired: Expired,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Loading> {
     let mut file = FileReader::open(reader, Times { wall_offset: databases.wall_offset() })?;
-    let loading = load_entries(&mut file, databases, expired, progress)?;
+    let loading = load_entries(&mut file, databases, progress)?;
     file.expect_end()?;
     progress(loading.bytes);
     Ok(loading)
@@ -56,21 +47,15 @@ pub(crate) fn load(
 pub(crate) fn load_entries(
     file: &mut FileReader<'_>,
     databases: &Databases,
-    expired: Expired,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Loading> {
     /// Bytes between two calls of `progress`.
     const STEP: u64 = 1 << 20;
     let mut loader = Loader::new(databases);
-    let now = databases.clock.now();
     let mut loading = Loading::default();
     let mut told = 0;
     while let Some(entry) = file.next_entry()? {
         let FileEntry { database, key, deadline, loaded } = entry;
-        if expired == Expired::Drop && deadline.is_some_and(|deadline| deadline <= now) {
-            loading.expired += 1;
-            continue;
-        }
         let database = u16::try_from(database).ok().filter(|n| *n < databases.count());
         let database = database.ok_or(Error::NoSuchDatabase)?;
         let is_new = match loaded {

@@ -31,9 +31,11 @@
 
 pub(crate) mod directory;
 mod frame;
+mod inspect;
 mod load;
 mod log;
 mod memory;
+mod reading;
 mod replay;
 mod segment;
 mod settings;
@@ -43,9 +45,12 @@ mod tests;
 use std::fmt;
 use std::io;
 
-pub use directory::Directory;
+pub use directory::{Cut, Directory, Repair};
+pub use inspect::{Frame, InspectedFile, InspectedRdb, Inspection, inspect};
+pub(crate) use load::{Contents, load};
 pub(crate) use log::{Keeper, Log, Sizes, open};
 pub use memory::{Fault, Memory};
+pub use reading::Damage;
 pub(crate) use settings::Settings;
 pub use settings::{Durability, Progress, Recovery, Stage, TornEnd};
 
@@ -127,6 +132,14 @@ pub struct Kept {
     pub snapshot: Option<Source>,
     /// The segments that followed it, oldest first. Their numbers ascend by one.
     pub segments: Vec<Segment>,
+}
+
+impl Kept {
+    /// How many bytes there are, of the snapshot and of all segments.
+    pub fn length(&self) -> u64 {
+        let segments = self.segments.iter().map(|segment| segment.source.length);
+        segments.chain(self.snapshot.as_ref().map(|snapshot| snapshot.length)).sum()
+    }
 }
 
 /// A segment of the log, as it was found.

@@ -45,9 +45,10 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) struct Payload<'a> {
     /// Where it begins in the segment, header included.
     pub(crate) offset: u64,
-    /// The number of its frame, if it has one.
-    #[allow(dead_code, reason = "read by whoever inspects a log")]
-    pub(crate) sequence: Option<u64>,
+    /// Its length, header included.
+    pub(super) length: u64,
+    /// What its frame says, if it has one.
+    pub(super) header: Option<Header>,
     /// Its commands.
     pub(crate) bytes: &'a [u8],
 }
@@ -87,7 +88,6 @@ pub(crate) struct SegmentReader<R> {
     segment: u64,
     chain: Option<Chain>,
     state: State,
-    unframed: bool,
     payload: Vec<u8>,
 }
 
@@ -110,8 +110,7 @@ impl<R: Read> SegmentReader<R> {
         chain: Option<Chain>,
     ) -> Self {
         let window = Window { source, buffer: Vec::new(), start: 0, offset, ended: false };
-        let unframed = matches!(state, State::Commands);
-        Self { window, segment, chain, state, unframed, payload: Vec::new() }
+        Self { window, segment, chain, state, payload: Vec::new() }
     }
 
     /// The next payload; `None` once there is a [`verdict`](Self::verdict).
@@ -124,8 +123,9 @@ impl<R: Read> SegmentReader<R> {
                 State::Ended(_) => return Ok(None),
             };
             match step {
-                Step::Payload(sequence) => {
-                    return Ok(Some(Payload { offset, sequence, bytes: &self.payload }));
+                Step::Payload(header) => {
+                    let length = self.window.offset - offset;
+                    return Ok(Some(Payload { offset, length, header, bytes: &self.payload }));
                 }
                 Step::Go(state) => self.state = state,
             }
@@ -145,12 +145,6 @@ impl<R: Read> SegmentReader<R> {
         self.chain
     }
 
-    /// Whether some of what was read has no frames.
-    #[allow(dead_code, reason = "read by whoever inspects a log")]
-    pub(crate) fn is_unframed(&self) -> bool {
-        self.unframed
-    }
-
     /// Bytes read so far.
     pub(crate) fn offset(&self) -> u64 {
         self.window.offset
@@ -159,8 +153,8 @@ impl<R: Read> SegmentReader<R> {
 
 /// What a step of reading has come to.
 enum Step {
-    /// `payload` is one, with the number of its frame.
-    Payload(Option<u64>),
+    /// `payload` is one, with what its frame says.
+    Payload(Option<Header>),
     Go(State),
 }
 
@@ -187,7 +181,6 @@ impl<R: Read> SegmentReader<R> {
             return Ok(Step::clean(start));
         }
         if bytes[0] == b'*' || bytes.starts_with(REDIS_COMMENT) {
-            self.unframed = true;
             return Ok(Step::Go(State::Commands));
         }
         let padded = padding_of(bytes);
@@ -221,7 +214,7 @@ impl<R: Read> SegmentReader<R> {
         }
         if header.fits(&self.payload) {
             self.chain = Some(header.chain());
-            return Ok(Step::Payload(Some(header.sequence)));
+            return Ok(Step::Payload(Some(header)));
         }
         // The last sector goes on with what follows the frame.
         let ends = begins + header.length;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::load::Torn;
+use super::reading::Damage;
 use crate::sync::Arc;
 
 /// When a write is acknowledged: what a crash can take of what a caller was told is done.
@@ -116,12 +116,12 @@ pub struct TornEnd {
     /// How much was cut off.
     pub lost: u64,
     /// How it was seen.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
-impl From<Torn> for TornEnd {
-    fn from(torn: Torn) -> Self {
-        let Torn { file, valid_length, lost, reason } = torn;
+impl From<Damage> for TornEnd {
+    fn from(damage: Damage) -> Self {
+        let Damage { file, valid_length, lost, reason, .. } = damage;
         Self { file, valid_length, lost, reason }
     }
 }

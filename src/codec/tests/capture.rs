@@ -58,8 +58,7 @@ fn changes_after_the_instant_are_not_saved() {
 /// The store of a file, as of a time before any deadline.
 fn loaded(clock: &ManualClock, file: &[u8]) -> Store {
     let store = Store::builder().clock(clock).build_unswept();
-    let keep = crate::codec::load::Expired::Keep;
-    crate::codec::load::load(&mut &file[..], store.databases(), keep, &mut |_| ()).expect("whole");
+    crate::codec::load::load(&mut &file[..], store.databases(), &mut |_| ()).expect("whole");
     store
 }
 

@@ -116,6 +116,11 @@ impl Replaced {
 }
 
 impl Manifest {
+    /// Of the one file of Redis before 7.0, once that was moved.
+    pub(super) fn single() -> Self {
+        Self { base: Some(Base { number: 1, form: Form::Single }), ..Self::default() }
+    }
+
     /// The bytes of the file.
     pub(super) fn encode(&self, stem: &str) -> Vec<u8> {
         let mut lines = String::new();

@@ -17,6 +17,7 @@
 pub(crate) mod files;
 mod manifest;
 mod opening;
+mod repair;
 #[cfg(test)]
 pub(crate) mod simulation;
 mod snapshot;
@@ -29,7 +30,9 @@ use std::path::{Path, PathBuf};
 
 use self::files::{File, Files, Kind, Lock, System};
 use self::manifest::{Listed, Manifest, segment_name};
+pub use self::repair::{Cut, Repair};
 use super::{Kept, Persistence, Snapshot, Tail};
+use crate::error::Result;
 use crate::sync::{Arc, Mutex};
 
 /// Keeps a store in a folder, in Redis's own files.
@@ -118,6 +121,76 @@ impl Directory {
         &self.core.place.parent
     }
 
+    /// What is kept, read without taking possession of it: nothing is changed, and it may be open
+    /// in another store, which goes on meanwhile. For [`inspect`](super::inspect) and
+    /// [`rdb::import_kept`](crate::rdb::import_kept).
+    ///
+    /// If another store is writing at this moment, the last write may look torn.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Persistence::open), and [`NotFound`](ErrorKind::NotFound) if nothing is
+    /// kept there.
+    pub fn peek(&self) -> io::Result<Kept> {
+        self.core.peek()
+    }
+
+    /// Makes a directory that is refused as damaged one that can be opened, by cutting off
+    /// everything from the first damage on. Nothing is deleted: what is cut off is left beside, in
+    /// files whose names end in `.broken`. Never done by itself, as it loses what follows the
+    /// damage; look at it with [`inspect`](super::inspect) first, and copy the directory.
+    ///
+    /// What is left is a prefix of what was written. A command that cannot have been done is
+    /// damage, too, so all are run, which takes the memory of a store with this data. Blocks
+    /// meanwhile.
+    ///
+    /// A crash while it is under way leaves a directory that holds the same prefix, or one that is
+    /// still refused and can be repaired again.
+    ///
+    /// # Errors
+    ///
+    /// None of them has changed anything, but for an [`Error::Io`] of a write.
+    ///
+    /// - [`Error::Corrupt`] if the snapshot is damaged, or the log from its first byte on with no
+    ///   snapshot before it: nothing could be kept;
+    /// - [`Error::Io`] of the kind [`InvalidData`](ErrorKind::InvalidData) if the manifest is
+    ///   damaged or the snapshot missing: which files count is known by the manifest alone;
+    /// - of [`ResourceBusy`](ErrorKind::ResourceBusy) if the directory is open, and of
+    ///   [`NotFound`](ErrorKind::NotFound) if nothing is kept there;
+    /// - of [`InvalidInput`](ErrorKind::InvalidInput) if there is nothing to repair. An end that
+    ///   was torn by a crash is cut off by opening.
+    ///
+    /// [`Error::Io`]: crate::Error::Io
+    /// [`Error::Corrupt`]: crate::Error::Corrupt
+    ///
+    /// ```
+    /// use larder::Store;
+    /// use larder::persist::Directory;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("larder-repair-{}", std::process::id()));
+    /// # let path = &folder;
+    /// let open = || Store::builder().persistence(Directory::new(path)).open();
+    /// for value in [1, 2, 3] {
+    ///     open()?.kv().set("a", value)?;
+    /// }
+    /// // A byte of the second segment changes.
+    /// let file = path.join("appendonlydir/appendonly.aof.2.incr.aof");
+    /// let mut bytes = std::fs::read(&file)?;
+    /// *bytes.last_mut().unwrap() ^= 1;
+    /// std::fs::write(&file, bytes)?;
+    /// assert!(open().is_err());
+    ///
+    /// let repair = Directory::new(path).repair()?;
+    /// assert_eq!(repair.damage.reason, "the checksum of a frame is wrong");
+    /// assert_eq!(repair.cut.len(), 2);
+    /// assert_eq!(open()?.kv().get_as::<i64>("a")?, Some(1));
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn repair(&self) -> Result<Repair> {
+        self.core.repair()
+    }
+
     fn with(self, change: impl FnOnce(&mut Place)) -> Self {
         let mut place = self.core.place.clone();
         change(&mut place);
@@ -195,6 +268,11 @@ impl Place {
 
     fn file(&self, name: &str) -> PathBuf {
         self.folder_path().join(name)
+    }
+
+    /// Where Redis before 7.0 kept its one file.
+    fn single(&self) -> PathBuf {
+        self.parent.join(&self.stem)
     }
 
     fn manifest_name(&self) -> String {

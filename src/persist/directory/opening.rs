@@ -5,11 +5,11 @@
 //! empty segment. Anything else that the manifest does not account for may be data, and is an
 //! error.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::files::{Kind, Lock};
-use super::manifest::{Base, Form, Listed, Manifest, Replaced, segment_name};
+use super::manifest::{Form, Listed, Manifest, Replaced, segment_name};
 use super::{Core, Current, Table, invalid, no_file, of_path};
 use crate::persist::{Kept, Segment, Source};
 
@@ -35,7 +35,7 @@ impl Core {
         Ok(kept)
     }
 
-    fn check_names(&self) -> io::Result<()> {
+    pub(super) fn check_names(&self) -> io::Result<()> {
         for name in [&self.place.stem, &self.place.folder] {
             let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
             // Redis reads lines of 1,023 bytes, where quotes may take four bytes for one.
@@ -74,27 +74,40 @@ impl Core {
         lock.ok_or_else(|| busy(&self.place.folder_path()))
     }
 
+    /// What is kept, for whoever takes no possession of it.
+    pub(super) fn peek(&self) -> io::Result<Kept> {
+        self.check_names()?;
+        loop {
+            let manifest = self.load()?;
+            match self.look(manifest.as_ref()) {
+                Ok(kept) => return Ok(kept),
+                // Whoever has it open may have replaced files meanwhile; then the manifest tells.
+                Err(error) if self.load()? == manifest => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn look(&self, manifest: Option<&Manifest>) -> io::Result<Kept> {
+        if self.single_is_to_move(manifest)? {
+            let snapshot = Some(self.source_at(&self.place.single(), self.place.stem.clone())?);
+            return Ok(Kept { snapshot, segments: Vec::new() });
+        }
+        match manifest {
+            Some(manifest) => Ok(self.survey(manifest)?.0),
+            None => {
+                let path = self.place.file(&self.place.manifest_name());
+                let error = io::Error::new(ErrorKind::NotFound, "nothing is kept here");
+                Err(of_path(error, &path))
+            }
+        }
+    }
+
     /// The manifest and what it names, once everything that a crash has left over is gone.
     fn settle(&self) -> io::Result<(Manifest, Kept)> {
         let mut manifest = self.upgrade()?;
-        let found = self.list()?;
-        let manifest_path = self.place.file(&self.place.manifest_name());
-        let mut leftover = Vec::new();
-        for name in found {
-            match self.role(&name, &manifest) {
-                Role::Known => {}
-                Role::Leftover => leftover.push(name),
-                Role::EmptySegment => match self.files.kind(&self.place.file(&name))? {
-                    Some(Kind::File { length: 0 }) => leftover.push(name),
-                    _ => return Err(invalid(&manifest_path, format!("it does not name {name}"))),
-                },
-                Role::Unexpected(what) => {
-                    return Err(invalid(&manifest_path, format!("{what}: {name}")));
-                }
-            }
-        }
         // Nothing is removed before everything is known to be there.
-        let kept = self.kept(&manifest)?;
+        let (kept, leftover) = self.survey(&manifest)?;
         for name in &leftover {
             let path = self.place.file(name);
             self.remove_if_there(&path).map_err(|error| of_path(error, &path))?;
@@ -104,6 +117,36 @@ impl Core {
         }
         manifest.history.clear();
         Ok((manifest, kept))
+    }
+
+    /// What the manifest names, and the names of what a crash has left over.
+    fn survey(&self, manifest: &Manifest) -> io::Result<(Kept, Vec<String>)> {
+        let Others { leftover, unnamed } = self.others(manifest)?;
+        if let Some(name) = unnamed.first() {
+            let path = self.place.file(&self.place.manifest_name());
+            return Err(invalid(&path, format!("it does not name {name}")));
+        }
+        Ok((self.kept(manifest)?, leftover))
+    }
+
+    /// The files in the folder that the manifest does not name.
+    pub(super) fn others(&self, manifest: &Manifest) -> io::Result<Others> {
+        let mut others = Others::default();
+        for name in self.list()? {
+            match self.role(&name, manifest) {
+                Role::Known => {}
+                Role::Leftover => others.leftover.push(name),
+                Role::EmptySegment => match self.files.kind(&self.place.file(&name))? {
+                    Some(Kind::File { length: 0 }) => others.leftover.push(name),
+                    _ => others.unnamed.push(name),
+                },
+                Role::Unexpected(what) => {
+                    let path = self.place.file(&self.place.manifest_name());
+                    return Err(invalid(&path, format!("{what}: {name}")));
+                }
+            }
+        }
+        Ok(others)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -147,32 +190,47 @@ impl Core {
 
     /// The manifest on the disk, after the single file of an older Redis was moved to its place.
     fn upgrade(&self) -> io::Result<Manifest> {
-        let single =
-            Manifest { base: Some(Base { number: 1, form: Form::Single }), ..Manifest::default() };
         let manifest = self.load()?;
-        let (old, new) =
-            (self.place.parent.join(&self.place.stem), self.place.file(&self.place.stem));
-        let moved = self.files.kind(&new)?.is_some();
-        if !manifest.as_ref().is_none_or(|manifest| *manifest == single && !moved) {
+        if !self.single_is_to_move(manifest.as_ref())? {
             return Ok(manifest.unwrap_or_default());
         }
+        if manifest.is_none() {
+            self.save(&Manifest::single()).map_err(|unsaved| unsaved.error)?;
+        }
+        let old = self.place.single();
+        self.files
+            .rename(&old, &self.place.file(&self.place.stem))
+            .map_err(|error| of_path(error, &old))?;
+        self.sync_folder()?;
+        self.files.sync_folder(&self.place.parent)?;
+        Ok(Manifest::single())
+    }
+
+    /// Whether the single file of an older Redis is what is kept, and in its old place.
+    fn single_is_to_move(&self, manifest: Option<&Manifest>) -> io::Result<bool> {
+        if manifest.is_some_and(|manifest| *manifest != Manifest::single())
+            || (manifest.is_some()
+                && self.files.kind(&self.place.file(&self.place.stem))?.is_some())
+        {
+            return Ok(false);
+        }
+        let old = self.place.single();
         match self.files.kind(&old)? {
             Some(Kind::File { .. }) => {}
             Some(Kind::Other) => return Err(no_file(&old)),
-            _ => return Ok(manifest.unwrap_or_default()),
+            _ => return Ok(false),
         }
         if manifest.is_none() {
             self.check_untouched()?;
-            self.save(&single).map_err(|unsaved| unsaved.error)?;
         }
-        self.files.rename(&old, &new).map_err(|error| of_path(error, &old))?;
-        self.sync_folder()?;
-        self.files.sync_folder(&self.place.parent)?;
-        Ok(single)
+        Ok(true)
     }
 
     /// No manifest must mean that there never was one.
     fn check_untouched(&self) -> io::Result<()> {
+        if self.files.kind(&self.place.folder_path())?.is_none() {
+            return Ok(());
+        }
         for name in self.list()? {
             if Replaced::from_name(&name, &self.place.stem).is_some() {
                 return Err(invalid(&self.place.file(&name), "there is no manifest that names it"));
@@ -198,7 +256,7 @@ impl Core {
         manifest.map(Some).map_err(|wrong| invalid(&path, wrong))
     }
 
-    pub(super) fn kept(&self, manifest: &Manifest) -> io::Result<Kept> {
+    fn kept(&self, manifest: &Manifest) -> io::Result<Kept> {
         let stem = &self.place.stem;
         let snapshot = manifest.base.map(|base| self.source(base.name(stem))).transpose()?;
         let segments = manifest.segments.iter().map(|listed| {
@@ -212,11 +270,15 @@ impl Core {
         Ok(Kept { snapshot, segments: segments.collect::<io::Result<_>>()? })
     }
 
-    fn source(&self, name: String) -> io::Result<Source> {
-        let path = self.place.file(&name);
-        let length = self.length(&path)?;
-        let reader = self.files.read(&path, 0).map_err(|error| of_path(error, &path))?;
-        Ok(Source { reader, length, name })
+    pub(super) fn source(&self, name: String) -> io::Result<Source> {
+        self.source_at(&self.place.file(&name), name)
+    }
+
+    fn source_at(&self, path: &Path, name: String) -> io::Result<Source> {
+        let length = self.length(path)?;
+        let reader = self.files.read(path, 0).map_err(|error| of_path(error, path))?;
+        // Somebody else may go on writing.
+        Ok(Source { reader: Box::new(reader.take(length)), length, name })
     }
 
     fn reopen(&self, manifest: &Manifest) -> io::Result<Current> {
@@ -227,6 +289,15 @@ impl Core {
         let file = self.files.open(&path).map_err(|error| of_path(error, &path))?;
         Ok(Current { number, file: Some(file), failed: None })
     }
+}
+
+/// Files that a manifest does not name.
+#[derive(Default)]
+pub(super) struct Others {
+    /// What a crash has left over.
+    pub(super) leftover: Vec<String>,
+    /// Segments that are not empty.
+    pub(super) unnamed: Vec<String>,
 }
 
 /// What a name in the folder means for an opening.
@@ -240,7 +311,7 @@ enum Role {
     Unexpected(&'static str),
 }
 
-fn busy(folder: &Path) -> io::Error {
+pub(super) fn busy(folder: &Path) -> io::Error {
     let text = format!("{}: another store has it open", folder.display());
     io::Error::new(ErrorKind::ResourceBusy, text)
 }

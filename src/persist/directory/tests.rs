@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod layout;
+mod repair;
 
 use std::io::Read;
 

@@ -8,10 +8,10 @@ use super::Log;
 use super::keeper::{Alarm, Keeper};
 use super::rewrite::counted;
 use super::writer::{Sizes, Writer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::Databases;
 use crate::persist::load::{Contents, load};
-use crate::persist::settings::{Recovery, Settings, Stage};
+use crate::persist::settings::{Recovery, Settings, Stage, TornEnd};
 use crate::persist::{Kept, Persistence, Tail};
 use crate::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::sync::Arc;
 ///
 /// # Errors
 ///
-/// Those of the persistence and [`Error::Corrupt`](crate::Error::Corrupt). Nothing of what is kept
+/// Those of the persistence and [`Error::Corrupt`]. Nothing of what is kept
 /// was changed then, but that a torn end may have been cut off.
 pub(crate) fn open(
     persistence: Box<dyn Persistence>,
@@ -41,8 +41,14 @@ pub(super) fn begin(
     let persistence: Arc<dyn Persistence> = Arc::from(persistence);
     let kept = persistence.open()?;
     let sizes = sizes_of(&kept);
+    let has_segments = !kept.segments.is_empty();
     let contents = read(kept, databases, &settings)?;
     if let Some(torn) = &contents.torn {
+        if !has_segments {
+            // A snapshot is whole or damaged: nothing cuts it here.
+            let TornEnd { file, valid_length: offset, reason, .. } = torn;
+            return Err(Error::Corrupt { what: format!("{file}: {reason}"), offset: *offset });
+        }
         persistence.truncate(torn.valid_length, Tail::Keep)?;
     }
     let number = persistence.rotate()?;
@@ -56,16 +62,15 @@ pub(super) fn begin(
         snapshot_keys: contents.loading.keys,
         commands: contents.commands,
         bytes: contents.bytes,
-        torn: contents.torn.map(Into::into),
+        torn: contents.torn,
         duration: started.elapsed(),
     };
     Ok((log, alarms, recovery))
 }
 
 fn read(kept: Kept, databases: &Databases, settings: &Settings) -> Result<Contents> {
-    let total = total_of(&kept);
-    let mut tell = |done| settings.tell(Stage::Loading, done, total);
-    databases.load(|databases| load(kept, databases, &mut tell))
+    let total = kept.length();
+    load(kept, databases, &mut |done| settings.tell(Stage::Loading, done, total))
 }
 
 fn sizes_of(kept: &Kept) -> Sizes {
@@ -73,9 +78,4 @@ fn sizes_of(kept: &Kept) -> Sizes {
         base: kept.snapshot.as_ref().map_or(0, |snapshot| snapshot.length),
         log: kept.segments.iter().map(|segment| counted(segment.source.length)).sum(),
     }
-}
-
-fn total_of(kept: &Kept) -> u64 {
-    let segments = kept.segments.iter().map(|segment| segment.source.length);
-    segments.chain(kept.snapshot.as_ref().map(|snapshot| snapshot.length)).sum()
 }

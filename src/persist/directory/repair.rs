@@ -1,0 +1,192 @@
+//! Cutting a damaged directory back to what is good of it.
+//!
+//! Invariants: before the manifest is replaced, the one on the disk still names something that is
+//! damaged or missing, so that the directory is refused; the new one names what is good, with the
+//! length of the last file, and is refused until that file was cut. So a crash at any point leaves
+//! a directory that is refused, and of which a second repair makes the same.
+
+use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
+
+use super::files::Kind;
+use super::manifest::{Listed, Manifest, segment_name};
+use super::opening::busy;
+use super::{Core, of_path};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::keyspace::{Databases, Maintenance};
+use crate::persist::load::load_to_damage;
+use crate::persist::{Damage, Kept, Segment};
+
+/// What [`Directory::repair`](super::Directory::repair) did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Repair {
+    /// The first damage, from which on everything was cut off.
+    pub damage: Damage,
+    /// What was cut off, in the order in which it was written.
+    pub cut: Vec<Cut>,
+}
+
+/// What was cut off of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cut {
+    /// The name of the file.
+    pub file: String,
+    /// How many bytes it lost: all of them, but for the file that is damaged first.
+    pub bytes: u64,
+    /// Where they are now.
+    pub kept_in: PathBuf,
+}
+
+/// Where to cut.
+struct Found {
+    damage: Damage,
+    /// Whether it is the base that is damaged.
+    in_base: bool,
+    /// How many segments are whole; the one behind them is damaged, if the base is not.
+    whole: usize,
+    /// Segments that nothing names, to be set aside as a whole.
+    unnamed: Vec<String>,
+}
+
+impl Core {
+    pub(super) fn repair(&self) -> Result<Repair> {
+        let table = self.table.lock();
+        if table.is_some() {
+            return Err(busy(&self.place.folder_path()).into());
+        }
+        self.check_names()?;
+        let Some(manifest) = self.load()? else {
+            let path = self.place.file(&self.place.manifest_name());
+            return Err(of_path(ErrorKind::NotFound.into(), &path).into());
+        };
+        let _lock = self.lock()?;
+        let found = self.find_damage(&manifest)?;
+        let cut = self.cut(manifest, &found)?;
+        Ok(Repair { damage: found.damage, cut })
+    }
+
+    fn find_damage(&self, manifest: &Manifest) -> Result<Found> {
+        let stem = &self.place.stem;
+        let unnamed = self.others(manifest)?.unnamed;
+        let base = manifest.base.map(|base| base.name(stem));
+        let snapshot = base.clone().map(|name| self.source(name)).transpose()?;
+        let mut segments = Vec::new();
+        let mut behind = None;
+        for listed in &manifest.segments {
+            let (segment, damage) = self.segment_to_damage(*listed)?;
+            segments.extend(segment);
+            behind = damage;
+            if behind.is_some() {
+                break;
+            }
+        }
+        if behind.is_none()
+            && let Some(name) = unnamed.first()
+        {
+            behind = Some(self.damage_of(name.clone(), 0, "the manifest does not name it")?);
+        }
+        let kept = Kept { snapshot, segments };
+        // Any database may be meant: how many a store is to have is not known here.
+        let databases = Databases::new(u16::MAX, Clock::system(), Maintenance::new(false));
+        let (_, within) = load_to_damage(kept, &databases, &mut |_| ())?;
+        let is_in_base = |damage: &Damage| base.as_ref() == Some(&damage.file);
+        let opening_cuts = |damage: &Damage| damage.is_torn && !is_in_base(damage);
+        let within = within.filter(|damage| behind.is_some() || !opening_cuts(damage));
+        let damage = within.or(behind).ok_or_else(nothing_to_repair)?;
+        let damage = Damage { is_torn: false, ..damage };
+        let in_base = is_in_base(&damage);
+        let names = manifest.segments.iter().map(|listed| segment_name(stem, listed.number));
+        let whole = if in_base { 0 } else { names.take_while(|name| *name != damage.file).count() };
+        if damage.valid_length == 0 && whole == 0 && (in_base || base.is_none()) {
+            return Err(damage.into());
+        }
+        Ok(Found { damage, in_base, whole, unnamed })
+    }
+
+    /// A segment as far as it can be read, and what is wrong with the length of its file.
+    fn segment_to_damage(&self, listed: Listed) -> Result<(Option<Segment>, Option<Damage>)> {
+        let Listed { number, length } = listed;
+        let name = segment_name(&self.place.stem, number);
+        if self.files.kind(&self.place.file(&name))?.is_none() {
+            return Ok((None, Some(self.damage_of(name, 0, "it is missing")?)));
+        }
+        let mut source = self.source(name.clone())?;
+        let expected = length.unwrap_or(source.length);
+        let damage = if expected == source.length {
+            None
+        } else {
+            let valid = expected.min(source.length);
+            let reason = "its length is not what it was when it was ended";
+            source.length = valid;
+            source.reader = Box::new(source.reader.take(valid));
+            Some(self.damage_of(name, valid, reason)?)
+        };
+        Ok((Some(Segment { number, source }), damage))
+    }
+
+    fn damage_of(&self, file: String, valid_length: u64, reason: &str) -> Result<Damage> {
+        let lost = self.length_if_there(&file)?.saturating_sub(valid_length);
+        let reason = reason.to_owned();
+        Ok(Damage { file, offset: valid_length, valid_length, lost, reason, is_torn: false })
+    }
+
+    fn length_if_there(&self, name: &str) -> Result<u64> {
+        match self.files.kind(&self.place.file(name))? {
+            Some(Kind::File { length }) => Ok(length),
+            _ => Ok(0),
+        }
+    }
+
+    fn cut(&self, manifest: Manifest, found: &Found) -> Result<Vec<Cut>> {
+        let Found { damage: Damage { file, valid_length, .. }, in_base, whole, unnamed } = found;
+        let path = self.place.file(file);
+        let is_cut_within = unnamed.first() != Some(file) && self.files.kind(&path)?.is_some();
+        let mut cuts = Vec::new();
+        let bytes = self.length_if_there(file)?.saturating_sub(*valid_length);
+        if is_cut_within && bytes > 0 {
+            let kept_in = self.set_aside(&path, *valid_length)?;
+            cuts.push(Cut { file: file.clone(), bytes, kept_in });
+        }
+        let segments = manifest.segments.iter().map(|listed| listed.number);
+        let later = segments.skip(whole + usize::from(!in_base));
+        let later = later.map(|number| segment_name(&self.place.stem, number));
+        for name in later.chain(unnamed.iter().cloned()) {
+            cuts.extend(self.move_aside(name)?);
+        }
+        self.sync_folder()?;
+        let mut manifest = manifest;
+        manifest.segments.truncate(whole + usize::from(is_cut_within && !in_base));
+        if is_cut_within
+            && !in_base
+            && let Some(last) = manifest.segments.last_mut()
+        {
+            last.length = Some(*valid_length);
+        }
+        self.save(&manifest).map_err(|unsaved| unsaved.error)?;
+        if is_cut_within {
+            let mut file = self.files.open(&path)?;
+            file.truncate(*valid_length).and_then(|()| file.sync())?;
+        }
+        Ok(cuts)
+    }
+
+    /// Gives a file, if it is there, a name under which nobody takes it for a part of the log.
+    fn move_aside(&self, file: String) -> Result<Option<Cut>> {
+        let path = self.place.file(&file);
+        if self.files.kind(&path)?.is_none() {
+            return Ok(None);
+        }
+        let bytes = self.length_if_there(&file)?;
+        let kept_in = self.place.file(&self.free_name(&format!("{file}.broken"))?);
+        self.files.rename(&path, &kept_in).map_err(|error| of_path(error, &path))?;
+        Ok(Some(Cut { file, bytes, kept_in }))
+    }
+}
+
+fn nothing_to_repair() -> Error {
+    let message = "there is nothing to repair".to_owned();
+    Error::Io { kind: ErrorKind::InvalidInput, message }
+}
