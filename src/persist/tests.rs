@@ -1,12 +1,14 @@
 //! Frames, what is read of them when they are damaged, and the memory that fails.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 
+use super::directory::simulation::Simulation;
 use super::frame::{Chain, FrameWriter, LONGEST_HEADER, MARK, SECTOR};
 use super::segment::{SegmentReader, Verdict};
-use super::{Fault, Memory, Persistence, Tail};
+use super::{Directory, Fault, Kept, Memory, Persistence, Snapshot, Tail, check_promises};
 use crate::random::Random;
+use crate::sync::Arc;
 
 /// A command in Redis's form.
 pub(super) fn command(words: &[&[u8]]) -> Vec<u8> {
@@ -356,6 +358,79 @@ fn a_declared_length_takes_no_memory() {
 
 fn bytes_of(memory: &Memory, number: u64) -> Vec<u8> {
     memory.edit_segment(number, |bytes| bytes.clone()).unwrap()
+}
+
+#[test]
+fn promises_are_kept() {
+    let kept = Memory::new();
+    check_promises(|| kept.clone()).unwrap();
+    let simulation = Arc::new(Simulation::new(1));
+    check_promises(|| Directory::on(simulation.clone(), "/data")).unwrap();
+}
+
+/// A memory that breaks a promise.
+struct Faithless {
+    kept: Memory,
+    vice: Vice,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Vice {
+    CutsNothing,
+    LosesTheSnapshot,
+    SkipsANumber,
+    LetsTwoIn,
+}
+
+impl Persistence for Faithless {
+    fn open(&self) -> io::Result<Kept> {
+        let kept = self.kept.open();
+        match self.vice {
+            Vice::LosesTheSnapshot => Ok(Kept { snapshot: None, ..kept? }),
+            Vice::LetsTwoIn => Ok(kept.unwrap_or_default()),
+            _ => kept,
+        }
+    }
+
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        self.kept.append(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.kept.sync()
+    }
+
+    fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
+        match self.vice {
+            Vice::CutsNothing => Ok(()),
+            _ => self.kept.truncate(length, tail),
+        }
+    }
+
+    fn rotate(&self) -> io::Result<u64> {
+        if matches!(self.vice, Vice::SkipsANumber) {
+            self.kept.rotate()?;
+        }
+        self.kept.rotate()
+    }
+
+    fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
+        self.kept.snapshot()
+    }
+}
+
+#[test]
+fn broken_promises_are_named() {
+    for (vice, broken) in [
+        (Vice::CutsNothing, "what is cut off is gone"),
+        (Vice::LosesTheSnapshot, "a snapshot replaces"),
+        (Vice::SkipsANumber, "an empty segment"),
+        (Vice::LetsTwoIn, "cannot be opened again"),
+    ] {
+        let kept = Memory::new();
+        let error = check_promises(|| Faithless { kept: kept.clone(), vice }).unwrap_err();
+        assert!(error.to_string().contains(broken), "{vice:?}: {error}");
+    }
 }
 
 #[test]
