@@ -6,6 +6,7 @@
 #[path = "../differential/redis.rs"]
 mod redis;
 
+mod import;
 mod rdb;
 
 use std::task::Waker;

@@ -103,11 +103,11 @@ fn dumped_values_are_restored_on_either_side() {
     }
 }
 
-fn text(reply: &[u8]) -> String {
+pub(crate) fn text(reply: &[u8]) -> String {
     String::from_utf8_lossy(reply).into_owned()
 }
 
-fn key(number: usize) -> Vec<u8> {
+pub(crate) fn key(number: usize) -> Vec<u8> {
     match number {
         0 => Vec::new(),
         1 => vec![0xff; 300],
@@ -122,7 +122,7 @@ fn database(number: usize) -> &'static str {
 }
 
 /// Makes keys of all types and sizes.
-fn fill(redis: &mut Connection, seed: u64) {
+pub(crate) fn fill(redis: &mut Connection, seed: u64) {
     let mut random = seed;
     let mut requests = Vec::new();
     let mut pending = 0;
@@ -243,7 +243,7 @@ fn stream(random: &mut u64, key: &[u8], len: u64) -> Vec<Argv> {
 }
 
 /// What there is to say of all groups, without how long ago anything was.
-fn all_groups(mut ask: impl FnMut(&[&[u8]]) -> Vec<u8>) -> Vec<String> {
+pub(crate) fn all_groups(mut ask: impl FnMut(&[&[u8]]) -> Vec<u8>) -> Vec<String> {
     let mut found = Vec::new();
     for number in (0..KEYS).filter(|number| database(*number) == "0") {
         let key = key(number);
