@@ -1,14 +1,78 @@
-//! Where a store keeps its data: the trait that a caller plugs in, and an implementation for
-//! tests.
+//! Keeping what a store holds: a snapshot and a log, wherever a caller plugs them in.
 //!
-//! What is kept is at most one *snapshot*, which is a whole state, and after it the *segments* of a
-//! log, which is what changed since. A segment is a row of bytes that grows at its end. What the
-//! bytes mean is no business of an implementation: checksums, frames and recovery sit above the
-//! trait, so every implementation has them.
+//! ```
+//! use larder::Store;
+//! use larder::persist::{Directory, Durability};
 //!
-//! - [`Memory`] keeps bytes in memory and fails when it is told to, for tests.
+//! # let folder = std::env::temp_dir().join(format!("larder-persist-{}", std::process::id()));
+//! # let path = &folder;
+//! let open = || {
+//!     Store::builder()
+//!         .persistence(Directory::new(path))
+//!         .durability(Durability::Always)
+//!         .progress(|progress| eprintln!("{progress:?}"))
+//!         .open()
+//! };
+//! open()?.list("orders").push_back("bread")?;
+//!
+//! let store = open()?;
+//! assert_eq!(store.list("orders").len()?, 1);
+//! assert_eq!(store.recovery().unwrap().torn, None);
+//! # drop(store);
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`Directory`] keeps it in a folder, in Redis's own files;
+//! - [`Memory`] keeps it in memory, crashes and fails when it is told to: for tests;
+//! - any other place is an implementation of [`Persistence`], for whose tests there is
+//!   [`check_promises`]. The example `persist_in_redb` keeps a store in an embedded database.
+//!
+//! [`inspect`] looks at what is kept; [`Directory::repair`] mends it;
+//! [`rdb::import_kept`](crate::rdb::import_kept) reads it into another store.
+//!
+//! # Snapshot and log
+//!
+//! A *snapshot* is a whole state, quick to read back and slow to write. The *log* is what changed
+//! since, quick to write and slow to read back. All that is done is logged, as what came of it: a
+//! random choice, a time, a float is logged as what it turned out to be. When the log has grown
+//! longer than the last snapshot, and than
+//! [`rewrite_above`](crate::PersistentBuilder::rewrite_above), a new snapshot takes the place of
+//! both, in the background, so the time that an opening takes is bounded by the data.
+//! [`Store::snapshot`](crate::Store::snapshot) does it at once. Writers go on meanwhile.
+//!
+//! [`Durability`] says how much of the log a crash can take. Whatever it takes, the rest is a
+//! prefix: everything up to some instant, nothing of what came after, and no part of a batch or of
+//! a transaction without the rest of it.
+//!
+//! # Damage is seen
+//!
+//! The log is written in frames with checksums, each of which also says which frame came before and
+//! how much was durable by then. So an opening tells three ends of a log apart: whole; *torn*, as a
+//! crash leaves a write that nobody was told is durable, which is cut off, set aside, and told by
+//! [`Store::recovery`](crate::Store::recovery); and *damaged*, which is
+//! [`Error::Corrupt`](crate::Error::Corrupt) with file and place. Nothing is guessed, and nothing
+//! damaged is loaded. Snapshots have a checksum over the whole.
+//!
+//! # When writing fails
+//!
+//! If the log cannot be written, as the disk is full, the store goes on reading, and refuses writes
+//! with [`Error::ReadOnly`](crate::Error::ReadOnly) and the reason. What was done but not written
+//! is kept in memory and tried again, until it succeeds; then writes go on by themselves.
+//!
+//! If a sync fails, nobody knows what of the file is durable, and asking again would not tell: the
+//! system may have dropped what it could not write. So that segment is given up: writes are refused
+//! until a new segment *and* a snapshot of all are durable, which is tried again and again.
+//!
+//! Whoever was waiting for an acknowledgement meanwhile gets
+//! [`Error::Indeterminate`](crate::Error::Indeterminate): it was done, and everybody sees it, but
+//! it may be gone after the next start.
 //!
 //! # The life of an implementation
+//!
+//! An implementation keeps at most one snapshot, and after it the *segments* of a log. A segment is
+//! a row of bytes that grows at its end. What the bytes mean is no business of an implementation:
+//! checksums, frames and recovery sit above the trait, so every implementation has them.
 //!
 //! 1. [`open`](Persistence::open), once and first. Larder reads the snapshot and then the segments,
 //!    in order. If the end of the last segment was torn by a crash, it calls
@@ -19,7 +83,7 @@
 //!    log does not grow without end.
 //!
 //! One thread at a time calls `append`, `sync`, `truncate` and `rotate`. Another may write and
-//! commit a snapshot meanwhile.
+//! commit a snapshot meanwhile; there is one at a time.
 //!
 //! # What a crash may take
 //!
@@ -105,7 +169,7 @@ pub trait Persistence: Send + Sync {
     /// Begins a snapshot that takes the place of the last snapshot and of all segments before the
     /// current one, once it is committed. Later rotations do not change which segments these are.
     ///
-    /// There is one snapshot at a time.
+    /// It is not called while another is being written.
     fn snapshot(&self) -> io::Result<Box<dyn Snapshot>>;
 }
 

@@ -8,25 +8,37 @@ use crate::sync::Arc;
 
 /// When a write is acknowledged: what a crash can take of what a caller was told is done.
 ///
+/// | | returns once the write is | a crash of the process takes | of the machine |
+/// |---|---|---|---|
+/// | [`Always`](Self::Always) | on the disk | nothing | nothing |
+/// | [`Os`](Self::Os) | with the system | nothing | some seconds, up to half a minute |
+/// | [`EverySecond`](Self::EverySecond) | in memory | the last milliseconds | the last second |
+/// | [`Never`](Self::Never) | in memory | the last milliseconds | as `Os` |
+///
 /// Whatever is lost, what is left is a prefix: everything up to some instant, and nothing of what
-/// came after. A batch or a transaction is in it as a whole or not at all.
+/// came after. A batch or a transaction is in it as a whole or not at all. Other readers may see a
+/// write before it is acknowledged.
+///
+/// [`Store::sync`](crate::Store::sync) makes durable all that was done before, with any of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Durability {
-    /// Once the write is on the disk. No crash takes it. Writers that wait at the same time share
-    /// one sync.
+    /// Once the write is on the disk. No crash takes it, if the disk does what it is told. Writers
+    /// that wait at the same time share one sync.
     #[doc(alias = "appendfsync always")]
     Always,
     /// Once the system has it. A crash of the process takes nothing; a crash of the machine takes
     /// what the system had not yet written by itself, usually up to half a minute.
     Os,
-    /// At once; synced every second. A crash of the process takes the last milliseconds, a crash of
-    /// the machine the last second, or as long as the disk takes for a sync.
+    /// At once; written within milliseconds and synced every second. A crash of the process takes
+    /// the last milliseconds; a crash of the machine the last second, and as long again as a sync
+    /// takes that is under way.
     #[doc(alias = "appendfsync everysec")]
     #[default]
     EverySecond,
-    /// At once; never synced, but by [`Store::sync`](crate::Store::sync), snapshots and closing. A
-    /// crash of the process takes the last milliseconds, a crash of the machine as with
-    /// [`Os`](Self::Os).
+    /// At once; written within milliseconds, and never synced but by
+    /// [`Store::sync`](crate::Store::sync), snapshots and closing. A crash of the process takes the
+    /// last milliseconds, a crash of the machine as with [`Os`](Self::Os).
     #[doc(alias = "appendfsync no")]
     Never,
 }

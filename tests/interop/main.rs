@@ -1,13 +1,14 @@
 //! Files of a real redis-server 7.0 in a store, and files of a store in a real server.
 //!
-//! Run it with `cargo test --features session --test interop`. It needs `redis-server` and
-//! `redis-check-rdb`; `REDIS_SERVER` names another server.
+//! Run it with `cargo test --features session --test interop`. It needs `redis-server`,
+//! `redis-check-aof` and `redis-check-rdb`; `REDIS_SERVER` names another server.
 
 #[path = "../differential/redis.rs"]
 mod redis;
 
 mod import;
 mod rdb;
+mod takeover;
 
 use std::task::Waker;
 

@@ -48,10 +48,18 @@ use crate::sync::{Arc, Mutex};
 /// PATH/appendonlydir/appendonly.aof.lock           keeps a second store away
 /// ```
 ///
-/// The single `PATH/appendonly.aof` of Redis before 7.0 is moved there and read as the base.
+/// Two stores never have it open at once, in one process or in two. Redis knows nothing of the
+/// lock, so a server is to be stopped before a store opens its directory, and the other way round.
+/// [`peek`](Self::peek) reads what a running server keeps.
+///
+/// The single `PATH/appendonly.aof` of Redis before 7.0 is moved there and read as the base. What
+/// Redis has written has no checksums until the next snapshot is written; then damage is seen only
+/// where it leaves no commands, or commands that fail.
 ///
 /// Files that are missing, linked or not named by the manifest are errors of
-/// [`open`](Persistence::open), never guesses.
+/// [`open`](Persistence::open), never guesses. What an opening cuts off a log that a crash has torn,
+/// and what [`repair`](Self::repair) cuts off, is left in files whose names end in `.broken`, which
+/// nobody reads again.
 ///
 /// ```
 /// use larder::persist::{Directory, Persistence};
