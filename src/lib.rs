@@ -17,7 +17,6 @@ mod pubsub;
 
 mod keyspace;
 
-#[allow(dead_code, reason = "persistence uses the rest")]
 mod codec;
 
 mod ops;

@@ -104,7 +104,6 @@ impl Record {
     }
 
     /// The commands in their order, each with its database.
-    #[cfg_attr(not(test), allow(dead_code, reason = "read by whoever keeps a log"))]
     pub(crate) fn commands(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> {
         self.commands.iter().map(|place| (place.database, &self.bytes[place.start..place.end]))
     }

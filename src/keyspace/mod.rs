@@ -130,7 +130,6 @@ impl Databases {
 
     /// Tells a journal of every change from now on. There is one at most, and it comes before
     /// the databases are shared.
-    #[cfg_attr(not(test), allow(dead_code, reason = "called by whoever keeps a log"))]
     pub(crate) fn set_journal(&self, journal: Arc<dyn Journal>) {
         let is_first = self.journal.set(journal).is_ok();
         debug_assert!(is_first, "a second journal");
@@ -153,7 +152,6 @@ impl Databases {
     /// Reads back what was kept. Meanwhile nothing is ever due, so that a key whose time has
     /// passed is still there for what was done to it in its time. Comes before the databases are
     /// shared and have a journal.
-    #[cfg_attr(not(test), allow(dead_code, reason = "called by whoever keeps a log"))]
     pub(crate) fn load<R>(&self, load: impl FnOnce(&Self) -> R) -> R {
         self.is_loading.store(true, Ordering::Release);
         let answer = load(self);
