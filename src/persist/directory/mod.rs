@@ -57,9 +57,9 @@ use crate::sync::{Arc, Mutex};
 /// where it leaves no commands, or commands that fail.
 ///
 /// Files that are missing, linked or not named by the manifest are errors of
-/// [`open`](Persistence::open), never guesses. What an opening cuts off a log that a crash has torn,
-/// and what [`repair`](Self::repair) cuts off, is left in files whose names end in `.broken`, which
-/// nobody reads again.
+/// [`open`](Persistence::open), never guesses. What an opening cuts off a log that a crash has
+/// torn, and what [`repair`](Self::repair) cuts off, is left in files whose names end in
+/// `.broken`, which nobody reads again.
 ///
 /// ```
 /// use larder::persist::{Directory, Persistence};
