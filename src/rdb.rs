@@ -1,7 +1,8 @@
 //! RDB files: Redis's own snapshots, read into a store and written from one.
 //!
 //! [`import`] reads what Redis 2.4 to 8 and Valkey 7.2 to 9 save, in every encoding; [`export`]
-//! writes what Redis 7.0 and later and Valkey load.
+//! writes what Redis 7.0 and later and Valkey load. [`import_kept`] reads a log, too: what a Redis
+//! with `appendonly yes` keeps, or another store.
 //!
 //! ```
 //! use larder::{Store, rdb};
@@ -254,6 +255,24 @@ pub fn import_kept(store: &Store, kept: Kept) -> Result<Imported> {
 /// - [`Error::Io`] if a reader fails;
 /// - [`Error::NoSuchDatabase`] if a snapshot has a database that the store has not;
 /// - [`Error::KeyExists`] if a key is there already and that is refused.
+///
+/// ```
+/// use larder::persist::{Memory, Persistence};
+/// use larder::{Store, rdb};
+///
+/// let kept = Memory::new();
+/// let store = Store::builder().persistence(kept.clone()).open()?;
+/// store.kv().set("a", 1)?;
+/// store.close()?;
+///
+/// let other = Store::new();
+/// other.kv().set("a", 2)?;
+/// let imported = rdb::import_kept_with(&other, kept.open()?, rdb::Existing::Keep, |progress| {
+///     println!("{} of {} bytes", progress.done, progress.total);
+/// })?;
+/// assert_eq!((imported.keys, imported.kept), (0, 1));
+/// # Ok::<(), larder::Error>(())
+/// ```
 pub fn import_kept_with(
     store: &Store,
     kept: Kept,

@@ -86,8 +86,18 @@ impl PersistentBuilder {
         self
     }
 
-    /// Hears now and then how far the opening has come, and later every snapshot; in whatever
-    /// thread is at it, which waits for the call.
+    /// Hears now and then how far the opening has come, in bytes, and later every snapshot, in
+    /// keys; in whatever thread is at it, which waits for the call.
+    ///
+    /// ```
+    /// # use larder::{Store, persist::Memory};
+    /// let store = Store::builder()
+    ///     .persistence(Memory::new())
+    ///     .progress(|at| println!("{:?}: {} of {}", at.stage, at.done, at.total))
+    ///     .open()?;
+    /// store.snapshot()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     pub fn progress(mut self, observer: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.settings.observer = Some(Arc::new(observer));
         self
@@ -227,6 +237,17 @@ impl Store {
     /// How far the log has grown, and whether it goes on; `None` if the store keeps nothing.
     ///
     /// Waits for a write or sync that is under way.
+    ///
+    /// ```
+    /// # use larder::{Store, persist::Memory};
+    /// let store = Store::builder().persistence(Memory::new()).open()?;
+    /// store.kv().set("a", 1)?;
+    /// store.sync()?;
+    /// let stats = store.persistence_stats().unwrap();
+    /// assert!(stats.log_bytes > 0);
+    /// assert_eq!(stats.refusal, None);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     #[doc(alias = "INFO persistence")]
     pub fn persistence_stats(&self) -> Option<PersistenceStats> {
         let log = self.log()?;

@@ -119,6 +119,19 @@ impl Directory {
     /// The folder within the folder, instead of `appendonlydir`: Redis's `appenddirname`.
     ///
     /// To be called before it is opened.
+    ///
+    /// ```
+    /// use larder::persist::{Directory, Persistence};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("larder-names-{}", std::process::id()));
+    /// # let path = folder.as_path();
+    /// let directory = Directory::new(path).folder_name("log").file_name("orders.aof");
+    /// directory.open()?;
+    /// directory.rotate()?;
+    /// assert!(path.join("log/orders.aof.1.incr.aof").exists());
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn folder_name(self, name: impl Into<String>) -> Self {
         self.with(|place| place.folder = name.into())
@@ -139,6 +152,23 @@ impl Directory {
     ///
     /// Those of [`open`](Persistence::open), and [`NotFound`](ErrorKind::NotFound) if nothing is
     /// kept there.
+    ///
+    /// ```
+    /// use larder::Store;
+    /// use larder::persist::Directory;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("larder-peek-{}", std::process::id()));
+    /// # let path = &folder;
+    /// let store = Store::builder().persistence(Directory::new(path)).open()?;
+    /// store.kv().set("a", 1)?;
+    /// store.sync()?;
+    /// let kept = Directory::new(path).peek()?;
+    /// assert_eq!(kept.segments.len(), 1);
+    /// assert!(kept.length() > 0);
+    /// # drop(store);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn peek(&self) -> io::Result<Kept> {
         self.core.peek()
     }

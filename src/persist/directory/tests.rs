@@ -2,10 +2,13 @@
 
 mod crashes;
 mod damage;
+mod inspect;
 mod layout;
 mod repair;
 
+use std::fs;
 use std::io::Read;
+use std::path::PathBuf;
 
 use super::Directory;
 use super::simulation::Simulation;
@@ -114,5 +117,23 @@ impl Appender {
         let mut snapshot = self.directory.snapshot().unwrap();
         snapshot.write_all(state).unwrap();
         snapshot.commit().unwrap();
+    }
+}
+
+/// A folder of the machine's own file system, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("larder-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
 
 use super::*;
 use crate::persist::directory::manifest::segment_name;
@@ -204,24 +203,6 @@ fn a_snapshot_that_is_dropped_never_was() {
     opened.snapshot().unwrap().commit().unwrap();
     drop(opened);
     assert_eq!(directory(&simulation).open().unwrap().segments.len(), 1);
-}
-
-/// A folder of the machine's own file system, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("larder-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]

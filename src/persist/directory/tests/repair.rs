@@ -1,7 +1,6 @@
 //! Repairs: what they leave is the exact prefix, and nothing of what they cut off is lost.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
 
 use super::*;
 use crate::persist::directory::{Cut, Repair};
