@@ -9,6 +9,9 @@
 //!
 //! A dataset without a journal records nothing, at the price of one branch a change.
 //!
+//! Whoever runs operations for many, and holds back what he answers them, may wait once for all:
+//! see [`deferring`].
+//!
 //! # Threading
 //!
 //! A record belongs to the thread that holds the locks. A thread keeps one record that it does not
@@ -76,6 +79,44 @@ const KEPT_BYTES: usize = 64 << 10;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Record>>> = const { Cell::new(None) };
+    /// What this thread has yet to wait for, while it defers that.
+    static DEFERRED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs operations of one dataset without waiting for its journal, and answers the position that
+/// must be acknowledged before anybody is told that they were done; zero if there is none.
+///
+/// What an operation brings about for others, such as the end of their waiting, is not deferred:
+/// then the journal is waited for as ever.
+#[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+pub(crate) fn deferring<R>(run: impl FnOnce() -> R) -> (R, u64) {
+    let deferral = Deferral(DEFERRED.replace(Some(0)));
+    let answer = run();
+    let position = DEFERRED.get().unwrap_or_default();
+    drop(deferral);
+    (answer, position)
+}
+
+/// Runs what may be the caller's code, which is to wait for its own writes.
+pub(super) fn undeferred<R>(run: impl FnOnce() -> R) -> R {
+    let _deferral = Deferral(DEFERRED.replace(None));
+    run()
+}
+
+/// Defers waiting for a position, if this thread does.
+pub(super) fn defer(position: u64) -> bool {
+    let deferred = DEFERRED.get().map(|deferred| deferred.max(position));
+    DEFERRED.set(deferred);
+    deferred.is_some()
+}
+
+/// Ends with what was before.
+struct Deferral(Option<u64>);
+
+impl Drop for Deferral {
+    fn drop(&mut self) {
+        DEFERRED.set(self.0);
+    }
 }
 
 impl Record {

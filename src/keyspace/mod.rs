@@ -410,6 +410,28 @@ struct Rest {
     has_events: bool,
 }
 
+impl Rest {
+    /// Whether anybody but the caller is to hear of what was done.
+    fn concerns_others(&self) -> bool {
+        !self.served.is_empty() || !self.messages.is_empty() || self.has_events
+    }
+
+    /// Wakes who was served, and publishes.
+    fn tell(all: &mut [Box<Self>], databases: &Databases, outcome: &Result<()>) {
+        let served = all.iter().flat_map(|rest| &rest.served);
+        let wakers: Vec<_> = served.filter_map(|waiter| waiter.conclude(outcome)).collect();
+        wakers.into_iter().for_each(Waker::wake);
+        for rest in all {
+            if rest.has_events {
+                databases.events.publish();
+            }
+            for (channel, payload) in std::mem::take(&mut rest.messages) {
+                databases.hub.publish(&channel, payload);
+            }
+        }
+    }
+}
+
 impl After {
     /// Appends what was recorded to the journal. The locks of what has changed must be held.
     #[inline]
@@ -481,21 +503,18 @@ impl After {
             }
             told.push(rest);
         }
+        let is_private = !told.iter().any(|rest| rest.concerns_others());
         let outcome = match databases.journal() {
-            Some(journal) if self.position > 0 => journal.acknowledge(self.position),
+            Some(journal) if self.position > 0 => match is_private && journal::defer(self.position)
+            {
+                true => Ok(()),
+                false => journal.acknowledge(self.position),
+            },
             _ => Ok(()),
         };
         self.position = 0;
-        let served = told.iter().flat_map(|rest| &rest.served);
-        let wakers: Vec<_> = served.filter_map(|waiter| waiter.conclude(&outcome)).collect();
-        wakers.into_iter().for_each(Waker::wake);
-        for rest in told {
-            if rest.has_events {
-                databases.events.publish();
-            }
-            for (channel, payload) in rest.messages {
-                databases.hub.publish(&channel, payload);
-            }
+        if !is_private {
+            journal::undeferred(|| Rest::tell(&mut told, databases, &outcome));
         }
         outcome
     }

@@ -109,11 +109,12 @@ mod tests;
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 pub use directory::{Cut, Directory, Repair};
 pub use inspect::{Frame, InspectedFile, InspectedRdb, Inspection, inspect};
 pub(crate) use load::{Contents, load};
-pub(crate) use log::{Keeper, Log, Sizes, open};
+pub(crate) use log::{Keeper, Log, Occasion, Report, UnderWay, open};
 pub use memory::{Fault, Memory};
 pub use promises::check_promises;
 pub use reading::Damage;
@@ -171,6 +172,26 @@ pub trait Persistence: Send + Sync {
     ///
     /// It is not called while another is being written.
     fn snapshot(&self) -> io::Result<Box<dyn Snapshot>>;
+
+    /// Where the files are, if what is kept is in the files that Redis would make of it: for those
+    /// who ask a server for its configuration.
+    fn location(&self) -> Option<Location> {
+        None
+    }
+}
+
+/// Where files in Redis's layout are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The folder that a server would be started with.
+    #[doc(alias = "dir")]
+    pub path: PathBuf,
+    /// The folder within it.
+    #[doc(alias = "appenddirname")]
+    pub folder: String,
+    /// How the names of the files begin.
+    #[doc(alias = "appendfilename")]
+    pub file_name: String,
 }
 
 /// A snapshot that is being written. Dropped without [`commit`](Self::commit), it never was.

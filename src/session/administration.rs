@@ -1,12 +1,13 @@
 //! What an administrator asks for: `MONITOR`, `SLOWLOG`, `LATENCY`, `MEMORY`, `SHUTDOWN`, `WAIT`,
-//! `TIME`, `LASTSAVE`, `ROLE`, `LOLWUT`.
+//! `TIME`, `ROLE`, `LOLWUT`.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::blocked::Delay;
+use super::blocked::{Call, Delay};
 use super::clients::read_timeout;
 use super::connection::VERSION;
+use super::persistence;
 use super::table::{self, Command};
 use super::{Answer, Failure, NOT_AN_INTEGER, SYNTAX, Session};
 use crate::keyspace::Space;
@@ -312,7 +313,9 @@ pub(super) fn memory_help(session: &mut Session, _: &[&[u8]]) -> Answer {
     ])
 }
 
-/// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: nothing is saved in any case.
+/// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: a store that keeps its data has all of it
+/// durable before the server ends, by a snapshot with `SAVE`. An error keeps the server up, unless
+/// forced.
 pub(super) fn shutdown(session: &mut Session, options: &[&[u8]]) -> Answer {
     let mut words: Vec<String> = Vec::new();
     for option in options {
@@ -332,6 +335,11 @@ pub(super) fn shutdown(session: &mut Session, options: &[&[u8]]) -> Answer {
     let Some(on_shutdown) = &session.shared.on_shutdown else {
         return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
     };
+    if let Err(failure) = persistence::prepare_shutdown(&session.shared, has("SAVE"))
+        && !has("FORCE")
+    {
+        return Err(failure);
+    }
     *session.shared.shutdown.lock() = true;
     on_shutdown();
     // As in Redis, the connection closes and there is no reply.
@@ -355,8 +363,13 @@ impl Session {
     /// Answers `reply` once a time has passed; `None` is never.
     pub(super) fn delay(&mut self, wait: Option<Duration>, reply: &'static [u8]) {
         let delay = Delay::new(self.shared.databases(), wait, reply);
-        self.blocked = Some(Box::new(delay));
-        self.client.set_blocked(true);
+        self.wait_for(Box::new(delay), true);
+    }
+
+    /// Answers when a call has ended; others may end it if it `may_be_ended`.
+    pub(super) fn wait_for(&mut self, call: Box<dyn Call>, may_be_ended: bool) {
+        self.blocked = Some(call);
+        self.client.set_blocked(may_be_ended);
         self.poll_blocked();
     }
 }
@@ -381,11 +394,6 @@ impl Session {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         now.map_or(millis, |now| now.as_micros())
     }
-}
-
-pub(super) fn last_save(session: &mut Session, _: &[&[u8]]) -> Answer {
-    let time = session.shared.start_time();
-    session.integer(time as i64)
 }
 
 pub(super) fn role(session: &mut Session, _: &[&[u8]]) -> Answer {

@@ -19,7 +19,7 @@ use crate::ops::list::{
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
 use crate::ops::stream::Read;
 use crate::ops::stream_group::ReadGroup;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex};
 use crate::value::Value;
 use crate::wire::args::Args;
 use crate::wire::command::{Command, Family};
@@ -204,6 +204,125 @@ impl Call for Pause {
     }
 
     fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
+}
+
+/// Something that is done in a thread of its own.
+pub(super) struct Aside(Arc<Mutex<Progress>>);
+
+/// How far it has come.
+#[derive(Default)]
+struct Progress {
+    outcome: Option<Result<()>>,
+    waker: Option<Waker>,
+}
+
+impl Aside {
+    /// `begin` is given what is to hear of the end.
+    pub(super) fn new(begin: impl FnOnce(Box<dyn FnOnce(Result<()>) + Send>)) -> Self {
+        let progress: Arc<Mutex<Progress>> = Arc::default();
+        let own = Arc::clone(&progress);
+        begin(Box::new(move |outcome| {
+            let mut progress = progress.lock();
+            progress.outcome = Some(outcome);
+            let waker = progress.waker.take();
+            drop(progress);
+            waker.into_iter().for_each(Waker::wake);
+        }));
+        Self(own)
+    }
+
+    fn poll(&self, waker: &Waker) -> Poll<Result<()>> {
+        let mut progress = self.0.lock();
+        match progress.outcome.take() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                progress.waker = Some(waker.clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Answers OK when it has been done.
+impl Call for Aside {
+    fn poll(
+        &mut self,
+        waker: &Waker,
+        encoder: &mut Encoder<'_>,
+    ) -> Poll<Result<(), Cow<'static, str>>> {
+        Self::poll(self, waker).map(|outcome| match outcome {
+            Ok(()) => {
+                encoder.simple(b"OK");
+                Ok(())
+            }
+            Err(error) => Err(error::redis_text(&error, "").into_owned().into()),
+        })
+    }
+
+    fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
+}
+
+/// `WAITAOF`: what was done before is to be durable, here and at replicas that there are none of.
+pub(super) struct AwaitDurable {
+    shared: Arc<Shared>,
+    /// `None` if it is not waited for, or is there.
+    local: Option<Aside>,
+    wants_replicas: bool,
+    timer: Option<Timer>,
+}
+
+impl AwaitDurable {
+    /// Zero milliseconds are for ever.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        wants_local: bool,
+        wants_replicas: bool,
+        millis: u64,
+    ) -> Self {
+        let log = shared.store.log();
+        let local = log.filter(|log| wants_local && !log.is_durable());
+        let local = local.map(|log| Aside::new(|ended| log.sync_aside(ended)));
+        let deadline =
+            self::millis(millis).and_then(|wait| shared.databases().clock.deadline(wait));
+        let timer = deadline.map(|deadline| Timer::until(shared.databases(), deadline));
+        Self { shared: Arc::clone(shared), local, wants_replicas, timer }
+    }
+
+    /// Answers how things stand.
+    pub(super) fn answer(&self, encoder: &mut Encoder<'_>) {
+        let is_durable = self.shared.store.log().is_some_and(|log| log.is_durable());
+        encoder.array(2);
+        encoder.integer(is_durable.into());
+        encoder.integer(0);
+    }
+}
+
+impl Call for AwaitDurable {
+    fn poll(
+        &mut self,
+        waker: &Waker,
+        encoder: &mut Encoder<'_>,
+    ) -> Poll<Result<(), Cow<'static, str>>> {
+        if let Some(local) = &self.local
+            && local.poll(waker).is_ready()
+        {
+            self.local = None;
+        }
+        let is_done = self.local.is_none() && !self.wants_replicas;
+        let is_late = || self.timer.as_ref().is_some_and(|timer| timer.waiter.poll(waker));
+        if !is_done && !is_late() {
+            return Poll::Pending;
+        }
+        self.answer(encoder);
+        Poll::Ready(Ok(()))
+    }
+
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
+        match reason {
+            Reason::Timeout => self.answer(encoder),
+            Reason::Error => encoder.error(UNBLOCKED.as_bytes()),
+        }
+    }
 }
 
 /// A reply that comes when a time has passed, or never.

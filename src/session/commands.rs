@@ -74,8 +74,10 @@ fn describe(entry: Entry, encoder: &mut Encoder<'_>) {
         .filter(|(flag, _)| entry.all_flags() & flag != 0)
         .map(|(_, name)| *name)
         .collect();
-    if entry.name() == "EXEC" {
-        flags.push("skip_slowlog");
+    match entry.name() {
+        "EXEC" => flags.push("skip_slowlog"),
+        "SAVE" | "BGSAVE" | "BGREWRITEAOF" => flags.push("no_async_loading"),
+        _ => {}
     }
     let categories = categories(entry);
     encoder.array(10);

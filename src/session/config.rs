@@ -41,6 +41,7 @@ enum Kind {
 use Kind::{Bool, Choice, Events, Fixed, Memory, Number, OutputLimits, Save, Text};
 
 const OUTPUT_LIMITS: &str = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
+const IMMUTABLE: &str = "can't set immutable config";
 const INT: i64 = i32::MAX as i64;
 const UINT: i64 = u32::MAX as i64;
 const POLICIES: &[&str] = &[
@@ -307,6 +308,8 @@ pub(super) struct Config {
     slowlog_length: AtomicUsize,
     latency_millis: AtomicU64,
     output_limits: [Limit; 2],
+    /// Names whose values how the store was built has decided.
+    pinned: Vec<&'static str>,
 }
 
 /// An [`OutputLimit`] that may change.
@@ -340,6 +343,7 @@ impl Config {
             slowlog_length: AtomicUsize::new(0),
             latency_millis: AtomicU64::new(0),
             output_limits: Default::default(),
+            pinned: Vec::new(),
         };
         for (name, ..) in NAMES {
             config.act(name);
@@ -347,6 +351,18 @@ impl Config {
         config.values.lock().insert("databases", databases.to_string());
         config.values.lock().insert("port", port.to_string());
         config
+    }
+
+    /// Gives a known name a value that is not to be set to another.
+    pub(super) fn pin(&mut self, name: &'static str, value: &str) {
+        self.preset(name, value);
+        self.pinned.push(name);
+    }
+
+    /// Gives a known name another value to begin with.
+    pub(super) fn preset(&mut self, name: &'static str, value: &str) {
+        debug_assert!(canonical(name) == Some(name), "{name}");
+        self.values.lock().insert(name, value.to_owned());
     }
 
     /// Names that match one of the patterns, in any case, with their values, in order. A name that
@@ -387,7 +403,7 @@ impl Config {
             let (name, _, kind) = entry.ok_or_else(|| Refused::Unknown(given.clone()))?;
             let stored = canonical(name).unwrap_or(name);
             if matches!(kind, Fixed) {
-                return Err(Refused::Value(given, "can't set immutable config".into()));
+                return Err(Refused::Value(given, IMMUTABLE.into()));
             }
             if kinds.iter().any(|(other, ..)| other == name) {
                 return Err(Refused::Value(given, "duplicate parameter".into()));
@@ -407,10 +423,18 @@ impl Config {
         Ok(names)
     }
 
-    /// A value in the form in which it is read back.
+    /// A value in the form in which it is read back, if the name may be set to it.
     fn checked(&self, name: &str, kind: &Kind, value: &str) -> Result<String, String> {
+        let value = self.parsed(name, kind, value)?;
+        match self.pinned.contains(&name) && value != self.value(name) {
+            true => Err(IMMUTABLE.into()),
+            false => Ok(value),
+        }
+    }
+
+    fn parsed(&self, name: &str, kind: &Kind, value: &str) -> Result<String, String> {
         match kind {
-            Fixed => Err("can't set immutable config".into()),
+            Fixed => Err(IMMUTABLE.into()),
             Text => Ok(value.into()),
             Bool => match value.to_ascii_lowercase().as_str() {
                 "yes" | "no" => Ok(value.to_ascii_lowercase()),

@@ -37,6 +37,9 @@ pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), String> {
         let classes = shared.config.value("notify-keyspace-events");
         super::notify::bridge(shared.databases(), Classes::parse(&classes));
     }
+    if names.contains(&"appendfsync") {
+        super::persistence::set_durability(shared);
+    }
     if names.contains(&"slowlog-max-len") {
         shared.statistics.trim_slowlog(shared.config.slowlog_length());
     }

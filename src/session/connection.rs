@@ -132,6 +132,10 @@ pub(super) fn ping(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     if arguments.len() > 1 {
         return Err("ERR wrong number of arguments for 'ping' command".into());
     }
+    // As in Redis, so that whoever watches over it hears of trouble.
+    if let Some(refusal) = session.shared.refusal() {
+        return Err(refusal.into());
+    }
     let is_listening = session.protocol == Protocol::Resp2 && session.is_subscribed();
     match arguments.first() {
         message if is_listening => {

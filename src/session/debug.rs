@@ -30,6 +30,7 @@ pub(super) fn debug(session: &mut Session, arguments: &[&[u8]]) -> Answer {
         }
         (b"DIGEST-VALUE", keys) => digest_values(session, keys),
         (b"PROTOCOL", [kind]) => protocol(session, kind),
+        (b"LOADAOF", []) => load_log(session),
         (b"QUICKLIST-PACKED-THRESHOLD", [size]) => packed_threshold(session, size),
         // There is no Java heap here either; clients of other servers ask for one.
         (b"JMAP", _) => session.ok(),
@@ -53,6 +54,17 @@ fn sleep(session: &mut Session, seconds: &[u8]) -> Answer {
     }
     session.delay(Some(wait), b"+OK\r\n");
     Ok(())
+}
+
+/// Redis drops all data and reads its log again. Here that is an error: a persistence is read once,
+/// when it is opened, and belongs to the store until that is closed, so nobody can read it back
+/// meanwhile; and to empty a store that others in this process use would take from them what was
+/// acknowledged. Whoever wants to see what is kept closes the store and opens it again.
+fn load_log(session: &mut Session) -> Answer {
+    match session.shared.store.log() {
+        Some(_) => Err("ERR the log is read back when the store is opened, and only then".into()),
+        None => Err(super::persistence::NOT_KEPT.into()),
+    }
 }
 
 fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
@@ -149,6 +161,7 @@ fn help(session: &mut Session) -> Answer {
         "DIGEST-VALUE <key> ...: a digest of each value",
         "ERROR <text>: that error",
         "JMAP: does nothing",
+        "LOADAOF: an error, as the log is read when the store is opened, and only then",
         "OBJECT <key>: what a key takes",
         "PROTOCOL <type>: a reply of that type",
         "QUICKLIST-PACKED-THRESHOLD <size>: remembered by nobody",

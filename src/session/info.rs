@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::connection::VERSION;
 use super::table;
 use super::{Answer, Session, Shared};
+use crate::persist::{Occasion, Report, UnderWay};
 use crate::sync::Arc;
 
 type Section = (&'static str, fn(&Shared, &mut String));
@@ -140,8 +141,58 @@ fn resident_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Nothing is kept: the store lives in memory.
 fn persistence(shared: &Shared, text: &mut String) {
+    match shared.store.log() {
+        Some(log) => persistence_of(shared, &log.report(), text),
+        None => no_persistence(shared, text),
+    }
+}
+
+/// A snapshot is what Redis has two names for; which of them is told as being in progress depends
+/// on what it was begun for.
+fn persistence_of(shared: &Shared, report: &Report, text: &mut String) {
+    let Report { sizes, under_way, past, .. } = report;
+    let status = |is_good: bool| if is_good { "ok" } else { "err" };
+    let current = |occasion| {
+        let seconds = |under_way: &UnderWay| under_way.since.elapsed().as_secs() as i64;
+        under_way.as_ref().filter(|it| it.occasion == occasion).map_or(-1, seconds)
+    };
+    let last = past.last_duration.map_or(-1, |last| last.as_secs() as i64);
+    let log = shared.store.log();
+    let is_durable = log.is_none_or(|log| log.is_durable());
+    fields!(
+        text,
+        "loading": 0,
+        "async_loading": 0,
+        "current_save_keys_processed": under_way.map_or(0, |under_way| under_way.done),
+        "current_save_keys_total": under_way.map_or(0, |under_way| under_way.total),
+        "rdb_changes_since_last_save": report.changes,
+        "rdb_bgsave_in_progress": u8::from(report.is_under_way(Occasion::BackgroundSave)),
+        "rdb_last_save_time": past.saved_at / 1000,
+        "rdb_last_bgsave_status": status(past.failed == 0),
+        "rdb_last_bgsave_time_sec": last,
+        "rdb_current_bgsave_time_sec": current(Occasion::BackgroundSave),
+        "rdb_saves": past.committed,
+        "rdb_last_load_keys_loaded": shared.store.recovery().map_or(0, |found| found.snapshot_keys),
+        "aof_enabled": 1,
+        "aof_rewrite_in_progress": u8::from(report.is_under_way(Occasion::Rewrite)),
+        "aof_rewrite_scheduled": u8::from(report.waiting.contains(&Occasion::Rewrite)),
+        "aof_last_rewrite_time_sec": last,
+        "aof_current_rewrite_time_sec": current(Occasion::Rewrite),
+        "aof_last_bgrewrite_status": status(past.failed == 0),
+        "aof_rewrites": past.committed,
+        "aof_rewrites_consecutive_failures": past.failed,
+        "aof_last_write_status": status(report.refusal.is_none()),
+        "aof_current_size": sizes.base + sizes.log,
+        "aof_base_size": sizes.base,
+        "aof_pending_rewrite": 0,
+        "aof_buffer_length": report.pending,
+        "aof_pending_bio_fsync": u8::from(!is_durable),
+    );
+}
+
+/// Nothing is kept: the store lives in memory.
+fn no_persistence(shared: &Shared, text: &mut String) {
     fields!(
         text,
         "loading": 0,

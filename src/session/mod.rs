@@ -6,9 +6,10 @@
 //!
 //! - [`table`]: the commands of a session, beside the operations of [`wire`](crate::wire);
 //! - [`connection`], [`clients`], [`transaction`], [`subscriptions`], [`commands`],
-//!   [`configuration`], [`info`], [`debug`], [`administration`]: these commands;
+//!   [`configuration`], [`persistence`], [`info`], [`debug`], [`administration`]: these commands;
 //! - [`digest`]: what `DEBUG DIGEST` compares;
-//! - [`blocked`]: calls that wait; [`notify`]: events of keys as messages;
+//! - [`blocked`]: calls that wait; [`held`]: replies that wait for the log;
+//! - [`notify`]: events of keys as messages;
 //! - [`config`], [`statistics`], [`registry`]: what all sessions share;
 //! - [`rig`]: what a test does to the commands of clients.
 //!
@@ -38,8 +39,10 @@ mod configuration;
 mod connection;
 mod debug;
 mod digest;
+mod held;
 mod info;
 mod notify;
+mod persistence;
 mod registry;
 mod rig;
 mod statistics;
@@ -66,6 +69,7 @@ use crate::wire::{Encoder, Protocol, ProtocolError, RequestLimits, RequestParser
 
 use blocked::{Call, Pause};
 use config::{Class, Config};
+use held::Held;
 pub use registry::Peer;
 use registry::{Client, Clients, Signal};
 use rig::Rig;
@@ -155,7 +159,8 @@ struct Shared {
 impl Face {
     /// The face of a store. Every database of the store is reached, whichever `store` is.
     pub fn new(store: &Store, options: FaceOptions) -> Self {
-        let config = Config::new(store.databases().count(), options.port);
+        let mut config = Config::new(store.databases().count(), options.port);
+        persistence::describe(store, &mut config);
         config.set_password(options.password.unwrap_or_default());
         Self(Arc::new(Shared {
             store: store.clone(),
@@ -230,6 +235,7 @@ impl Face {
             monitor: None,
             is_executing: false,
             was_delayed: false,
+            held: Held::default(),
             last: None,
             over_since: None,
         };
@@ -339,6 +345,7 @@ pub struct Session {
     is_executing: bool,
     /// Whether the next request has been delayed by a fault.
     was_delayed: bool,
+    held: Held,
     /// What was run last.
     last: Option<Command>,
     /// Since when the output has been over its soft limit.
@@ -398,9 +405,14 @@ impl Session {
             self.transaction = None;
             self.watched = None;
         }
+        self.clear_output();
+        self.settle();
+    }
+
+    fn clear_output(&mut self) {
         self.output.clear();
         self.sent = 0;
-        self.settle();
+        self.held.clear();
     }
 
     /// What is to be sent to the client.
@@ -411,6 +423,7 @@ impl Session {
     /// Says that the first `count` bytes of the output have been sent, and runs requests that had
     /// to wait for it.
     pub fn written(&mut self, count: usize) {
+        debug_assert!(!self.is_held(), "what is held has been sent");
         self.shared.statistics.note_sent(count);
         self.sent = (self.sent + count).min(self.output.len());
         self.compact();
@@ -632,6 +645,13 @@ impl Session {
         if self.protocol == Protocol::Resp2 && self.is_subscribed() {
             self.admit_subscribed(command)?;
         }
+        if self.transaction.is_some()
+            && entry.has_flag(crate::wire::table::WRITE)
+            && let Some(refusal) = self.shared.refusal()
+        {
+            self.shared.statistics.note_rejected(command.place);
+            return Err(refusal.into());
+        }
         if self.shared.clients.is_paused() && self.must_pause(command) {
             return Ok(None);
         }
@@ -664,9 +684,15 @@ impl Session {
             self.tell_monitors(command, name, arguments);
         }
         let mark = self.output.len();
+        let position = self.held.position();
         self.call(command, name, arguments);
+        let length = self.output.len() - mark;
         if self.is_subscribed() && !subscriptions::confirms(command) {
             self.deliver_before(mark);
+        }
+        if self.held.position() > position {
+            let end = self.output.len();
+            self.held.note_reply(end - length..end);
         }
     }
 
@@ -714,13 +740,15 @@ impl Session {
         }
         let space = Space { databases: self.shared.store.databases(), database: self.database };
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
-        Ok(row.execute(arguments, &mut Context::Run(space), &mut encoder)?)
+        let run = || row.execute(arguments, &mut Context::Run(space), &mut encoder);
+        Ok(self.held.deferring(&self.shared, run)?)
     }
 
     fn block(&mut self, start: blocked::Start, arguments: &[&[u8]]) -> Answer {
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         let databases = self.shared.store.databases();
-        self.blocked = start(databases, self.database, arguments, &mut encoder)?;
+        let run = || start(databases, self.database, arguments, &mut encoder);
+        self.blocked = self.held.deferring(&self.shared, run)?;
         if self.blocked.is_some() {
             self.client.set_blocked(true);
             self.poll_blocked();
@@ -760,16 +788,21 @@ impl Session {
     fn withhold(&mut self, mark: usize) {
         match self.replies {
             Replies::On => {}
-            Replies::Off => self.output.truncate(mark),
+            Replies::Off => self.take_back(mark),
             Replies::SkipNext => {
-                self.output.truncate(mark);
+                self.take_back(mark);
                 self.replies = Replies::Skip;
             }
             Replies::Skip => {
-                self.output.truncate(mark);
+                self.take_back(mark);
                 self.replies = Replies::On;
             }
         }
+    }
+
+    fn take_back(&mut self, mark: usize) {
+        self.output.truncate(mark);
+        self.held.forget_behind(mark);
     }
 }
 
@@ -857,8 +890,7 @@ impl Session {
             self.state = State::Closed;
         }
         if self.state == State::Closed {
-            self.output.clear();
-            self.sent = 0;
+            self.clear_output();
             self.blocked = None;
         }
     }

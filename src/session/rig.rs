@@ -276,7 +276,7 @@ impl Session {
                 let mark = self.output.len();
                 self.run_seeded(command, name, arguments);
                 self.blocked = None;
-                self.output.truncate(mark);
+                self.take_back(mark);
                 self.state = State::Closing;
             }
         }

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::{Answer, Session};
-use super::{administration, clients, commands, connection, debug, info, subscriptions};
-use super::{configuration, transaction};
+use super::{administration, clients, commands, connection, debug, info, persistence};
+use super::{configuration, subscriptions, transaction};
 use crate::wire::table::{
     self, BLOCKING, DENYOOM, FAST, KeyPositions, MOVABLE_KEYS, READONLY, Row as DataRow, WRITE,
 };
@@ -145,7 +145,11 @@ static COMMANDS: &[Row] = &[
     row!("SHUTDOWN", -1, ADMINISTRATION | NO_MULTI | ALLOW_BUSY, administration::shutdown),
     row!("WAIT", 3, NOSCRIPT, administration::wait),
     row!("TIME", 1, LOADING | STALE | FAST | PRIVATE, administration::time),
-    row!("LASTSAVE", 1, LOADING | STALE | FAST | PRIVATE, administration::last_save),
+    row!("LASTSAVE", 1, LOADING | STALE | FAST | PRIVATE, persistence::last_save),
+    row!("SAVE", 1, ADMIN | NOSCRIPT | NO_MULTI, persistence::save),
+    row!("BGSAVE", -1, ADMIN | NOSCRIPT, persistence::background_save),
+    row!("BGREWRITEAOF", 1, ADMIN | NOSCRIPT, persistence::rewrite_log),
+    row!("WAITAOF", 4, NOSCRIPT, persistence::wait_durable),
     row!("ROLE", 1, CONNECTION | FAST | PRIVATE, administration::role),
     row!("LOLWUT", -1, READONLY | FAST | PRIVATE, administration::lolwut),
 ];

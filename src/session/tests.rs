@@ -1,5 +1,7 @@
 //! Sessions without a socket: bytes in, bytes out.
 
+mod persistence;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use std::time::Duration;

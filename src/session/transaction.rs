@@ -11,15 +11,15 @@ use smallvec::SmallVec;
 
 use super::table::{self, Command, Entry};
 use super::{Answer, Failure, Session};
-use crate::error;
+use crate::error::{Error, Result};
 use crate::keyspace::access::{Demand, Locked};
 use crate::keyspace::{After, Space, Watched};
 use crate::number;
 use crate::sync::Arc;
-use crate::wire::Encoder;
 use crate::wire::args::Argv;
 use crate::wire::command::Context;
 use crate::wire::table::WRITE;
+use crate::wire::{Encoder, error};
 
 /// Commands queued since `MULTI`.
 #[derive(Default)]
@@ -143,7 +143,7 @@ pub(super) fn exec(session: &mut Session, _: &[&[u8]]) -> Answer {
                 // In place of all replies, as those behind are not to come.
                 session.output.truncate(begun);
                 session.is_executing = false;
-                return Err(error.into());
+                return Err(failure_of(&error, is_first));
             }
         }
         let Some((alone, behind)) = behind.split_first() else { break };
@@ -157,6 +157,17 @@ pub(super) fn exec(session: &mut Session, _: &[&[u8]]) -> Answer {
     session.is_executing = false;
     session.tell_monitors_of(&transaction);
     Ok(())
+}
+
+/// What is said when the journal refuses a part, or cannot answer for it.
+fn failure_of(error: &Error, is_first: bool) -> Failure {
+    let text = error::redis_text(error, "EXEC");
+    match error {
+        Error::ReadOnly(_) if is_first => {
+            format!("EXECABORT Transaction discarded because of: {text}").into()
+        }
+        _ => text.into_owned().into(),
+    }
 }
 
 impl Session {
@@ -181,7 +192,7 @@ impl Session {
         part: &[Queued],
         watched: Option<Watched>,
         length: Option<usize>,
-    ) -> error::Result<bool> {
+    ) -> Result<bool> {
         let shared = Arc::clone(&self.shared);
         let databases = shared.store.databases();
         let mut demand = Demand::default();
@@ -201,7 +212,7 @@ impl Session {
         locked.release(&mut after);
         // The watch lets go of its keys only now that they are not locked.
         drop(watched);
-        after.settle(databases)?;
+        self.held.deferring(&shared, || after.settle(databases))?;
         Ok(holds)
     }
 

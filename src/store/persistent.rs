@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Builder, Store};
 use crate::error::{Error, Result};
 use crate::persist::{
-    self, Durability, Keeper, Log, Persistence, Progress, Recovery, Settings, Sizes,
+    self, Durability, Keeper, Log, Occasion, Persistence, Progress, Recovery, Report, Settings,
 };
 use crate::sync::Arc;
 
@@ -136,7 +136,7 @@ impl Store {
     }
 
     /// What keeps the store, if anything does.
-    pub(crate) fn log(&self) -> Option<&Log> {
+    pub(crate) fn log(&self) -> Option<&Arc<Log>> {
         self.kept.as_ref().map(|kept| kept.keeper.log())
     }
 }
@@ -166,7 +166,7 @@ impl Store {
     /// ```
     #[doc(alias = "WAITAOF")]
     pub fn sync(&self) -> Result<()> {
-        self.log().map_or(Ok(()), Log::sync)
+        self.log().map_or(Ok(()), |log| log.sync())
     }
 
     /// Replaces all that is kept by a snapshot of now, which is quicker to read back than a log.
@@ -197,7 +197,7 @@ impl Store {
     #[doc(alias = "BGREWRITEAOF")]
     pub fn snapshot(&self) -> Result<()> {
         match self.log() {
-            Some(log) => log.rewrite(),
+            Some(log) => log.rewrite(Occasion::Rewrite),
             None => Err(Error::Io {
                 kind: std::io::ErrorKind::Unsupported,
                 message: "the store has no persistence".to_owned(),
@@ -226,7 +226,7 @@ impl Store {
     /// ```
     #[doc(alias = "SHUTDOWN")]
     pub fn close(&self) -> Result<()> {
-        self.log().map_or(Ok(()), Log::close)
+        self.log().map_or(Ok(()), |log| log.close())
     }
 
     /// What was found when the store was opened; `None` if it keeps nothing.
@@ -235,8 +235,6 @@ impl Store {
     }
 
     /// How far the log has grown, and whether it goes on; `None` if the store keeps nothing.
-    ///
-    /// Waits for a write or sync that is under way.
     ///
     /// ```
     /// # use larder::{Store, persist::Memory};
@@ -251,12 +249,12 @@ impl Store {
     #[doc(alias = "INFO persistence")]
     pub fn persistence_stats(&self) -> Option<PersistenceStats> {
         let log = self.log()?;
-        let Sizes { base, log: log_bytes } = log.sizes();
+        let Report { sizes, under_way, refusal, .. } = log.report();
         Some(PersistenceStats {
-            snapshot_bytes: base,
-            log_bytes,
-            snapshot_under_way: log.is_rewriting(),
-            refusal: log.refusal(),
+            snapshot_bytes: sizes.base,
+            log_bytes: sizes.log,
+            snapshot_under_way: under_way.is_some(),
+            refusal,
         })
     }
 }

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use self::files::{File, Files, Kind, Lock, System};
 use self::manifest::{Listed, Manifest, segment_name};
 pub use self::repair::{Cut, Repair};
-use super::{Kept, Persistence, Snapshot, Tail};
+use super::{Kept, Location, Persistence, Snapshot, Tail};
 use crate::error::Result;
 use crate::sync::{Arc, Mutex};
 
@@ -279,6 +279,12 @@ impl Persistence for Directory {
 
     fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
         snapshot::begin(&self.core)
+    }
+
+    fn location(&self) -> Option<Location> {
+        let Place { parent, folder, stem } = self.core.place.clone();
+        let path = std::path::absolute(&parent).unwrap_or(parent);
+        Some(Location { path, folder, file_name: stem })
     }
 }
 

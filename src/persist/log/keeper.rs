@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::snapshots::Occasion;
 use super::writer::Trouble;
 use super::{CLOSED, Goal, Log};
 use crate::error::{Error, Result};
@@ -45,7 +46,7 @@ impl Keeper {
         Self { log }
     }
 
-    pub(crate) fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
     }
 }
@@ -146,14 +147,15 @@ impl Routine {
         }
         let next_sync = self.sync(log)?;
         if log.turn()?.writer().is_long() {
-            log.rewrite_aside();
+            // One that is under way is as good.
+            let _ = log.rewrite_aside(Occasion::Rewrite, Box::new(|_| ()));
         }
         Some(next_sync.map_or(WakeUp::OnAlarm, WakeUp::At))
     }
 
     /// Syncs if it is time; answers when it will be.
     fn sync(&mut self, log: &Log) -> Option<Option<Instant>> {
-        if log.settings.durability != Durability::EverySecond || log.is_synced() {
+        if log.durability() != Durability::EverySecond || log.is_synced() {
             return Some(None);
         }
         let due = self.last_sync + SECOND;
@@ -174,7 +176,7 @@ impl Routine {
         }
         let outcome = match trouble {
             Trouble::Stuck(_) => log.retry(),
-            Trouble::Lost(_) => log.rewrite(),
+            Trouble::Lost(_) => log.rewrite(Occasion::Rewrite),
         };
         if outcome.is_ok() {
             return Instant::now();
@@ -212,7 +214,7 @@ impl Log {
     /// [`Error::Indeterminate`] if it is not known whether all of it is durable.
     pub(crate) fn close(&self) -> Result<()> {
         self.refuse(Some(CLOSED.to_owned()));
-        self.rewriting.end();
+        self.snapshots.end();
         let Some(mut turn) = self.turn() else { return Ok(()) };
         let outcome = turn.finish();
         drop(turn.writer.take());

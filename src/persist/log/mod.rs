@@ -17,12 +17,15 @@
 //! # Locks
 //!
 //! The turn, then those of shards, then `pending`. The turn is taken with no lock held. `desk` is
-//! held only to take it or to give it back, and nothing is locked under it but `pending`.
+//! held only for an instant, and nothing is locked under it but `pending`.
 
 mod keeper;
 mod opening;
 mod pending;
+#[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+mod report;
 mod rewrite;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -31,17 +34,22 @@ use std::io;
 
 pub(crate) use keeper::Keeper;
 pub(crate) use opening::open;
-pub(crate) use writer::Sizes;
+pub(crate) use report::Report;
+pub(crate) use snapshots::{Occasion, UnderWay};
+use writer::Sizes;
 
 use self::keeper::Alarm;
 use self::pending::{Pending, TOO_LATE};
-use self::rewrite::Rewriting;
+use self::snapshots::Snapshots;
 use self::writer::{Trouble, Writer};
+use super::Location;
 use super::settings::{Durability, Settings};
 use crate::error::{Error, Result};
+use crate::keyspace::Databases;
 use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, thread};
+use crate::sync::atomic::AtomicU8;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Weak, thread};
 use crate::wire::effect;
 
 /// What is said of a log that was closed.
@@ -50,6 +58,12 @@ const CLOSED: &str = "the store was closed";
 /// The journal of a store, and what keeps it.
 pub(crate) struct Log {
     settings: Settings,
+    /// The current one; that of the settings is what it was to begin with.
+    durability: AtomicU8,
+    /// Where files of Redis's are, if there are any.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "told to clients"))]
+    location: Option<Location>,
+    databases: Weak<Databases>,
     pending: Mutex<Pending>,
     /// Whether whoever wants to write has to look closer.
     is_shut: AtomicBool,
@@ -61,12 +75,14 @@ pub(crate) struct Log {
     /// The turn was given back.
     returned: Condvar,
     alarm: Alarm,
-    rewriting: Rewriting,
+    snapshots: Snapshots,
 }
 
 /// Where the turn lies while nobody has it.
 struct Desk {
     writer: Option<Box<Writer>>,
+    /// What the log has grown to, as of the last write.
+    sizes: Sizes,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
@@ -80,21 +96,33 @@ enum Goal {
 }
 
 impl Log {
-    fn new(settings: Settings, writer: Writer, alarm: Alarm) -> Self {
+    fn new(
+        settings: Settings,
+        location: Option<Location>,
+        writer: Writer,
+        alarm: Alarm,
+        databases: &Arc<Databases>,
+    ) -> Self {
+        let snapshots = Snapshots::default();
+        snapshots.begin(databases.clock.wall());
         Self {
+            durability: AtomicU8::new(settings.durability as u8),
             settings,
+            location,
+            databases: Arc::downgrade(databases),
             pending: Mutex::new(Pending::new()),
             is_shut: AtomicBool::new(false),
             written: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             desk: Mutex::new(Desk {
+                sizes: writer.sizes(),
                 writer: Some(Box::new(writer)),
                 trouble: None,
                 is_closed: false,
             }),
             returned: Condvar::new(),
             alarm,
-            rewriting: Rewriting::default(),
+            snapshots,
         }
     }
 
@@ -108,14 +136,16 @@ impl Log {
         self.reach(end, Goal::Durable)
     }
 
-    /// What the log has grown to; nothing once it was closed.
+    /// What the log has grown to, but for a write that is under way.
     pub(crate) fn sizes(&self) -> Sizes {
-        self.turn().map(|turn| turn.writer().sizes()).unwrap_or_default()
+        self.desk.lock().sizes
     }
 
-    /// Why nothing may be written, if that is so.
-    pub(crate) fn refusal(&self) -> Option<String> {
-        self.pending.lock().refusal.clone()
+    pub(crate) fn durability(&self) -> Durability {
+        const ALL: [Durability; 4] =
+            [Durability::Always, Durability::Os, Durability::EverySecond, Durability::Never];
+        let current = self.durability.load(Ordering::Relaxed);
+        ALL.into_iter().find(|one| *one as u8 == current).unwrap_or_default()
     }
 
     fn has_reached(&self, position: u64, goal: Goal) -> bool {
@@ -223,7 +253,7 @@ impl Journal for Log {
     }
 
     fn acknowledge(&self, position: u64) -> Result<()> {
-        match self.settings.durability {
+        match self.durability() {
             Durability::Always => self.reach(position, Goal::Durable),
             Durability::Os => self.reach(position, Goal::Written),
             Durability::EverySecond | Durability::Never if position == TOO_LATE => {
@@ -300,6 +330,8 @@ impl<'l> Turn<'l> {
     fn write(&mut self) -> io::Result<()> {
         let end = self.writer().batch.end();
         self.writer_mut().write()?;
+        // Before anybody learns that it is written.
+        self.log.desk.lock().sizes = self.writer().sizes();
         self.log.written.fetch_max(end, Ordering::AcqRel);
         Ok(())
     }
@@ -329,6 +361,7 @@ impl Drop for Turn<'_> {
         let is_news = desk.trouble != trouble;
         let wants_keeper = is_news || writer.is_long();
         desk.trouble.clone_from(&trouble);
+        desk.sizes = writer.sizes();
         desk.writer = Some(writer);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.

@@ -53,10 +53,10 @@ pub(super) fn begin(
     }
     let number = persistence.rotate()?;
     let chain = contents.chain.unwrap_or_default();
+    let location = persistence.location();
     let writer = Writer::new(persistence, number, chain, sizes, settings.rewrite_above);
     let (alarm, alarms) = Alarm::new();
-    let log = Arc::new(Log::new(settings, writer, alarm));
-    log.rewriting.of(databases);
+    let log = Arc::new(Log::new(settings, location, writer, alarm, databases));
     databases.set_journal(log.clone());
     let recovery = Recovery {
         snapshot_keys: contents.loading.keys,

@@ -21,6 +21,8 @@ pub(super) struct Pending {
     batch: Batch,
     /// The database that the next command is for unless a `SELECT` says otherwise, if it is known.
     database: Option<u16>,
+    /// How many records there ever were.
+    recorded: u64,
     /// Why writes are refused, if they are.
     pub(super) refusal: Option<String>,
     /// Nobody takes what is recorded from now on.
@@ -37,7 +39,7 @@ pub(super) struct Batch {
 
 impl Pending {
     pub(super) fn new() -> Self {
-        Self { batch: Batch::new(), database: None, refusal: None, is_closed: false }
+        Self { batch: Batch::new(), database: None, recorded: 0, refusal: None, is_closed: false }
     }
 
     /// Adds a record; answers the position behind it.
@@ -63,6 +65,7 @@ impl Pending {
             bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
         self.batch.records += 1;
+        self.recorded += 1;
         self.batch.end += (self.batch.bytes.len() - before) as u64;
         self.batch.end
     }
@@ -74,6 +77,16 @@ impl Pending {
 
     pub(super) fn is_empty(&self) -> bool {
         self.batch.is_empty()
+    }
+
+    /// How many records there ever were.
+    pub(super) fn recorded(&self) -> u64 {
+        self.recorded
+    }
+
+    /// How many bytes wait to be written.
+    pub(super) fn bytes(&self) -> usize {
+        self.batch.bytes.len() - ROOM
     }
 
     pub(super) fn records(&self) -> usize {

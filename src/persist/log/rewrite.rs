@@ -6,42 +6,23 @@
 //! is committed, the segments before that instant are of no use any more.
 
 use std::io::{self, Write};
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::keeper::closed;
+use super::snapshots::{Claim, Occasion, Snapshots};
 use super::writer::Trouble;
 use super::{CLOSED, Goal, Log, Turn};
 use crate::codec::save::save;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::Databases;
 use crate::keyspace::capture::Capture;
 use crate::persist::Snapshot;
 use crate::persist::settings::Stage;
-use crate::sync::{Arc, AtomicBool, Mutex, OnceLock, Ordering, Weak};
+use crate::sync::{Arc, Mutex, Ordering};
 
 /// A segment counts as this much at least, lest many openings leave many segments.
 const LEAST_SEGMENT: u64 = 1 << 20;
-
-/// What is known of rewrites.
-#[derive(Default)]
-pub(super) struct Rewriting {
-    databases: OnceLock<Weak<Databases>>,
-    /// Held by whoever is at it.
-    at_work: Mutex<()>,
-    /// Whether those at it are to give up, and nobody is to begin.
-    is_ended: AtomicBool,
-}
-
-impl Rewriting {
-    pub(super) fn of(&self, databases: &Arc<Databases>) {
-        let _ = self.databases.set(Arc::downgrade(databases));
-    }
-
-    /// Ends the one under way, and lets none begin.
-    pub(super) fn end(&self) {
-        self.is_ended.store(true, Ordering::Release);
-        drop(self.at_work.lock());
-    }
-}
 
 /// A snapshot that is to be written.
 struct Begun {
@@ -50,50 +31,42 @@ struct Begun {
     databases: Arc<Databases>,
     /// The records up to here are in it.
     end: u64,
+    /// How many these are, since the opening.
+    records: u64,
 }
 
-impl Log {
-    /// Whether a snapshot is being written.
-    pub(crate) fn is_rewriting(&self) -> bool {
-        self.rewriting.at_work.try_lock().is_none()
-    }
+/// Hears what became of a snapshot.
+pub(crate) type Ended = Box<dyn FnOnce(Result<()>) + Send>;
 
+impl Log {
     /// Puts a snapshot of now in the place of all that is kept; waits for one under way first.
     ///
     /// # Errors
     ///
     /// [`Error::Io`], and [`Error::ReadOnly`] once the log was closed. What was kept before is
     /// still kept.
-    pub(crate) fn rewrite(&self) -> Result<()> {
-        let _at_work = self.rewriting.at_work.lock();
-        let outcome = self.begin_rewrite().and_then(|begun| self.end_rewrite(begun));
-        if outcome.is_err()
-            && let Some(mut turn) = self.turn()
-        {
-            turn.writer_mut().rewrite_later(self.settings.rewrite_above);
-        }
-        outcome
+    pub(crate) fn rewrite(&self, occasion: Occasion) -> Result<()> {
+        self.snapshots.announce(occasion);
+        Claim::wait(self, occasion).rewrite()
     }
 
-    /// Rewrites in a thread of its own, unless somebody is at it.
-    pub(super) fn rewrite_aside(self: &Arc<Self>) {
-        if self.is_rewriting() {
-            return;
-        }
-        let log = Arc::clone(self);
-        let thread = std::thread::Builder::new().name(String::from("larder-snapshot"));
-        // If there is no thread for it, it is for the one that has found the log too long.
-        if thread.spawn(move || log.rewrite()).is_err() {
-            let _ = self.rewrite();
-        }
+    /// As [`rewrite`](Self::rewrite) in a thread of its own, unless a snapshot is under way: then
+    /// answers why that is made, and `ended` hears nothing.
+    pub(crate) fn rewrite_aside(
+        self: &Arc<Self>,
+        occasion: Occasion,
+        ended: Ended,
+    ) -> Result<(), Occasion> {
+        let claim = Claim::try_now(Arc::clone(self), occasion)?;
+        in_thread(Box::new(move || claim.rewrite_and_tell(ended)));
+        Ok(())
     }
 
     fn begin_rewrite(&self) -> Result<Begun> {
-        if self.rewriting.is_ended.load(Ordering::Acquire) {
+        if self.snapshots.has_ended() {
             return Err(closed());
         }
-        let databases = self.rewriting.databases.get().and_then(Weak::upgrade);
-        let databases = databases.ok_or_else(closed)?;
+        let databases = self.databases.upgrade().ok_or_else(closed)?;
         let mut turn = self.turn().ok_or_else(closed)?;
         let is_lost = matches!(turn.writer().trouble, Some(Trouble::Lost(_)));
         if is_lost {
@@ -103,7 +76,7 @@ impl Log {
             // So that little is left to write at the instant itself.
             turn.advance(Goal::Written)?;
         }
-        let (capture, end) = databases.capture(|| turn.end_segment());
+        let (capture, (end, records)) = databases.capture(|| turn.end_segment());
         if is_lost {
             turn.writer_mut().batch.clear();
         } else {
@@ -115,14 +88,18 @@ impl Log {
             self.durable.fetch_max(end, Ordering::AcqRel);
         }
         let snapshot = turn.writer().persistence.snapshot()?;
-        Ok(Begun { snapshot, capture, databases, end })
+        Ok(Begun { snapshot, capture, databases, end, records })
     }
 
-    fn end_rewrite(&self, begun: Begun) -> Result<()> {
-        let Begun { snapshot, capture, databases, end } = begun;
+    /// Answers how many of the records since the opening are in it.
+    fn end_rewrite(&self, begun: Begun) -> Result<u64> {
+        let Begun { snapshot, capture, databases, end, records } = begun;
         let total = capture.census().keys();
-        let mut stoppable = Stoppable { snapshot, is_ended: &self.rewriting.is_ended };
-        let mut tell = |done| self.settings.tell(Stage::Snapshot, done, total);
+        let mut stoppable = Stoppable { snapshot, of: &self.snapshots };
+        let mut tell = |done| {
+            self.snapshots.note_progress(done, total);
+            self.settings.tell(Stage::Snapshot, done, total);
+        };
         let length = save(&mut stoppable, &databases, &capture, true, &mut tell)?;
         drop((capture, databases));
         stoppable.snapshot.commit()?;
@@ -133,19 +110,74 @@ impl Log {
         if matches!(turn.writer().trouble, Some(Trouble::Lost(_))) {
             turn.writer_mut().trouble = None;
         }
-        Ok(())
+        Ok(records)
+    }
+
+    /// The Unix time in milliseconds by the store's clock; zero if the store is gone.
+    fn wall(&self) -> u64 {
+        self.databases.upgrade().map_or(0, |databases| databases.clock.wall())
+    }
+}
+
+impl<L: Deref<Target = Log>> Claim<L> {
+    pub(super) fn rewrite(&self) -> Result<()> {
+        let log = self.log();
+        let outcome = log.begin_rewrite().and_then(|begun| log.end_rewrite(begun));
+        log.snapshots.note_outcome(outcome.as_ref().ok().map(|records| (log.wall(), *records)));
+        if outcome.is_err()
+            && let Some(mut turn) = log.turn()
+        {
+            turn.writer_mut().rewrite_later(log.settings.rewrite_above);
+        }
+        outcome.map(|_| ())
+    }
+}
+
+impl Claim<Arc<Log>> {
+    pub(super) fn rewrite_and_tell(self, ended: Ended) {
+        let outcome = caught(|| self.rewrite());
+        // What follows may be another snapshot.
+        drop(self);
+        ended(outcome);
+    }
+}
+
+/// Makes an error of a panic of the persistence, lest somebody waits for ever.
+pub(super) fn caught(run: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        let message = "the persistence has panicked".to_owned();
+        Err(Error::Io { kind: io::ErrorKind::Other, message })
+    })
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Does something in a thread of its own; if there is none to be had, in this one.
+pub(super) fn in_thread(work: Work) {
+    fn run(work: &Mutex<Option<Work>>) {
+        let work = work.lock().take();
+        if let Some(work) = work {
+            work();
+        }
+    }
+    let work = Arc::new(Mutex::new(Some(work)));
+    let its = Arc::clone(&work);
+    let thread = std::thread::Builder::new().name(String::from("larder-snapshot"));
+    if thread.spawn(move || run(&its)).is_err() {
+        run(&work);
     }
 }
 
 impl Turn<'_> {
-    /// Takes what is pending as the last of its segment; answers the position behind it.
-    fn end_segment(&mut self) -> u64 {
+    /// Takes what is pending as the last of its segment; answers the position behind it, and how
+    /// many records there were up to it.
+    fn end_segment(&mut self) -> (u64, u64) {
         let log = self.log;
         let mut pending = log.pending.lock();
         let batch = &mut self.writer_mut().batch;
         pending.take_last_of_segment(batch);
         log.update_shut(&pending);
-        batch.end()
+        (batch.end(), pending.recorded())
     }
 
     /// Writes and syncs what is pending, for the last time.
@@ -170,12 +202,12 @@ pub(super) fn counted(segment: u64) -> u64 {
 /// A snapshot that can be given up.
 struct Stoppable<'r> {
     snapshot: Box<dyn Snapshot>,
-    is_ended: &'r AtomicBool,
+    of: &'r Snapshots,
 }
 
 impl Write for Stoppable<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_ended.load(Ordering::Acquire) {
+        if self.of.has_ended() {
             return Err(io::Error::other(CLOSED));
         }
         self.snapshot.write(bytes)

@@ -10,6 +10,7 @@ mod threads;
 
 use super::keeper::Keeper;
 use super::opening::begin;
+use super::snapshots::Occasion;
 use super::writer::Trouble;
 use crate::persist::{Durability, Persistence, Recovery, Settings};
 use crate::random::Random;
@@ -165,6 +166,6 @@ fn tend(store: &Store) {
     let _ = match trouble {
         None => return,
         Some(Trouble::Stuck(_)) => log.retry(),
-        Some(Trouble::Lost(_)) => log.rewrite(),
+        Some(Trouble::Lost(_)) => log.rewrite(Occasion::Rewrite),
     };
 }

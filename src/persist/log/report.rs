@@ -1,0 +1,97 @@
+//! What clients of Redis ask of a log, and have it do.
+
+use super::rewrite::{Ended, caught, in_thread};
+use super::snapshots::{Claim, Occasion, Past, UnderWay};
+use super::writer::Sizes;
+use super::{Goal, Log};
+use crate::persist::{Durability, Location};
+use crate::sync::{Arc, Ordering};
+
+/// How a log stands.
+pub(crate) struct Report {
+    pub(crate) sizes: Sizes,
+    /// Bytes that wait to be written.
+    pub(crate) pending: usize,
+    /// Records since the last snapshot, or since the opening.
+    pub(crate) changes: u64,
+    /// Why nothing may be written, if that is so.
+    pub(crate) refusal: Option<String>,
+    /// The snapshot that is being made.
+    pub(crate) under_way: Option<UnderWay>,
+    /// For what occasions others wait to be made.
+    pub(crate) waiting: Vec<Occasion>,
+    pub(crate) past: Past,
+}
+
+impl Log {
+    pub(crate) fn report(&self) -> Report {
+        let (under_way, waiting, past) = self.snapshots.read();
+        let pending = self.pending.lock();
+        Report {
+            sizes: self.sizes(),
+            pending: pending.bytes(),
+            changes: pending.recorded() - past.saved_records,
+            refusal: pending.refusal.clone(),
+            under_way,
+            waiting,
+            past,
+        }
+    }
+
+    /// Why nothing may be written, if that is so.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        if !self.is_shut.load(Ordering::Acquire) {
+            return None;
+        }
+        self.pending.lock().refusal.clone()
+    }
+
+    pub(crate) fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
+    }
+
+    /// The size from which on the log is rewritten; `None` if it is not by itself.
+    pub(crate) fn rewrite_above(&self) -> Option<u64> {
+        Some(self.settings.rewrite_above).filter(|bytes| *bytes < u64::MAX)
+    }
+
+    /// Has writes be acknowledged in another way from now on.
+    pub(crate) fn set_durability(&self, durability: Durability) {
+        self.durability.store(durability as u8, Ordering::Relaxed);
+        // There may be something to sync that nobody was to sync before.
+        self.alarm.ring();
+    }
+
+    /// Whether writers wait for the log.
+    pub(crate) fn is_awaited(&self) -> bool {
+        matches!(self.durability(), Durability::Always | Durability::Os)
+    }
+
+    /// Makes a snapshot in a thread of its own, once those before it are made.
+    pub(crate) fn rewrite_next(self: &Arc<Self>, occasion: Occasion, ended: Ended) {
+        self.snapshots.announce(occasion);
+        let log = Arc::clone(self);
+        in_thread(Box::new(move || {
+            Claim::wait(log, occasion).rewrite_and_tell(ended);
+        }));
+    }
+
+    /// As [`sync`](Self::sync), in a thread of its own. What has been recorded so far is meant.
+    pub(crate) fn sync_aside(self: &Arc<Self>, ended: Ended) {
+        let (log, end) = (Arc::clone(self), self.pending.lock().end());
+        in_thread(Box::new(move || ended(caught(|| log.reach(end, Goal::Durable)))));
+    }
+
+    /// Whether all that was recorded is durable.
+    pub(crate) fn is_durable(&self) -> bool {
+        let end = self.pending.lock().end();
+        self.has_reached(end, Goal::Durable)
+    }
+}
+
+impl Report {
+    /// Whether a snapshot is being made for this occasion.
+    pub(crate) fn is_under_way(&self, occasion: Occasion) -> bool {
+        self.under_way.is_some_and(|under_way| under_way.occasion == occasion)
+    }
+}

@@ -1,0 +1,478 @@
+//! Sessions of a store that keeps its data.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use super::*;
+use crate::persist::{Durability, Fault, Kept, Memory, Persistence, Snapshot, Tail};
+use crate::sync::Condvar;
+
+/// Keeps in memory; snapshots wait until they may be committed.
+struct Gated {
+    memory: Memory,
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn shut(&self) {
+        *self.is_shut.lock() = true;
+    }
+
+    fn open(&self) {
+        *self.is_shut.lock() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_shut = self.is_shut.lock();
+        while *is_shut {
+            self.opened.wait(&mut is_shut);
+        }
+    }
+}
+
+impl Persistence for Gated {
+    fn open(&self) -> io::Result<Kept> {
+        self.memory.open()
+    }
+
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        self.memory.append(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.memory.sync()
+    }
+
+    fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
+        self.memory.truncate(length, tail)
+    }
+
+    fn rotate(&self) -> io::Result<u64> {
+        self.memory.rotate()
+    }
+
+    fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
+        let snapshot = self.memory.snapshot()?;
+        Ok(Box::new(GatedSnapshot { snapshot, gate: Arc::clone(&self.gate) }))
+    }
+}
+
+struct GatedSnapshot {
+    snapshot: Box<dyn Snapshot>,
+    gate: Arc<Gate>,
+}
+
+impl Write for GatedSnapshot {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.snapshot.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.snapshot.flush()
+    }
+}
+
+impl Snapshot for GatedSnapshot {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        self.gate.pass();
+        self.snapshot.commit()
+    }
+}
+
+/// A house whose store keeps in memory.
+struct KeptHouse {
+    house: House,
+    memory: Memory,
+    gate: Arc<Gate>,
+}
+
+impl KeptHouse {
+    fn new(durability: Durability) -> Self {
+        Self::with(durability, FaceOptions::default())
+    }
+
+    fn with(durability: Durability, options: FaceOptions) -> Self {
+        let (memory, gate, clock) = (Memory::new(), Arc::<Gate>::default(), ManualClock::new());
+        let kept = Gated { memory: memory.clone(), gate: Arc::clone(&gate) };
+        let builder = Store::builder().clock(&clock).persistence(kept).durability(durability);
+        let store = builder.rewrite_above(u64::MAX).open().unwrap();
+        Self { house: House { face: Face::new(&store, options), clock }, memory, gate }
+    }
+
+    fn store(&self) -> &Store {
+        &self.house.face.0.store
+    }
+
+    fn guest(&self) -> Guest {
+        self.house.guest()
+    }
+
+    /// What is found after a crash of now.
+    fn after_a_crash(self) -> Store {
+        self.memory.crash();
+        let memory = self.memory.clone();
+        drop(self);
+        Store::builder().persistence(memory).open().unwrap()
+    }
+}
+
+/// Waits until `done`, for a few seconds at most.
+fn eventually(mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not happen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Guest {
+    /// The reply to a command that may wait.
+    fn ask(&mut self, command: &str) -> String {
+        let reply = self.say(command);
+        if reply.is_empty() { self.awaited() } else { reply }
+    }
+
+    /// What comes once the bell has rung.
+    fn awaited(&mut self) -> String {
+        eventually(|| self.bell.0.load(Ordering::SeqCst) > 0);
+        self.woken()
+    }
+
+    /// A field of `INFO persistence`.
+    fn field(&mut self, name: &str) -> String {
+        let info = self.say("INFO persistence");
+        let start = format!("{name}:");
+        let field = info.split('|').find_map(|line| line.strip_prefix(&start));
+        field.unwrap_or_else(|| panic!("no {name} in {info}")).to_owned()
+    }
+
+    fn number(&mut self, name: &str) -> u64 {
+        self.field(name).parse().expect("a number")
+    }
+
+    fn setting(&mut self, name: &str) -> String {
+        let answer = self.say(&format!("CONFIG GET {name}"));
+        let value = answer.rsplit('|').next().unwrap_or_default();
+        if value == "$0" { String::new() } else { value.to_owned() }
+    }
+}
+
+#[test]
+fn a_store_without_a_persistence_does_not_pretend() {
+    let options = FaceOptions { on_shutdown: Some(Box::new(|| ())), ..FaceOptions::default() };
+    let mut guest = House::with(options).guest();
+    let refusal = "-ERR the store has no persistence: nothing is kept";
+    for command in ["SAVE", "BGSAVE", "BGREWRITEAOF", "DEBUG LOADAOF", "SHUTDOWN SAVE"] {
+        assert_eq!(guest.say(command), refusal, "{command}");
+    }
+    assert_eq!(
+        guest.say("WAITAOF 1 0 0"),
+        "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+    );
+    assert_eq!(guest.say("WAITAOF 0 0 0"), "*2|:0|:0");
+    assert_eq!(guest.field("aof_enabled"), "0");
+    assert_eq!((guest.setting("appendonly"), guest.setting("save")), ("no".into(), "".into()));
+    let immutable = "can't set immutable config";
+    for (name, same, other) in [("appendonly", "no", "yes"), ("save", "\"\"", "\"60 1\"")] {
+        assert_eq!(guest.say(&format!("CONFIG SET {name} {same}")), "+OK");
+        assert_eq!(
+            guest.say(&format!("CONFIG SET {name} {other}")),
+            format!("-ERR CONFIG SET failed (possibly related to argument '{name}') - {immutable}")
+        );
+    }
+    guest.say("SHUTDOWN");
+    assert!(guest.session.is_done());
+}
+
+#[test]
+fn save_is_answered_once_the_snapshot_is_committed_and_holds_up_nobody_else() {
+    let house = KeptHouse::new(Durability::EverySecond);
+    let (mut one, mut two) = (house.guest(), house.guest());
+    let opened = one.say("LASTSAVE");
+    house.house.clock.advance(Duration::from_secs(100));
+    assert_eq!(one.say("SET a 1\nINCR a\nGET a"), "+OK|:2|$1|2");
+    assert_eq!(one.number("rdb_changes_since_last_save"), 2);
+
+    house.gate.shut();
+    assert_eq!(one.say("SAVE\nPING"), "");
+    assert!(one.session.is_blocked());
+    eventually(|| two.number("current_save_keys_processed") == 1);
+    assert_eq!(two.say("SET b 2"), "+OK");
+    assert_eq!(two.say("LASTSAVE"), opened);
+    assert_eq!(two.say("CLIENT UNBLOCK 1"), ":0", "it is not one of those calls");
+    house.gate.open();
+    assert_eq!(one.awaited(), "+OK|+PONG");
+
+    let saved: u64 = two.say("LASTSAVE")[1..].parse().unwrap();
+    assert_eq!(saved, opened[1..].parse::<u64>().unwrap() + 100);
+    assert_eq!(two.number("rdb_last_save_time"), saved);
+    assert_eq!(two.number("rdb_changes_since_last_save"), 1);
+    assert_eq!((two.number("rdb_saves"), two.number("aof_rewrites")), (1, 1));
+    assert_eq!(one.say("MULTI\nSAVE"), "+OK|-ERR Command not allowed inside a transaction");
+    house.store().sync().unwrap();
+    let found = house.after_a_crash();
+    assert_eq!(found.recovery().unwrap().snapshot_keys, 1);
+    assert_eq!(found.keys().len().unwrap(), 2);
+}
+
+#[test]
+fn one_snapshot_is_made_at_a_time_and_others_hear_what_redis_says() {
+    let house = KeptHouse::new(Durability::EverySecond);
+    let mut guest = house.guest();
+    house.gate.shut();
+    assert_eq!(guest.say("BGSAVE"), "+Background saving started");
+    assert_eq!(guest.number("rdb_bgsave_in_progress"), 1);
+    assert_eq!(guest.number("aof_rewrite_in_progress"), 0);
+    let saving = "-ERR Background save already in progress";
+    assert_eq!(guest.say("BGSAVE\nBGSAVE SCHEDULE\nSAVE"), [saving; 3].join("|"));
+    let scheduled = "+Background append only file rewriting scheduled";
+    assert_eq!(guest.say("BGREWRITEAOF\nBGREWRITEAOF"), [scheduled; 2].join("|"));
+    assert_eq!(guest.number("aof_rewrite_scheduled"), 1);
+    house.gate.open();
+    eventually(|| guest.number("aof_rewrites") == 2);
+    assert_eq!(guest.number("aof_rewrite_scheduled"), 0);
+
+    house.gate.shut();
+    assert_eq!(guest.say("BGREWRITEAOF"), "+Background append only file rewriting started");
+    assert_eq!(guest.number("aof_rewrite_in_progress"), 1);
+    assert_eq!(guest.number("rdb_bgsave_in_progress"), 0);
+    assert_eq!(
+        guest.say("BGREWRITEAOF\nBGSAVE\nBGSAVE SCHEDULE\nBGSAVE NOW"),
+        "-ERR Background append only file rewriting already in progress|\
+         -ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE \
+         in order to schedule a BGSAVE whenever possible.|\
+         +Background saving scheduled|-ERR syntax error"
+    );
+    house.gate.open();
+    eventually(|| guest.number("rdb_saves") == 4);
+    assert_eq!(
+        guest.say("MULTI\nBGSAVE\nEXEC"),
+        "+OK|+QUEUED|*1|+Background saving scheduled",
+        "a transaction is over before it begins"
+    );
+    eventually(|| guest.number("rdb_saves") == 5);
+}
+
+#[test]
+fn a_snapshot_that_fails_is_told_and_loses_nothing() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guest = house.guest();
+    assert_eq!(guest.say("SET a 1"), "+OK");
+    house.memory.fail_after(0, Fault::Io);
+    assert_eq!(guest.ask("SAVE"), "-ERR an error of the device, injected");
+    assert_eq!(guest.field("rdb_last_bgsave_status"), "err");
+    assert_eq!(guest.field("aof_last_bgrewrite_status"), "err");
+    assert_eq!(guest.number("aof_rewrites_consecutive_failures"), 1);
+    assert_eq!(guest.number("rdb_changes_since_last_save"), 1);
+    assert_eq!(guest.ask("SAVE"), "+OK");
+    assert_eq!(guest.field("aof_last_bgrewrite_status"), "ok");
+    assert_eq!(guest.number("aof_rewrites_consecutive_failures"), 0);
+    assert_eq!(house.after_a_crash().kv().get_as("a"), Ok(Some(1)));
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_told_in_the_words_of_redis() {
+    let house = KeptHouse::new(Durability::Os);
+    let (mut guest, mut other) = (house.guest(), house.guest());
+    assert_eq!(guest.say("MULTI\nSET a 1"), "+OK|+QUEUED");
+    house.memory.fail_from(0, Fault::Full);
+    assert_eq!(other.say("SET a 1"), "-ERR done, but perhaps not kept: the disk is full, injected");
+    let refusal = "MISCONF Errors writing to the AOF file: the disk is full, injected";
+    assert_eq!(other.say("SET a 1\nPING\nGET a"), format!("-{refusal}|-{refusal}|$1|1"));
+    assert_eq!(
+        guest.say("EXEC"),
+        format!("-EXECABORT Transaction discarded because of: {refusal}")
+    );
+    assert_eq!(
+        guest.say("MULTI\nGET a\nSET a 2\nEXEC"),
+        format!(
+            "+OK|+QUEUED|-{refusal}|\
+             -EXECABORT Transaction discarded because of previous errors."
+        )
+    );
+    assert_eq!(other.field("aof_last_write_status"), "err");
+    house.memory.heal();
+    eventually(|| other.say("SET a 3") == "+OK");
+    assert_eq!(other.say("PING"), "+PONG");
+    assert_eq!(other.field("aof_last_write_status"), "ok");
+}
+
+#[test]
+fn the_configuration_tells_how_the_store_was_opened() {
+    let mut guest = KeptHouse::new(Durability::Always).guest();
+    assert_eq!(guest.setting("appendonly"), "yes");
+    assert_eq!(guest.setting("appendfsync"), "always");
+    assert_eq!(guest.setting("dbfilename"), "");
+    assert_eq!(guest.setting("auto-aof-rewrite-percentage"), "0");
+    for (name, value) in [("appendonly", "no"), ("auto-aof-rewrite-min-size", "1mb")] {
+        assert_eq!(
+            guest.say(&format!("CONFIG SET {name} {value}")),
+            format!(
+                "-ERR CONFIG SET failed (possibly related to argument '{name}') - \
+                 can't set immutable config"
+            )
+        );
+    }
+    assert_eq!(guest.say("CONFIG SET appendonly YES"), "+OK");
+
+    let folder = std::env::temp_dir().join(format!("larder-config-{}", std::process::id()));
+    let kept = crate::persist::Directory::new(&folder).file_name("log.aof").folder_name("kept");
+    let store = Store::builder().persistence(kept).rewrite_above(1 << 20).open().unwrap();
+    let clock = ManualClock::new();
+    let mut guest = House { face: Face::new(&store, FaceOptions::default()), clock }.guest();
+    assert_eq!(guest.setting("appendfsync"), "everysec");
+    assert_eq!(guest.setting("dir"), folder.to_string_lossy());
+    assert_eq!(guest.setting("appenddirname"), "kept");
+    assert_eq!(guest.setting("appendfilename"), "log.aof");
+    assert_eq!(guest.setting("auto-aof-rewrite-min-size"), "1048576");
+    assert_eq!(guest.setting("auto-aof-rewrite-percentage"), "100");
+    drop((guest, store));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn appendfsync_can_be_changed_while_the_store_is_open() {
+    let house = KeptHouse::new(Durability::Never);
+    let mut guest = house.guest();
+    assert_eq!(guest.say("SET a 1\nCONFIG SET appendfsync always"), "+OK|+OK");
+    assert_eq!(guest.setting("appendfsync"), "always");
+    assert_eq!(guest.say("SET b 1"), "+OK");
+    assert_eq!(house.after_a_crash().keys().len().unwrap(), 2);
+
+    let house = KeptHouse::new(Durability::Never);
+    let mut guest = house.guest();
+    assert_eq!(guest.say("SET a 1\nCONFIG SET appendfsync everysec"), "+OK|+OK");
+    eventually(|| guest.number("aof_pending_bio_fsync") == 0);
+    assert_eq!(house.after_a_crash().keys().len().unwrap(), 1);
+
+    let house = KeptHouse::new(Durability::Os);
+    assert_eq!(house.guest().say("CONFIG SET appendfsync no"), "+OK");
+    assert_eq!(house.store().log().unwrap().durability(), Durability::Os, "it is that already");
+}
+
+#[test]
+fn sizes_are_those_of_what_is_kept() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guest = house.guest();
+    assert_eq!((guest.number("aof_current_size"), guest.number("aof_base_size")), (0, 0));
+    guest.say("SET a 1");
+    let written = house.memory.edit_segment(1, |bytes| bytes.len()).unwrap() as u64;
+    assert_eq!((guest.number("aof_current_size"), guest.number("aof_base_size")), (written, 0));
+    assert_eq!(guest.ask("SAVE"), "+OK");
+    let base = house.memory.edit_snapshot(|bytes| bytes.len()).unwrap() as u64;
+    assert_eq!((guest.number("aof_current_size"), guest.number("aof_base_size")), (base, base));
+}
+
+#[test]
+fn waitaof_is_answered_once_what_was_done_is_durable() {
+    let house = KeptHouse::new(Durability::Never);
+    let mut guest = house.guest();
+    assert_eq!(guest.say("SET a 1\nWAITAOF 0 0 0"), "+OK|*2|:0|:0", "it waits for nothing");
+    assert_eq!(guest.ask("WAITAOF 1 0 0"), "*2|:1|:0");
+    assert_eq!(guest.say("WAITAOF 1 0 0"), "*2|:1|:0", "at once if it is durable");
+    assert_eq!(guest.say("WAITAOF 1 1 500"), "", "there are no replicas");
+    house.house.clock.advance(Duration::from_millis(500));
+    assert_eq!(guest.awaited(), "*2|:1|:0");
+    assert_eq!(
+        guest.say("WAITAOF 2 0 0\nWAITAOF 1 -1 0\nWAITAOF 1 0 -1\nWAITAOF 1 0 x"),
+        "-ERR value is out of range, value must between 0 and 1|\
+         -ERR value is out of range, must be positive|-ERR timeout is negative|\
+         -ERR timeout is not an integer or out of range"
+    );
+    assert_eq!(
+        guest.say("MULTI\nSET b 1\nWAITAOF 1 1 0\nEXEC"),
+        "+OK|+QUEUED|+QUEUED|*2|+OK|*2|:0|:0"
+    );
+    house.store().sync().unwrap();
+    assert_eq!(guest.say("WAITAOF 1 1 0"), "");
+    assert_eq!(house.guest().say("CLIENT UNBLOCK 1"), ":1");
+    assert_eq!(guest.awaited(), "*2|:1|:0");
+    assert_eq!(house.after_a_crash().keys().len().unwrap(), 2);
+}
+
+#[test]
+fn a_shutdown_makes_everything_durable_and_leaves_the_store_open() {
+    let options = || FaceOptions { on_shutdown: Some(Box::new(|| ())), ..FaceOptions::default() };
+    for (command, snapshots) in [("SHUTDOWN", 0), ("SHUTDOWN NOSAVE", 0), ("SHUTDOWN SAVE", 1)] {
+        let house = KeptHouse::with(Durability::Never, options());
+        let mut guest = house.guest();
+        assert_eq!(guest.say(&format!("SET a 1\n{command}")), "");
+        assert!(guest.session.is_done() && house.house.face.is_shut_down());
+        house.store().kv().set("b", 1).unwrap();
+        let found = house.after_a_crash();
+        assert_eq!(found.recovery().unwrap().snapshot_keys, snapshots, "{command}");
+        assert_eq!(found.kv().get_as("a"), Ok(Some(1)));
+    }
+    let house = KeptHouse::with(Durability::Never, options());
+    let mut guest = house.guest();
+    guest.say("SET a 1");
+    house.memory.fail_from(0, Fault::Io);
+    assert!(guest.say("SHUTDOWN").starts_with("-ERR"), "what cannot be kept keeps it up");
+    assert!(!house.house.face.is_shut_down());
+    guest.say("SHUTDOWN FORCE");
+    assert!(house.house.face.is_shut_down());
+}
+
+#[test]
+fn replies_that_are_held_wait_for_the_log_once_for_all() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guests = [house.guest(), house.guest()];
+    for guest in &mut guests {
+        guest.session.hold_replies();
+        guest.session.receive(b"INCR a\r\nMULTI\r\nINCR a\r\nEXEC\r\nGET a\r\n");
+        assert!(guest.session.is_held());
+    }
+    assert!(!house.store().log().unwrap().is_durable(), "nobody has waited yet");
+    let position = guests.iter().map(|guest| guest.session.held_position()).max().unwrap();
+    house.house.face.await_log(position).unwrap();
+    house.memory.crash();
+    for (guest, replies) in
+        guests.iter_mut().zip([":1|+OK|+QUEUED|*1|:2|$1|2", ":3|+OK|+QUEUED|*1|:4|$1|4"])
+    {
+        guest.session.release(&Ok(()));
+        assert_eq!(guest.heard(), replies);
+    }
+    assert_eq!(house.after_a_crash().kv().get_as("a"), Ok(Some(4)));
+}
+
+#[test]
+fn an_error_of_the_log_takes_the_place_of_replies_to_writes_and_of_no_others() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guest = house.guest();
+    guest.session.hold_replies();
+    guest.say("HELLO 3\nSUBSCRIBE news");
+    guest
+        .session
+        .receive(b"SET a 1\r\nGET a\r\nPUBLISH news x\r\nCLIENT REPLY SKIP\r\nSET a 2\r\n");
+    guest.session.receive(b"MULTI\r\nSET b 1\r\nEXEC\r\nPING\r\n");
+    house.memory.fail_from(0, Fault::FailedSync);
+    let outcome = house.house.face.await_log(guest.session.held_position());
+    guest.session.release(&outcome);
+    assert!(!guest.session.is_held());
+    let error = "-ERR done, but perhaps not kept: a failed sync, injected";
+    assert_eq!(
+        guest.heard(),
+        format!("{error}|$1|1|>3|$7|message|$4|news|$1|x|:1|+OK|+QUEUED|{error}|+PONG")
+    );
+}
+
+#[test]
+fn what_others_are_to_hear_of_is_kept_first_even_if_replies_are_held() {
+    let house = KeptHouse::new(Durability::Always);
+    let (mut writer, mut reader) = (house.guest(), house.guest());
+    writer.session.hold_replies();
+    assert_eq!(reader.say("BLPOP jobs 0"), "");
+    writer.session.receive(b"SET a 1\r\nRPUSH jobs x\r\n");
+    let log = house.store().log().unwrap();
+    assert!(log.is_durable(), "before the reader is woken");
+    assert_eq!(reader.woken(), "*2|$4|jobs|$1|x");
+    writer.session.release(&Ok(()));
+    assert_eq!(writer.heard(), "+OK|:1");
+}
