@@ -13,6 +13,7 @@ use mio::{Interest, Registry, Token};
 
 use super::mailbox::Bell;
 use super::socket::Stream;
+use crate::error::Result;
 use crate::session::{Face, Session};
 use crate::sync::Arc;
 
@@ -61,6 +62,8 @@ pub(super) enum Served {
     Again,
     /// It waits for an event.
     Waits,
+    /// What it has to send waits for the log.
+    Held,
     /// It is to be closed.
     Over,
 }
@@ -80,7 +83,8 @@ impl Connection {
         let refusal = match face.refusal_of_strangers() {
             Some(refusal) if !stream.is_local() => refusal,
             _ => match face.connect(stream.peer(), Waker::from(Arc::clone(&bell))) {
-                Ok(session) => {
+                Ok(mut session) => {
+                    session.hold_replies();
                     return Some(Self {
                         stream,
                         session,
@@ -112,7 +116,7 @@ impl Connection {
     }
 
     /// Takes what has come for the client from within, reads once and writes once, as far as there
-    /// is something to take, to read and to write.
+    /// is something to take, to read and to write. What waits for the log is not written.
     pub(super) fn serve(&mut self, buffers: &mut Buffers, registry: &Registry) -> Served {
         self.session.lend(&mut buffers.output);
         if std::mem::take(&mut self.is_rung) {
@@ -120,6 +124,22 @@ impl Connection {
             self.session.wake();
         }
         let outcome = self.exchange(&mut buffers.input, registry);
+        self.judge(&outcome, buffers)
+    }
+
+    /// Writes what has waited for the log, which has come to this.
+    pub(super) fn release(
+        &mut self,
+        kept: &Result<()>,
+        buffers: &mut Buffers,
+        registry: &Registry,
+    ) -> Served {
+        self.session.release(kept);
+        let outcome = self.write(registry);
+        self.judge(&outcome, buffers)
+    }
+
+    fn judge(&mut self, outcome: &io::Result<()>, buffers: &mut Buffers) -> Served {
         self.session.reclaim(&mut buffers.output);
         if buffers.output.capacity() > KEPT_OUTPUT {
             buffers.output = Vec::new();
@@ -127,6 +147,7 @@ impl Connection {
         match outcome {
             Err(_) => Served::Over,
             Ok(()) if self.is_over() => Served::Over,
+            Ok(()) if self.session.is_held() => Served::Held,
             Ok(()) if self.is_readable && self.session.wants_input() => Served::Again,
             Ok(()) if !self.awaits_room && !self.session.output().is_empty() => Served::Again,
             Ok(()) => Served::Waits,
@@ -160,6 +181,9 @@ impl Connection {
     }
 
     fn write(&mut self, registry: &Registry) -> io::Result<()> {
+        if self.session.is_held() {
+            return Ok(());
+        }
         let output = self.session.output();
         if output.is_empty() {
             return self.await_room(false, registry);
@@ -204,6 +228,11 @@ impl Connection {
             return Served::Over;
         }
         Served::Waits
+    }
+
+    /// How far the log has to come before it may go on.
+    pub(super) fn held_position(&self) -> u64 {
+        self.session.held_position()
     }
 
     pub(super) fn awaits_room(&self) -> bool {

@@ -5,6 +5,8 @@
 //!
 //! - A connection is in `due` at most once, and is if it has something to do that no event will
 //!   tell of again. In a turn each of them is served once, by one read and one write.
+//! - Replies that wait for the log wait in `held` until all of the turn's requests have run; then
+//!   the log is waited for once.
 //! - A panic ends the connection that it was met for, and no other: it may come from the caller's
 //!   code, such as a filter of events, which runs on this thread.
 //!
@@ -19,12 +21,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Registry, Token};
 use slab::Slab;
 
 use super::connection::{Buffers, Connection, Served};
 use super::mailbox::{self, Bell, Mailbox, Note};
 use super::socket::{Listener, Stream};
+use crate::error::Error;
 use crate::session::Face;
 use crate::sync::Arc;
 
@@ -39,6 +42,9 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The token of the first listener; those of the others are below it.
 const FIRST_LISTENER: usize = usize::MAX - 1;
 
+/// What is said if waiting for the log has ended so.
+const PANICKED: &str = "the persistence has panicked";
+
 pub(super) struct EventLoop {
     poll: Poll,
     face: Face,
@@ -49,6 +55,10 @@ pub(super) struct EventLoop {
     connections: Slab<Connection>,
     /// The connections to serve in the next turn.
     due: VecDeque<usize>,
+    /// The connections whose replies wait for the log, in this turn.
+    held: Vec<usize>,
+    /// How far the log has to come for them.
+    held_position: u64,
     /// Listeners that may have clients waiting.
     doors: Vec<usize>,
     /// No client could be accepted a moment ago.
@@ -83,6 +93,8 @@ impl EventLoop {
             place,
             connections: Slab::new(),
             due: VecDeque::new(),
+            held: Vec::new(),
+            held_position: 0,
             doors: Vec::new(),
             is_exhausted: false,
             next: 0,
@@ -116,7 +128,9 @@ impl EventLoop {
 
     /// Waits for events, unless there is something to do already.
     fn sleep(&mut self, events: &mut Events) {
-        let has_work = !self.due.is_empty() || !self.doors.is_empty() && !self.is_exhausted;
+        let has_work = !self.due.is_empty()
+            || self.held_position > 0
+            || !self.doors.is_empty() && !self.is_exhausted;
         let timeout = match has_work || !self.mailbox().may_sleep() {
             true => Some(Duration::ZERO),
             false => self.sleep_time(),
@@ -248,18 +262,51 @@ impl EventLoop {
                 // It has the number of one that was closed.
                 continue;
             }
-            let was_congested = connection.awaits_room();
-            let serve = || connection.serve(&mut self.buffers, self.poll.registry());
-            let served = guard(&self.face, serve).unwrap_or(Served::Over);
-            let is_congested = connection.awaits_room();
-            self.congested =
-                self.congested + usize::from(is_congested) - usize::from(was_congested);
-            match served {
-                Served::Again => self.make_due(number),
-                Served::Waits => {}
-                Served::Over => self.close(number),
-            }
+            self.serve(number, Connection::serve);
         }
+        self.release_held();
+    }
+
+    /// Serves a connection in some way, and sees to what becomes of it.
+    fn serve(
+        &mut self,
+        number: usize,
+        serve: impl FnOnce(&mut Connection, &mut Buffers, &Registry) -> Served,
+    ) {
+        let Some(connection) = self.connections.get_mut(number) else { return };
+        let was_congested = connection.awaits_room();
+        let run = || serve(connection, &mut self.buffers, self.poll.registry());
+        let served = guard(&self.face, run).unwrap_or(Served::Over);
+        self.held_position = self.held_position.max(connection.held_position());
+        let is_congested = connection.awaits_room();
+        self.congested = self.congested + usize::from(is_congested) - usize::from(was_congested);
+        match served {
+            Served::Again => self.make_due(number),
+            Served::Waits => {}
+            Served::Held => self.held.push(number),
+            Served::Over => self.close(number),
+        }
+    }
+
+    /// Waits for the log, and has all send whose replies have waited for it. Requests that run
+    /// only now have replies that wait for the next time.
+    fn release_held(&mut self) {
+        if self.held_position == 0 {
+            return;
+        }
+        let position = std::mem::take(&mut self.held_position);
+        let kept = guard(&self.face, || self.face.await_log(position));
+        let kept = kept.unwrap_or_else(|| Err(Error::Indeterminate(PANICKED.into())));
+        let held = std::mem::take(&mut self.held);
+        for &number in &held {
+            self.serve(number, |connection, buffers, registry| {
+                connection.release(&kept, buffers, registry)
+            });
+        }
+        for number in std::mem::replace(&mut self.held, held) {
+            self.make_due(number);
+        }
+        self.held.clear();
     }
 
     fn close(&mut self, number: usize) {
