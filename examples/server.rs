@@ -2,11 +2,15 @@
 //!
 //! Redis: `redis-server --port 6380`. Without an address it listens on a free port of this machine.
 //! It ends with Ctrl-C, with `SHUTDOWN`, and when its standard input ends, unless that is a
-//! terminal: so what starts it with a pipe need only close the pipe, and
-//! `</dev/null` starts and stops it.
+//! terminal: so what starts it with a pipe need only close the pipe, and `</dev/null` starts and
+//! stops it.
+//!
+//! With `--dir` it keeps its data in that folder, in the files of `redis-server --appendonly yes`:
+//! either takes over what the other has left.
 //!
 //! Run: `cargo run --release --features server --example server -- --port 6380
-//! [--bind 0.0.0.0] [--unix /tmp/larder.sock] [--password secret] [--databases 16] [--threads 1]`
+//! [--bind 0.0.0.0] [--unix /tmp/larder.sock] [--password secret] [--databases 16] [--threads 1]
+//! [--dir /var/lib/larder] [--appendfsync always|everysec|no]`
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
@@ -14,14 +18,15 @@ use std::sync::mpsc;
 use std::thread;
 
 use larder::Store;
+use larder::persist::{Directory, Durability};
 use larder::server::Server;
 
 const USAGE: &str = "server [--port PORT] [--bind ADDRESS] [--unix PATH] [--password PASSWORD] \
-                     [--databases COUNT] [--threads COUNT]";
+                     [--databases COUNT] [--threads COUNT] [--dir DIR] [--appendfsync POLICY]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1))?;
-    let store = Store::builder().databases(options.databases).build();
+    let store = options.open()?;
     let mut builder = Server::builder(&store).threads(options.threads);
     if options.port.is_some() || options.unix.is_none() {
         builder = builder.tcp(format!("{}:{}", options.bind, options.port.unwrap_or(0)));
@@ -59,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         server.stop();
         why
     })?;
+    store.close()?;
     println!("stopped by {why}, with {} keys in the first database", store.keys().len()?);
     Ok(())
 }
@@ -70,9 +76,35 @@ struct Options {
     password: Option<String>,
     databases: u16,
     threads: usize,
+    folder: Option<String>,
+    durability: Durability,
 }
 
 impl Options {
+    /// The store, with what its folder holds if there is one.
+    fn open(&self) -> larder::Result<Store> {
+        let builder = Store::builder().databases(self.databases);
+        let Some(folder) = &self.folder else { return Ok(builder.build()) };
+        let store =
+            builder.persistence(Directory::new(folder)).durability(self.durability).open()?;
+        if let Some(found) = store.recovery() {
+            println!(
+                "read {} bytes of {folder} in {:.3} s: a snapshot of {} keys, {} commands since",
+                found.bytes,
+                found.duration.as_secs_f64(),
+                found.snapshot_keys,
+                found.commands
+            );
+            if let Some(torn) = &found.torn {
+                println!(
+                    "a crash had torn {}: the last {} bytes were set aside ({})",
+                    torn.file, torn.lost, torn.reason
+                );
+            }
+        }
+        Ok(store)
+    }
+
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut options = Self {
             port: None,
@@ -81,6 +113,8 @@ impl Options {
             password: None,
             databases: 16,
             threads: 1,
+            folder: None,
+            durability: Durability::EverySecond,
         };
         while let Some(option) = words.next() {
             let value = words.next().ok_or(USAGE)?;
@@ -91,9 +125,20 @@ impl Options {
                 "--password" => options.password = Some(value),
                 "--databases" => options.databases = value.parse()?,
                 "--threads" => options.threads = value.parse()?,
+                "--dir" => options.folder = Some(value),
+                "--appendfsync" => options.durability = durability(&value)?,
                 _ => return Err(USAGE.into()),
             }
         }
         Ok(options)
+    }
+}
+
+fn durability(name: &str) -> Result<Durability, Box<dyn Error>> {
+    match name {
+        "always" => Ok(Durability::Always),
+        "everysec" => Ok(Durability::EverySecond),
+        "no" => Ok(Durability::Never),
+        _ => Err(USAGE.into()),
     }
 }
