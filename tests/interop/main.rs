@@ -6,6 +6,7 @@
 #[path = "../differential/redis.rs"]
 mod redis;
 
+mod commands;
 mod import;
 mod rdb;
 mod takeover;
