@@ -158,9 +158,10 @@ pub(super) fn prepare_shutdown(shared: &Shared, wants_snapshot: bool) -> Result<
 
 /// Tells a configuration what a store has decided.
 pub(super) fn describe(store: &Store, config: &mut Config) {
-    config.pin("save", "");
     let Some(log) = store.log() else { return config.pin("appendonly", "no") };
     config.pin("appendonly", "yes");
+    // Changes are logged, so nothing is gained by snapshots at certain times.
+    config.pin("save", "");
     config.preset("appendfsync", name_of(log.durability()));
     // There is no such file.
     config.pin("dbfilename", "");
