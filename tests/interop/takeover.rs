@@ -35,13 +35,17 @@ fn state_of(store: &Store) -> (String, Vec<String>) {
     state(|request| answer(&mut client, request))
 }
 
-/// Asserts that the checker of the server's own makers accepts the directory.
+/// Asserts that the checkers that come with the server accept the directory.
 fn check(path: &Path) {
     let manifest = path.join("appendonlydir/appendonly.aof.manifest");
     let checked = Command::new("redis-check-aof").arg(manifest).output().expect("redis-check-aof");
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success(), "{said}");
     assert!(said.contains("All AOF files and manifest are valid"), "{said}");
+    let snapshot = Directory::new(path).peek().expect("it is kept").snapshot.expect("a base");
+    let base = path.join("appendonlydir").join(snapshot.name);
+    let checked = Command::new("redis-check-rdb").arg(base).output().expect("redis-check-rdb");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }
 
 /// Changes of a thousand keys by somebody.

@@ -143,10 +143,11 @@ impl Directory {
     }
 
     /// What is kept, read without taking possession of it: nothing is changed, and it may be open
-    /// in another store, which goes on meanwhile. For [`inspect`](super::inspect) and
-    /// [`rdb::import_kept`](crate::rdb::import_kept).
+    /// in another store or server, which goes on meanwhile. For [`inspect`](super::inspect) and
+    /// [`rdb::import_kept`](crate::rdb::import_kept). The one file of Redis before 7.0 is found,
+    /// too, in the folder that was given and by [`file_name`](Self::file_name).
     ///
-    /// If another store is writing at this moment, the last write may look torn.
+    /// If another is writing at this moment, the last write may look torn.
     ///
     /// # Errors
     ///
