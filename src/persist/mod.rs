@@ -114,7 +114,7 @@ use std::path::PathBuf;
 pub use directory::{Cut, Directory, Repair};
 pub use inspect::{Frame, InspectedFile, InspectedRdb, Inspection, inspect};
 pub(crate) use load::{Contents, load};
-pub(crate) use log::{Keeper, Log, Occasion, Report, UnderWay, open};
+pub(crate) use log::{Keeper, Log, Occasion, Report, open};
 pub use memory::{Fault, Memory};
 pub use promises::check_promises;
 pub use reading::Damage;

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::connection::VERSION;
 use super::table;
 use super::{Answer, Session, Shared};
-use crate::persist::{Occasion, Report, UnderWay};
+use crate::persist::{Occasion, Report};
 use crate::sync::Arc;
 
 type Section = (&'static str, fn(&Shared, &mut String));
@@ -153,10 +153,8 @@ fn persistence(shared: &Shared, text: &mut String) {
 fn persistence_of(shared: &Shared, report: &Report, text: &mut String) {
     let Report { sizes, under_way, past, .. } = report;
     let status = |is_good: bool| if is_good { "ok" } else { "err" };
-    let current = |occasion| {
-        let seconds = |under_way: &UnderWay| under_way.since.elapsed().as_secs() as i64;
-        under_way.as_ref().filter(|it| it.occasion == occasion).map_or(-1, seconds)
-    };
+    let current =
+        |occasion| report.time_under_way(occasion).map_or(-1, |elapsed| elapsed.as_secs() as i64);
     let last = past.last_duration.map_or(-1, |last| last.as_secs() as i64);
     let log = shared.store.log();
     let is_durable = log.is_none_or(|log| log.is_durable());

@@ -35,7 +35,7 @@ use std::io;
 pub(crate) use keeper::Keeper;
 pub(crate) use opening::open;
 pub(crate) use report::Report;
-pub(crate) use snapshots::{Occasion, UnderWay};
+pub(crate) use snapshots::Occasion;
 use writer::Sizes;
 
 use self::keeper::Alarm;

@@ -1,5 +1,7 @@
 //! What clients of Redis ask of a log, and have it do.
 
+use std::time::Duration;
+
 use super::rewrite::{Ended, caught, in_thread};
 use super::snapshots::{Claim, Occasion, Past, UnderWay};
 use super::writer::Sizes;
@@ -92,6 +94,12 @@ impl Log {
 impl Report {
     /// Whether a snapshot is being made for this occasion.
     pub(crate) fn is_under_way(&self, occasion: Occasion) -> bool {
-        self.under_way.is_some_and(|under_way| under_way.occasion == occasion)
+        self.time_under_way(occasion).is_some()
+    }
+
+    /// For how long a snapshot has been being made for this occasion.
+    pub(crate) fn time_under_way(&self, occasion: Occasion) -> Option<Duration> {
+        let under_way = self.under_way.filter(|under_way| under_way.occasion == occasion);
+        under_way.map(|under_way| under_way.since.elapsed())
     }
 }
