@@ -158,6 +158,12 @@ impl Block {
         unsafe { std::slice::from_raw_parts(self.body(), key_len) }
     }
 
+    /// Whether this is the key: what a look-up asks of the block it has found.
+    #[inline]
+    pub(crate) fn has_key(&self, key: &[u8]) -> bool {
+        equal(self.key(), key)
+    }
+
     #[inline]
     pub(crate) fn value(&self) -> &[u8] {
         let (key_len, value_len) = self.lens();
@@ -178,6 +184,12 @@ impl Block {
     #[inline]
     pub(crate) fn tag(&self) -> bool {
         self.header().flags & TAG != 0
+    }
+
+    /// Whether the block has neither a deadline nor a mark.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.header().flags & (DEADLINE | TAG) == 0
     }
 
     /// Whether no other `Block` shares this allocation.
@@ -255,6 +267,18 @@ impl Block {
     #[inline]
     pub(crate) fn access(&self) -> &AtomicU8 {
         &self.header().access
+    }
+
+    /// A block of its own with the same content.
+    #[cold]
+    fn copy(&self) -> Self {
+        Self::new(Parts {
+            key: self.key(),
+            value: self.value(),
+            deadline: self.deadline(),
+            tag: self.tag(),
+            ..Parts::default()
+        })
     }
 
     /// Records new lengths if the allocation suits them. A wide block that `grows` may use its
@@ -358,13 +382,7 @@ impl Clone for Block {
             return Self(self.0);
         }
         refs.fetch_sub(1, Ordering::Relaxed);
-        Self::new(Parts {
-            key: self.key(),
-            value: self.value(),
-            deadline: self.deadline(),
-            tag: self.tag(),
-            ..Parts::default()
-        })
+        self.copy()
     }
 }
 
@@ -379,6 +397,23 @@ impl Drop for Block {
         // SAFETY: the count reached zero, so this was the last pointer (1), and the layout is
         // the one it was allocated with (4).
         unsafe { dealloc(self.0.as_ptr().cast(), layout) };
+    }
+}
+
+/// Compares in words what is short, as keys are. The call that `==` makes costs more than that, and
+/// keeps a look-up from becoming part of its caller.
+#[inline]
+fn equal(one: &[u8], other: &[u8]) -> bool {
+    const LONG: usize = 64;
+    if one.len() != other.len() {
+        return false;
+    }
+    match (one.last_chunk::<8>(), other.last_chunk()) {
+        (Some(end), Some(other_end)) if one.len() <= LONG => {
+            let (words, other_words) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+            words.iter().zip(other_words).all(|(word, other)| word == other) && end == other_end
+        }
+        _ => one == other,
     }
 }
 
@@ -470,6 +505,21 @@ mod tests {
         let block = Block::new(parts);
         assert_eq!(block.value(), b"ab\0\0\0");
         assert!(block.tag() && !block_of(b"").tag());
+    }
+
+    #[test]
+    fn knows_its_key_at_every_length() {
+        for length in 0..100 {
+            let key: Vec<u8> = (0..length).collect();
+            let block = block(&key, b"value", None);
+            assert!(block.has_key(&key));
+            assert!(!block.has_key(&[&key[..], b"x"].concat()));
+            for at in 0..key.len() {
+                let mut other = key.clone();
+                other[at] ^= 1;
+                assert!(!block.has_key(&other) && !block.has_key(&key[..at]));
+            }
+        }
     }
 
     fn block_of(value: &[u8]) -> Block {

@@ -116,7 +116,7 @@ impl Access for Read {
         let answer = run(View::find(&shard, hash, key, &moment));
         drop(shard);
         if moment.saw_expired.get() {
-            purge(space, key);
+            return purged(space, key, answer);
         }
         answer
     }
@@ -137,7 +137,7 @@ impl Access for Read {
 
 /// Removes an entry that a reader found expired; the reader does not wait for the journal.
 #[cold]
-fn purge(space: Space<'_>, key: &[u8]) {
+fn purged<R>(space: Space<'_>, key: &[u8], answer: Result<R>) -> Result<R> {
     let mut after = After::default();
     let purged = Write::enter_unsettled(space, key, &mut after, |mut writer| {
         writer.purge();
@@ -147,6 +147,7 @@ fn purge(space: Space<'_>, key: &[u8]) {
     after.forgo_acknowledgement();
     // Whoever was served hears of an error.
     let _ = after.settle(space.databases);
+    answer
 }
 
 impl Access for Write {

@@ -122,12 +122,12 @@ impl Shard {
 
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<&Block> {
-        self.table.find(hash, |block| block.key() == key)
+        self.table.find(hash, |block| block.has_key(key))
     }
 
     #[inline]
     pub(super) fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Block> {
-        self.table.find_mut(hash, |block| block.key() == key)
+        self.table.find_mut(hash, |block| block.has_key(key))
     }
 
     #[inline]
@@ -145,6 +145,10 @@ impl Shard {
     /// Whether an entry has expired, be it part by part.
     #[inline]
     pub(super) fn is_over(&self, block: &Block, moment: &Moment<'_>) -> bool {
+        !block.is_plain() && self.has_run_out(block, moment)
+    }
+
+    fn has_run_out(&self, block: &Block, moment: &Moment<'_>) -> bool {
         block.deadline().is_some_and(|at| moment.has_passed(at))
             || self.parts_deadline(block).is_some_and(|at| {
                 moment.has_passed(at) && self.objects[index_of(block)].is_spent(moment.now())
@@ -269,7 +273,7 @@ impl Shard {
         hash: u64,
         parts: Parts<'_>,
     ) -> Option<Removed> {
-        let Some(block) = self.table.find_mut(hash, |block| block.key() == parts.key) else {
+        let Some(block) = self.table.find_mut(hash, |block| block.has_key(parts.key)) else {
             self.insert(hasher, hash, Block::new(parts));
             return None;
         };
@@ -289,7 +293,7 @@ impl Shard {
         is_due: impl FnOnce(u64) -> bool,
         change: impl FnOnce(&[u8]) -> Result<(T, R)>,
     ) -> Result<Option<(R, Option<Block>)>> {
-        let found = self.table.find_mut(hash, |block| block.key() == key);
+        let found = self.table.find_mut(hash, |block| block.has_key(key));
         let Some(block) = found.filter(|block| !block.deadline().is_some_and(is_due)) else {
             return Ok(None);
         };
@@ -337,7 +341,7 @@ impl Shard {
     }
 
     pub(super) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Removed> {
-        let entry = self.table.find_entry(hash, |block| block.key() == key).ok()?;
+        let entry = self.table.find_entry(hash, |block| block.has_key(key)).ok()?;
         let (block, _) = entry.remove();
         self.bytes -= block.heap_size() + SLOT_BYTES;
         self.deadlines.changed(hash, block.deadline(), None);

@@ -21,7 +21,7 @@ impl<'s> View<'s> {
         Self { entry: None, moment }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(shard: &'s Shard, hash: u64, key: &[u8], moment: &'s Moment<'s>) -> Self {
         let Some(block) = shard.find(hash, key) else { return Self::absent(moment) };
         if shard.is_over(block, moment) {
