@@ -8,10 +8,17 @@
 //!
 //! A jump of the wall clock therefore moves no deadline that was set before it.
 
+mod coarse;
+
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
+
+use coarse::Coarse;
+
+/// How far the coarse clock may be behind, in milliseconds: a hundred times more than it should be.
+const FAR: u64 = 1000;
 
 /// Where a store takes its time from: the system, or a [`ManualClock`].
 #[derive(Clone, Debug)]
@@ -19,22 +26,37 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System { started: Instant, started_unix: u64 },
+    System { started: Instant, started_unix: u64, coarse: Coarse },
     Manual(ManualClock),
 }
 
 impl Clock {
     /// The system's clock: monotonic for durations, the wall for dates.
     pub fn system() -> Self {
-        Self(Source::System { started: Instant::now(), started_unix: unix_now() })
+        let (started, coarse) = (Instant::now(), Coarse::started());
+        Self(Source::System { started, started_unix: unix_now(), coarse })
     }
 
     /// Milliseconds on the store's own line of time.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         match &self.0 {
-            Source::System { started, started_unix } => started_unix + millis(started.elapsed()),
+            Source::System { started, started_unix, .. } => {
+                started_unix + millis(started.elapsed())
+            }
             Source::Manual(clock) => clock.0.now.load(Ordering::Acquire),
+        }
+    }
+
+    /// Whether `now` is certainly before this time: quicker to ask than `now` itself, and `false`
+    /// where only that can tell.
+    #[inline]
+    pub(crate) fn is_far_before(&self, time: u64) -> bool {
+        match &self.0 {
+            Source::System { started_unix, coarse, .. } => {
+                coarse.elapsed().is_some_and(|elapsed| started_unix + elapsed + FAR < time)
+            }
+            Source::Manual(_) => false,
         }
     }
 
@@ -50,7 +72,7 @@ impl Clock {
     /// if it lies beyond all time.
     pub(crate) fn deadline(&self, timeout: Duration) -> Option<u64> {
         let (start, passed) = match &self.0 {
-            Source::System { started, started_unix } => (*started_unix, started.elapsed()),
+            Source::System { started, started_unix, .. } => (*started_unix, started.elapsed()),
             Source::Manual(clock) => (clock.0.now.load(Ordering::Acquire), Duration::ZERO),
         };
         let millis = passed.checked_add(timeout)?.as_nanos().div_ceil(1_000_000);
@@ -61,7 +83,7 @@ impl Clock {
     /// for a manual clock, and for a deadline beyond what the system can tell.
     pub(crate) fn instant(&self, deadline: u64) -> Option<Instant> {
         match &self.0 {
-            Source::System { started, started_unix } => {
+            Source::System { started, started_unix, .. } => {
                 let elapsed = deadline.saturating_sub(*started_unix);
                 started.checked_add(Duration::from_millis(elapsed))
             }
@@ -206,4 +228,21 @@ impl fmt::Debug for ManualClock {
 fn unix_millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_before_is_said_of_nothing_that_is_near_or_past() {
+        let clock = Clock::system();
+        for _ in 0..1000 {
+            let now = clock.now();
+            assert!(!clock.is_far_before(0) && !clock.is_far_before(now));
+            assert!(!clock.is_far_before(now + FAR / 2));
+        }
+        assert_eq!(clock.is_far_before(clock.now() + 3 * FAR), cfg!(target_os = "linux"));
+        assert!(!Clock::from(&ManualClock::new()).is_far_before(u64::MAX));
+    }
 }

@@ -376,6 +376,9 @@ impl<'e> Moment<'e> {
     /// Whether a deadline is due.
     #[inline]
     pub(crate) fn has_passed(&self, deadline: u64) -> bool {
+        if self.now.get() == 0 && self.databases.clock.is_far_before(deadline) {
+            return false;
+        }
         deadline <= self.now() && !self.databases.is_loading()
     }
 }

@@ -58,18 +58,20 @@ enum Work {
     Set,
     Mixed,
     SetFor,
+    GetExpiring,
     Increment,
     GetMany,
 }
 
 impl Work {
-    const ALL: [(Work, &'static str); 8] = [
+    const ALL: [(Work, &'static str); 9] = [
         (Work::Uniform, "GET uniform"),
         (Work::Zipf, "GET zipf .99"),
         (Work::Miss, "miss"),
         (Work::Set, "SET overwrite"),
         (Work::Mixed, "90/10 zipf"),
         (Work::SetFor, "SET with TTL"),
+        (Work::GetExpiring, "GET, with TTL"),
         (Work::Increment, "INCR"),
         (Work::GetMany, "MGET 100, a key"),
     ];
@@ -163,7 +165,10 @@ impl<K: KeyValue> Entrant for Filled<K> {
     }
 
     fn run(&mut self, work: Work, feeds: &[Feed]) -> Option<f64> {
-        let store = if work == Work::SetFor { self.expiring.as_mut()? } else { &mut self.main };
+        let store = match work {
+            Work::SetFor | Work::GetExpiring => self.expiring.as_mut()?,
+            _ => &mut self.main,
+        };
         let operations = feeds.iter().map(|feed| feed.uniform.len()).sum();
         let spent = match feeds {
             [feed] => {
@@ -204,7 +209,7 @@ fn drive<K: KeyValue>(store: &mut K, work: Work, feed: &Feed) {
         black_box(store.get(key));
     };
     match work {
-        Work::Uniform => feed.uniform.iter().for_each(|key| read(store, key)),
+        Work::Uniform | Work::GetExpiring => feed.uniform.iter().for_each(|key| read(store, key)),
         Work::Zipf => feed.zipf.iter().for_each(|key| read(store, key)),
         Work::Miss => feed.missing.iter().for_each(|key| read(store, key)),
         Work::Set => feed.uniform.iter().for_each(|key| store.set(key, &VALUE)),
