@@ -396,9 +396,7 @@ impl Session {
     /// Gives up what the session waits for, the requests that have yet to be run, and all output.
     /// A transaction that one of these may have ended is discarded.
     pub fn abandon(&mut self) {
-        if self.blocked.take().is_some() {
-            self.client.set_blocked(false);
-        }
+        self.stop_waiting();
         if !self.input.is_empty() {
             self.input.clear();
             self.parser = RequestParser::new(self.limits());
@@ -756,6 +754,13 @@ impl Session {
         Ok(())
     }
 
+    /// Gives up what the session waits for.
+    fn stop_waiting(&mut self) {
+        if self.blocked.take().is_some() {
+            self.client.set_blocked(false);
+        }
+    }
+
     /// Asks whether what the session waits for has come, and answers then.
     fn poll_blocked(&mut self) {
         let Some(mut call) = self.blocked.take() else { return };
@@ -891,7 +896,7 @@ impl Session {
         }
         if self.state == State::Closed {
             self.clear_output();
-            self.blocked = None;
+            self.stop_waiting();
         }
     }
 }

@@ -157,6 +157,18 @@ fn a_blocked_call_holds_back_what_follows() {
 }
 
 #[test]
+fn a_client_killed_while_it_waits_waits_no_longer() {
+    let house = House::new();
+    let (mut one, mut two) = (house.guest(), house.guest());
+    one.say("BZPOPMIN z 0");
+    assert_eq!(two.say(&format!("CLIENT KILL ID {}", one.session.id())), ":1");
+    one.session.wake();
+    one.session.check();
+    assert!(two.say("INFO clients").contains("blocked_clients:0"));
+    assert_eq!(two.say("ZADD z 1 a\nZCARD z"), ":1|:1");
+}
+
+#[test]
 fn a_blocked_call_times_out_and_can_be_ended() {
     let house = House::new();
     let (mut one, mut two) = (house.guest(), house.guest());
