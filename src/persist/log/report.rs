@@ -28,9 +28,10 @@ pub(crate) struct Report {
 impl Log {
     pub(crate) fn report(&self) -> Report {
         let (under_way, waiting, past) = self.snapshots.read();
+        let sizes = self.sizes();
         let pending = self.pending.lock();
         Report {
-            sizes: self.sizes(),
+            sizes,
             pending: pending.bytes(),
             changes: pending.recorded() - past.saved_records,
             refusal: pending.refusal.clone(),
