@@ -521,7 +521,6 @@ impl Store {
         reply
     }
 
-    /// Asserts the invariants of every shard and of all that it holds.
     /// What tells the data of two stores apart: the first thing found, or `None`. Times are
     /// compared as Unix times; when consumers were seen last does not count.
     #[doc(hidden)]
@@ -529,6 +528,7 @@ impl Store {
         difference::first_difference(&self.databases, &other.databases)
     }
 
+    /// Asserts the invariants of every shard and of all that it holds.
     #[cfg(fuzzing)]
     #[doc(hidden)]
     pub fn check(&self) {

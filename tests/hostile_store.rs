@@ -400,3 +400,25 @@ fn a_database_that_is_not_there_is_named_as_such_within_a_batch() {
     let reply = Store::new().answer_all(&[&[b"SWAPDB", b"1", b"16"]], false);
     assert_eq!(reply, b"*1\r\n-ERR DB index is out of range\r\n");
 }
+
+#[test]
+fn databases_swapped_twice_within_a_batch_keep_their_keys() {
+    for seed in 0..20 {
+        let store = Store::new();
+        let key = |database: u16, number: usize| format!("{seed} {database} {number}");
+        for database in 0..3 {
+            let kv = store.database(database).unwrap();
+            for number in 0..100 {
+                kv.kv().set(key(database, number), "here").unwrap();
+            }
+        }
+        let swaps: &[&[&[u8]]] = &[&[b"SWAPDB", b"2", b"1"], &[b"SWAPDB", b"0", b"2"]];
+        assert_eq!(store.answer_all(swaps, false), b"*2\r\n+OK\r\n+OK\r\n");
+        for (database, was) in [(0, 1), (1, 2), (2, 0)] {
+            let kv = store.database(database).unwrap();
+            for number in 0..100 {
+                assert!(kv.keys().exists(key(was, number)).unwrap(), "{database} {was} {number}");
+            }
+        }
+    }
+}

@@ -314,3 +314,17 @@ fn every_call_on_another_type_is_refused_and_changes_nothing() {
     assert_eq!(consumer.claim(Duration::ZERO, &[id(1, 0)]).unwrap_err(), wrong);
     assert_eq!(store.kv().get("s").unwrap().unwrap(), "text");
 }
+
+#[test]
+fn a_trim_without_a_strategy_is_told_so_unless_its_limit_is_one() {
+    let store = Store::new();
+    for (limit, text) in [
+        (&b"0"[..], &b"-ERR syntax error, XTRIM must be called with a trimming strategy\r\n"[..]),
+        (
+            b"1",
+            b"-ERR syntax error, LIMIT cannot be used without specifying a trimming strategy\r\n",
+        ),
+    ] {
+        assert_eq!(store.answer(&[b"XTRIM", b"log", b"LIMIT", limit], false), text);
+    }
+}

@@ -17,7 +17,7 @@ use super::shard::Shard;
 use super::view::View;
 use super::waiters::Waiter;
 use super::writer::Writer;
-use super::{After, Databases, Moment, SHARDS, Space, shard_index};
+use super::{After, Databases, Keyspace, Moment, SHARDS, Space, shard_index};
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
 use crate::sync::{Arc, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -507,8 +507,9 @@ pub(crate) struct Demand {
     shards: Vec<(u32, bool)>,
     /// Databases needed whole, and whether one of the operations writes there.
     whole: Vec<(u16, bool)>,
-    /// Databases of these that must have the same shards.
-    pairs: Vec<(u16, u16)>,
+    /// Databases that will have the shards of each other, by one swap or by several, and so must
+    /// all have the same ones.
+    swapped: Vec<u16>,
 }
 
 impl Demand {
@@ -543,7 +544,7 @@ impl Demand {
             Extent::Pair(one, other) => {
                 if one.max(other) < space.databases.count() {
                     self.whole.extend([(one, writes), (other, writes)]);
-                    self.pairs.push((one, other));
+                    self.swapped.extend([one, other]);
                 }
             }
             Extent::Everything => {
@@ -596,9 +597,8 @@ impl Demand {
     fn hold_births<'e>(&mut self, databases: &'e Databases) -> Vec<MutexGuard<'e, ()>> {
         let lock = |&(database, _): &(u16, bool)| databases.keyspace(database).births.lock();
         let births: Vec<_> = self.whole.iter().map(lock).collect();
-        for &(one, other) in &self.pairs {
-            databases.keyspace(one).match_shards(databases.keyspace(other));
-        }
+        let swapped = self.swapped.iter().map(|database| databases.keyspace(*database));
+        Keyspace::match_shards(&swapped.collect::<Vec<_>>());
         for &(database, writes) in &self.whole {
             let keyspace = databases.keyspace(database);
             let born = (0..SHARDS).filter(|index| keyspace.shards[*index].get().is_some());

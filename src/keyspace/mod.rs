@@ -289,12 +289,13 @@ impl Keyspace {
         }
     }
 
-    /// Gives either database the shards that the other has. The births of both must be held.
-    fn match_shards(&self, other: &Self) {
-        for (shard, twin) in self.shards.iter().zip(other.shards.iter()) {
-            if shard.get().is_some() || twin.get().is_some() {
-                shard.get_or_init(Box::default);
-                twin.get_or_init(Box::default);
+    /// Gives all of these databases the shards that any of them has. The births of all must be
+    /// held.
+    fn match_shards(keyspaces: &[&Self]) {
+        for index in 0..SHARDS {
+            let shards = keyspaces.iter().map(|keyspace| &keyspace.shards[index]);
+            if shards.clone().any(|shard| shard.get().is_some()) {
+                shards.for_each(|shard| _ = shard.get_or_init(Box::default));
             }
         }
     }

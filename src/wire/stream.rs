@@ -299,8 +299,13 @@ impl TrimParser {
         Ok(())
     }
 
+    /// Whether there is a limit; zero is none.
+    fn limits(&self) -> bool {
+        self.limit.is_some_and(|limit| limit > 0)
+    }
+
     fn finish(self) -> Result<Option<Trim>> {
-        if self.limit.is_some_and(|limit| limit > 0) && self.bound.is_none() {
+        if self.limits() && self.bound.is_none() {
             return Err(Error::Syntax(
                 "syntax error, LIMIT cannot be used without specifying a trimming strategy",
             ));
@@ -318,6 +323,9 @@ impl TrimParser {
     }
 }
 
+const NO_STRATEGY: Error =
+    Error::Syntax("syntax error, XTRIM must be called with a trimming strategy");
+
 impl<'a> Arg<'a> for Trim {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut trim = TrimParser::default();
@@ -326,8 +334,11 @@ impl<'a> Arg<'a> for Trim {
                 return Err(SYNTAX);
             }
         }
-        trim.finish()?
-            .ok_or(Error::Syntax("syntax error, XTRIM must be called with a trimming strategy"))
+        // A limit that is one is what Redis minds first.
+        if trim.bound.is_none() && !trim.limits() {
+            return Err(NO_STRATEGY);
+        }
+        trim.finish()?.ok_or(NO_STRATEGY)
     }
 
     fn encode(&self, argv: &mut Argv) {
