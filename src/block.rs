@@ -7,6 +7,7 @@
 //! | refs u32 | access u8 | flags u8 | key len u8 | value len u8 |     header, 8 bytes
 //! | key len usize | value len usize | capacity usize |              only if WIDE
 //! | deadline u64 |                                                  only if DEADLINE
+//! | stamp u32 |                                                     only if STAMP
 //! | key bytes | value bytes | slack |
 //! ```
 //!
@@ -16,7 +17,8 @@
 //! # Invariants
 //!
 //! 1. `refs` counts the `Block`s that point here; the allocation lives while it is above zero.
-//! 2. Everything but `refs` and `access` is written only through `&mut Block` while `refs` is 1.
+//! 2. Everything but `refs`, `access` and the stamp is written only through `&mut Block` while
+//!    `refs` is 1.
 //! 3. The first `key len + value len` bytes of the body are initialised; the rest is never read.
 //! 4. The allocation has exactly the layout that [`Block::layout`] computes from the header.
 //!
@@ -34,6 +36,7 @@ const WIDE: u8 = 1;
 const DEADLINE: u8 = 2;
 /// The flag bits that belong to the owner of the block: see [`Block::tag`].
 const TAG: u8 = 4;
+const STAMP: u8 = 8;
 const NARROW_MAX: usize = u8::MAX as usize;
 /// Above this many references a clone copies instead of counting, so the count cannot overflow.
 const MAX_REFS: u32 = u32::MAX / 2;
@@ -58,8 +61,10 @@ struct Wide {
 const HEADER: usize = size_of::<Header>();
 const WIDE_SIZE: usize = size_of::<Wide>();
 const DEADLINE_SIZE: usize = size_of::<u64>();
+const STAMP_SIZE: usize = size_of::<u32>();
 
-/// A reference-counted allocation of key, value and optional deadline; see the module's notes.
+/// A reference-counted allocation of key, value, and perhaps a deadline and a stamp; see the
+/// module's notes.
 pub(crate) struct Block(NonNull<Header>);
 
 // SAFETY: the body is plain bytes; sharing and freeing follow the atomic count (invariants 1, 2).
@@ -75,6 +80,8 @@ pub(crate) struct Parts<'a> {
     /// Zero bytes appended to the value.
     pub(crate) zeros: usize,
     pub(crate) deadline: Option<u64>,
+    /// When and how often it was used, in the owner's terms.
+    pub(crate) stamp: Option<u32>,
     pub(crate) tag: bool,
     /// Room the value should have beyond its length, for values that grow.
     pub(crate) spare: usize,
@@ -90,25 +97,25 @@ impl Block {
         let value_len = parts.value.len() + parts.zeros;
         let wide = parts.key.len() > NARROW_MAX || value_len > NARROW_MAX;
         let content = parts.key.len() + value_len;
-        let fixed = fixed_size(wide, parts.deadline.is_some());
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(wide, WIDE)
+            | flag(parts.deadline.is_some(), DEADLINE)
+            | flag(parts.stamp.is_some(), STAMP)
+            | flag(parts.tag, TAG);
+        let fixed = fixed_size(flags);
         let capacity = if wide {
             size_class(fixed + content + parts.spare) - fixed
         } else {
             narrow_capacity(fixed, content)
         };
-        let mut flags = 0;
-        if wide {
-            flags |= WIDE;
-        }
-        if parts.deadline.is_some() {
-            flags |= DEADLINE;
-        }
-        if parts.tag {
-            flags |= TAG;
-        }
         let mut block = Self::allocate(flags, parts.key.len(), value_len, capacity);
         if let Some(deadline) = parts.deadline {
             block.write_deadline(deadline);
+        }
+        if let Some(stamp) = parts.stamp {
+            // SAFETY: a block with the flag has four aligned bytes there, and nobody else sees
+            // this one yet.
+            unsafe { block.stamp_pointer().write(AtomicU32::new(stamp)) };
         }
         let body = block.body_mut();
         // SAFETY: `capacity >= content`, so all three writes stay inside the new allocation,
@@ -125,8 +132,7 @@ impl Block {
     /// Allocates a block with its header written and its body uninitialised.
     fn allocate(flags: u8, key_len: usize, value_len: usize, capacity: usize) -> Self {
         let wide = flags & WIDE != 0;
-        let fixed = fixed_size(wide, flags & DEADLINE != 0);
-        let layout = block_layout(fixed + capacity);
+        let layout = block_layout(fixed_size(flags) + capacity);
         // SAFETY: the layout's size is at least the header's, so it is not zero.
         let Some(pointer) = NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) else {
             handle_alloc_error(layout)
@@ -178,6 +184,17 @@ impl Block {
         }
         // SAFETY: a block with the flag has eight aligned bytes there, written at creation.
         Some(unsafe { self.deadline_pointer().read() })
+    }
+
+    /// When and how often it was used, if that is kept; approximate under concurrency.
+    #[inline]
+    pub(crate) fn stamp(&self) -> Option<&AtomicU32> {
+        if self.header().flags & STAMP == 0 {
+            return None;
+        }
+        // SAFETY: a block with the flag has an atomic there, written at creation, and its
+        // allocation lives while `&self` does (1).
+        Some(unsafe { self.stamp_pointer().as_ref() })
     }
 
     /// The owner's mark, given at creation.
@@ -276,6 +293,7 @@ impl Block {
             key: self.key(),
             value: self.value(),
             deadline: self.deadline(),
+            stamp: self.stamp().map(|stamp| stamp.load(Ordering::Relaxed)),
             tag: self.tag(),
             ..Parts::default()
         })
@@ -291,7 +309,7 @@ impl Block {
                 return false;
             }
             let (_, old_len) = self.lens();
-            let fixed = fixed_size(false, flags & DEADLINE != 0);
+            let fixed = fixed_size(flags);
             let class = |value_len| narrow_capacity(fixed, key_len + value_len);
             if old_len != value_len && class(old_len) != class(value_len) {
                 return false;
@@ -342,15 +360,21 @@ impl Block {
 
     #[inline]
     fn deadline_pointer(&self) -> NonNull<u64> {
-        let offset = fixed_size(self.header().flags & WIDE != 0, false);
+        let offset = fixed_size(self.header().flags & WIDE);
         // SAFETY: the fixed part of a block with a deadline reaches eight bytes beyond.
         unsafe { self.0.byte_add(offset).cast() }
     }
 
     #[inline]
+    fn stamp_pointer(&self) -> NonNull<AtomicU32> {
+        let offset = fixed_size(self.header().flags & (WIDE | DEADLINE));
+        // SAFETY: the fixed part of a block with a stamp reaches four bytes beyond.
+        unsafe { self.0.byte_add(offset).cast() }
+    }
+
+    #[inline]
     fn body(&self) -> *const u8 {
-        let flags = self.header().flags;
-        let offset = fixed_size(flags & WIDE != 0, flags & DEADLINE != 0);
+        let offset = fixed_size(self.header().flags);
         // SAFETY: the body starts behind the fixed part, inside the allocation or at its end.
         unsafe { self.0.byte_add(offset).cast::<u8>().as_ptr() }
     }
@@ -363,7 +387,7 @@ impl Block {
     #[inline]
     fn layout(&self) -> Layout {
         let flags = self.header().flags;
-        let fixed = fixed_size(flags & WIDE != 0, flags & DEADLINE != 0);
+        let fixed = fixed_size(flags);
         let capacity = if flags & WIDE == 0 {
             let (key_len, value_len) = self.lens();
             narrow_capacity(fixed, key_len + value_len)
@@ -418,8 +442,9 @@ fn equal(one: &[u8], other: &[u8]) -> bool {
 }
 
 #[inline]
-fn fixed_size(wide: bool, deadline: bool) -> usize {
-    HEADER + if wide { WIDE_SIZE } else { 0 } + if deadline { DEADLINE_SIZE } else { 0 }
+fn fixed_size(flags: u8) -> usize {
+    let part = |flag: u8, size: usize| if flags & flag == 0 { 0 } else { size };
+    HEADER + part(WIDE, WIDE_SIZE) + part(DEADLINE, DEADLINE_SIZE) + part(STAMP, STAMP_SIZE)
 }
 
 /// The bytes that a narrow block has for key and value: what remains of its size class.
@@ -452,12 +477,17 @@ mod tests {
     fn keeps_what_it_is_given_at_every_size() {
         for key_len in [0, 1, 7, 16, 255, 256, 1000] {
             for value_len in [0, 1, 64, 255, 256, 5000] {
-                for deadline in [None, Some(u64::MAX)] {
-                    let (key, value) = (vec![1; key_len], vec![2; value_len]);
-                    let block = block(&key, &value, deadline);
+                for (deadline, stamp) in
+                    [(None, None), (Some(u64::MAX), None), (None, Some(7)), (Some(1), Some(7))]
+                {
+                    let (key, value) = (&vec![1; key_len], &vec![2; value_len]);
+                    let parts = Parts { key, value, deadline, stamp, ..Parts::default() };
+                    let block = Block::new(parts);
                     assert_eq!(block.key(), key);
                     assert_eq!(block.value(), value);
                     assert_eq!(block.deadline(), deadline);
+                    let load = |stamp: &AtomicU32| stamp.load(Ordering::Relaxed);
+                    assert_eq!(block.stamp().map(load), stamp);
                     assert!(block.heap_size() >= HEADER + key_len + value_len);
                 }
             }
@@ -485,6 +515,19 @@ mod tests {
         assert!(block.move_deadline(6));
         block.value_mut().unwrap()[0] = 1;
         assert_eq!((block.deadline(), block.value()[0], block.key()), (Some(6), 1, &b"key"[..]));
+    }
+
+    #[test]
+    fn a_stamp_changes_under_those_who_share_the_block() {
+        let parts = Parts { key: b"key", value: &[7; 300], deadline: Some(5), ..Parts::default() };
+        let mut block = Block::new(Parts { stamp: Some(1), ..parts });
+        block.clone().stamp().unwrap().store(2, Ordering::Relaxed);
+        assert!(block.overwrite(&[8; 299]) && block.move_deadline(6));
+        assert_eq!(block.stamp().unwrap().load(Ordering::Relaxed), 2);
+        assert_eq!(
+            (block.deadline(), block.key(), block.value()),
+            (Some(6), &b"key"[..], &[8; 299][..])
+        );
     }
 
     #[test]

@@ -60,10 +60,18 @@ pub(crate) fn start<F: BlockingFamily>(
     database: u16,
     operation: &F::BlockingOf<'_>,
 ) -> Started<F> {
+    start_in(databases, Space::new(databases, database), operation)
+}
+
+/// As [`start`], in a space of these databases.
+pub(crate) fn start_in<F: BlockingFamily>(
+    databases: &Arc<Databases>,
+    space: Space<'_>,
+    operation: &F::BlockingOf<'_>,
+) -> Started<F> {
     if let Err(error) = databases.admit() {
         return Started::Done(Err(error));
     }
-    let space = Space { databases, database };
     let mut after = After::default();
     let mut blocked = None;
     let outcome =
@@ -72,7 +80,7 @@ pub(crate) fn start<F: BlockingFamily>(
             if found.is_none() {
                 let keys = keys_of(operation.awaited());
                 let waiting = F::waiting(operation, &writers)?;
-                let call = blocked.insert(Blocked::new(databases, database, &keys, waiting));
+                let call = blocked.insert(Blocked::new(databases, space.database, &keys, waiting));
                 writers.wait(&keys, &call.waiter)?;
             }
             Ok(found)
@@ -184,7 +192,7 @@ impl<F: BlockingFamily> Blocked<F> {
     #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
     pub(crate) fn space<R: Default>(&self, look: impl FnOnce(Space<'_>) -> R) -> R {
         let Some(databases) = self.databases.upgrade() else { return R::default() };
-        look(Space { databases: &databases, database: self.database })
+        look(Space::new(&databases, self.database))
     }
 
     fn take(&self) -> Option<Result<F::Found>> {
@@ -201,7 +209,7 @@ impl<F: BlockingFamily> Drop for Blocked<F> {
         }
         self.waiter.leave(&databases);
         let Some(Ok(found)) = self.take() else { return };
-        let space = Space { databases: &databases, database: self.database };
+        let space = Space::new(&databases, self.database);
         let mut after = After::default();
         // Not refused, whatever the journal says. A key that has become something else in between
         // cannot take the element back.
@@ -231,7 +239,7 @@ fn attempt<F: BlockingFamily>(
     found: Arc<Mutex<Option<Result<F::Found>>>>,
 ) -> Attempt {
     Box::new(move |databases, after| {
-        let space = Space { databases, database };
+        let space = Space::new(databases, database);
         let outcome = operation.with(|operation| {
             let operation = F::blocking(operation);
             WriteMany::enter_unsettled(space, operation.target(), after, |writers| {

@@ -162,6 +162,11 @@ pub enum Error {
     /// There is something under the key already.
     #[error("the key exists already")]
     KeyExists,
+    /// Asked when or how often a key was used, which is not kept: it takes
+    /// [`Builder::keep_idle_times`](crate::Builder::keep_idle_times) or a client of Redis, and a
+    /// client may have chosen to have uses counted instead, by its `maxmemory-policy`.
+    #[error("{0}")]
+    UsesNotKept(&'static str),
     /// Reading or writing failed.
     #[error("{message}")]
     Io {

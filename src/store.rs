@@ -539,7 +539,7 @@ impl Store {
 
     #[inline]
     pub(crate) fn space(&self) -> Space<'_> {
-        Space { databases: &self.databases, database: self.database }
+        Space::new(&self.databases, self.database)
     }
 
     pub(crate) fn databases(&self) -> &Arc<Databases> {
@@ -628,11 +628,17 @@ pub struct Builder {
     clock: Clock,
     databases: u16,
     upkeep: Upkeep,
+    keeps_idle_times: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { clock: Clock::system(), databases: 16, upkeep: Upkeep::Thread }
+        Self {
+            clock: Clock::system(),
+            databases: 16,
+            upkeep: Upkeep::Thread,
+            keeps_idle_times: false,
+        }
     }
 }
 
@@ -654,11 +660,21 @@ impl Builder {
         Self { upkeep, ..self }
     }
 
+    /// Keeps when each key was last used, for [`Keys::idle_time`](crate::Keys::idle_time). It costs
+    /// four bytes a key, and reading the clock whenever a key is used. A store that has clients of
+    /// Redis keeps it from its first on.
+    pub fn keep_idle_times(self) -> Self {
+        Self { keeps_idle_times: true, ..self }
+    }
+
     /// Makes the store. Takes microseconds: shards are allocated when they are first used.
     pub fn build(self) -> Store {
         let threaded = self.upkeep == Upkeep::Thread && !self.clock.is_manual();
         let maintenance = Maintenance::new(threaded);
         let databases = Arc::new(Databases::new(self.databases, self.clock, maintenance));
+        if self.keeps_idle_times {
+            databases.keep_uses();
+        }
         databases.maintenance.attach(&databases);
         let listener: Weak<Databases> = Arc::downgrade(&databases);
         databases.clock.listen(listener);

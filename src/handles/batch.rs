@@ -208,7 +208,7 @@ impl Batch {
         if let Some(error) = refused {
             return Err(error);
         }
-        let Space { databases, database } = self.store.space();
+        let Space { databases, database, .. } = self.store.space();
         let mut after = After::default();
         if let Some(watch) = &watch {
             if !watch.0.is_of(databases) {
@@ -216,7 +216,7 @@ impl Batch {
             }
             watch.0.demand(&mut demand);
         }
-        let mut locked = demand.enter(databases)?;
+        let mut locked = demand.enter(self.store.space())?;
         let unchanged = watch.as_ref().is_none_or(|watch| watch.0.holds(&locked));
         if unchanged {
             for operation in &mut operations {

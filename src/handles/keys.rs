@@ -13,6 +13,7 @@ use crate::ops::dump::{Dump, Restore};
 use crate::ops::encoding::{Encoding, EncodingOf};
 use crate::ops::keys::*;
 use crate::ops::scan::{Matching, RandomKey};
+use crate::ops::uses::IdleTime;
 use crate::store::Store;
 use crate::value::Value;
 
@@ -136,6 +137,38 @@ impl<'t, T: Submit> Keys<'t, T> {
     #[doc(alias = "OBJECT")]
     pub fn encoding(&self, key: impl AsRef<[u8]>) -> T::Answer<Option<Encoding>> {
         self.target.submit(&EncodingOf { key: key.as_ref() }, Ok)
+    }
+
+    /// How long ago what a key holds was last used, in whole seconds; `None` if it does not exist.
+    ///
+    /// Reading it, changing it and [`touch`](Self::touch) are uses; asking whether it exists, of
+    /// what type it is or when it expires is none, nor is this.
+    ///
+    /// `O(1)`. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UsesNotKept`] unless the store was built with
+    /// [`keep_idle_times`](crate::Builder::keep_idle_times), or has or had clients of Redis.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use larder::{ManualClock, Store};
+    ///
+    /// let clock = ManualClock::new();
+    /// let store = Store::builder().clock(&clock).keep_idle_times().build();
+    /// store.kv().set("milk", "fresh")?;
+    /// clock.advance(Duration::from_secs(90));
+    /// assert_eq!(store.keys().idle_time("milk")?, Some(Duration::from_secs(90)));
+    /// store.kv().get("milk")?;
+    /// assert_eq!(store.keys().idle_time("milk")?, Some(Duration::ZERO));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "OBJECT")]
+    #[doc(alias = "IDLETIME")]
+    pub fn idle_time(&self, key: impl AsRef<[u8]>) -> T::Answer<Option<Duration>> {
+        let in_seconds = |seconds: Option<u64>| Ok(seconds.map(Duration::from_secs));
+        self.target.submit(&IdleTime { key: key.as_ref() }, in_seconds)
     }
 
     /// What a key holds in another order, to be refined and then read, or stored: the elements of a

@@ -44,7 +44,7 @@ impl<'e> Transaction<'e> {
         let space = store.space();
         let mut demand = Demand::default();
         A::demand(space, Extent::keys(keys.iter().map(AsRef::as_ref)), &mut demand);
-        let locked = demand.enter(space.databases)?;
+        let locked = demand.enter(space)?;
         Ok(Self {
             locked: RefCell::new(Some(locked)),
             databases: space.databases,

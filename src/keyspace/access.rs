@@ -108,12 +108,13 @@ impl Access for Read {
         run: impl FnOnce(View<'_>) -> Result<R>,
     ) -> Result<R> {
         let hash = space.databases.hash(key);
-        let moment = Moment::new(space.databases);
+        let moment = Moment::new(space);
         let Some(shard) = space.databases.slot(space.database, hash) else {
+            moment.note_lookup(false);
             return run(View::absent(&moment));
         };
         let shard = shard.read();
-        let answer = run(View::find(&shard, hash, key, &moment));
+        let answer = run(View::look_up(&shard, hash, key, &moment));
         drop(shard);
         if moment.saw_expired.get() {
             return purged(space, key, answer);
@@ -131,7 +132,7 @@ impl Access for Read {
         key: &[u8],
         run: impl FnOnce(View<'_>) -> Result<R>,
     ) -> Result<R> {
-        run(locked.view(database, key)?)
+        run(locked.look_up(database, key)?)
     }
 }
 
@@ -196,9 +197,9 @@ impl Write {
         after: &mut After,
         run: impl FnOnce(Writer<'_>) -> Result<R>,
     ) -> Result<R> {
-        let Space { databases, database } = space;
+        let Space { databases, database, .. } = space;
         let hash = databases.hash(key);
-        let moment = Moment::new(databases);
+        let moment = Moment::new(space);
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
         shard.about_to_change();
         let answer = run(Writer {
@@ -226,9 +227,9 @@ impl Access for ReadEach {
         keys: Self::Target<'_>,
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R> {
-        let Space { databases, database } = space;
+        let Space { databases, database, .. } = space;
         let keyspace = databases.keyspace(database);
-        let moment = Moment::new(databases);
+        let moment = Moment::new(space);
         let mut places: Vec<(usize, usize, u64)> = Vec::with_capacity(keys.len());
         places.extend(keys.iter().enumerate().map(|(position, key)| {
             let hash = databases.hash(key);
@@ -243,7 +244,7 @@ impl Access for ReadEach {
         let chunks = places.chunk_by(|one, other| one.0 == other.0);
         for (chunk, guard) in chunks.zip(&guards) {
             for &(_, position, hash) in chunk {
-                views[position] = View::find(guard, hash, keys[position], &moment);
+                views[position] = View::look_up(guard, hash, keys[position], &moment);
             }
         }
         run(&views)
@@ -260,7 +261,7 @@ impl Access for ReadEach {
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R> {
         let views: Result<Vec<View<'_>>> =
-            keys.iter().map(|key| locked.view(database, key)).collect();
+            keys.iter().map(|key| locked.look_up(database, key)).collect();
         run(&views?)
     }
 }
@@ -316,7 +317,7 @@ macro_rules! access_many {
                 }
                 let mut demand = Demand::default();
                 Self::demand(space, extent, &mut demand);
-                let mut locked = demand.lock(space.databases);
+                let mut locked = demand.lock(space);
                 let answer = run($scope { locked: &mut locked, database: space.database });
                 locked.release(after);
                 answer
@@ -333,7 +334,7 @@ impl Access for Walk {
     type Scope<'s> = Shards<'s>;
 
     fn enter<R>(space: Space<'_>, (): (), run: impl FnOnce(Shards<'_>) -> Result<R>) -> Result<R> {
-        run(Shards { space, moment: &Moment::new(space.databases), locked: None })
+        run(Shards { space, moment: &Moment::new(space), locked: None })
     }
 
     fn demand(space: Space<'_>, (): (), demand: &mut Demand) {
@@ -347,7 +348,7 @@ impl Access for Walk {
         run: impl FnOnce(Shards<'_>) -> Result<R>,
     ) -> Result<R> {
         locked.covers(database, &Extent::Database)?;
-        let space = Space { databases: locked.moment.databases, database };
+        let space = Space::new(locked.moment.databases, database);
         run(Shards { space, moment: &locked.moment, locked: Some(locked) })
     }
 }
@@ -429,8 +430,8 @@ impl<'s> Views<'s> {
         &self.locked.moment
     }
 
-    pub(crate) fn view(&self, key: &[u8]) -> Result<View<'s>> {
-        self.locked.view(self.database, key)
+    pub(crate) fn look_up(&self, key: &[u8]) -> Result<View<'s>> {
+        self.locked.look_up(self.database, key)
     }
 
     /// All locked shards of the current database.
@@ -450,8 +451,14 @@ impl Writers<'_> {
         self.locked.moment()
     }
 
+    /// A key as a reader sees it.
     pub(crate) fn view(&self, key: &[u8]) -> Result<View<'_>> {
         self.locked.view(self.database, key)
+    }
+
+    /// A key to read, which is not the one to change.
+    pub(crate) fn look_up(&self, key: &[u8]) -> Result<View<'_>> {
+        self.view(key).inspect(|view| view.moment.note_lookup(view.exists()))
     }
 
     pub(crate) fn writer<'w>(&'w mut self, key: &'w [u8]) -> Result<Writer<'w>> {
@@ -554,16 +561,17 @@ impl Demand {
     }
 
     /// Takes the locks, unless the journal refuses what is going to write.
-    pub(crate) fn enter(self, databases: &Databases) -> Result<Locked<'_>> {
+    pub(crate) fn enter(self, space: Space<'_>) -> Result<Locked<'_>> {
         let writes = self.shards.iter().any(|(_, writes)| *writes);
         if writes || self.whole.iter().any(|(_, writes)| *writes) {
-            databases.admit()?;
+            space.databases.admit()?;
         }
-        Ok(self.lock(databases))
+        Ok(self.lock(space))
     }
 
     /// Takes the locks in ascending order, births before shards.
-    pub(super) fn lock(mut self, databases: &Databases) -> Locked<'_> {
+    pub(super) fn lock(mut self, space: Space<'_>) -> Locked<'_> {
+        let databases = space.databases;
         // Sorted with writes first, so that the first of equals is the lock needed.
         let strongest_first = |(place, writes): &(u32, bool)| (*place, !writes);
         self.shards.sort_unstable_by_key(strongest_first);
@@ -587,7 +595,7 @@ impl Demand {
             guards,
             _births: births,
             whole,
-            moment: Moment::new(databases),
+            moment: Moment::new(space),
             after: After::default(),
         }
     }
@@ -692,6 +700,11 @@ impl Locked<'_> {
         }
         let is_whole = |database: &u16| self.whole.contains(database);
         if needed.iter().all(is_whole) { Ok(()) } else { Err(Error::DatabaseNotInTransaction) }
+    }
+
+    /// A key to read.
+    fn look_up(&self, database: u16, key: &[u8]) -> Result<View<'_>> {
+        self.view(database, key).inspect(|view| view.moment.note_lookup(view.exists()))
     }
 
     /// Records what was done to a whole database.

@@ -75,8 +75,8 @@ pub(crate) type Captured = (Block, Option<Object>);
 impl Databases {
     /// Begins a capture; `at_the_instant` runs while nobody can change anything.
     pub(crate) fn capture<R>(&self, at_the_instant: impl FnOnce() -> R) -> (Arc<Capture>, R) {
-        let space = Space { databases: self, database: 0 };
-        let mut locked = Demand::of_everything(space).lock(self);
+        let space = Space::new(self, 0);
+        let mut locked = Demand::of_everything(space).lock(space);
         let capture = Arc::new_cyclic(|capture| {
             let mut places = Vec::new();
             let mut census = Census::default();

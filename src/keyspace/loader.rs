@@ -29,7 +29,8 @@ impl<'e> Loader<'e> {
     ) -> bool {
         let hash = self.databases.hash(key);
         let hasher = self.databases.hasher();
-        let parts = Parts { key, value, deadline, ..Parts::default() };
+        let stamp = self.databases.uses.stamp(|| self.databases.clock.now());
+        let parts = Parts { key, value, deadline, stamp, ..Parts::default() };
         let shard = self.databases.keyspace(database).shard(shard_index(hash));
         let is_new = shard.write().set_string(hasher, hash, parts).is_none();
         self.note(deadline);
@@ -46,11 +47,12 @@ impl<'e> Loader<'e> {
     ) -> bool {
         let hash = self.databases.hash(key);
         let hasher = self.databases.hasher();
+        let stamp = self.databases.uses.stamp(|| self.databases.clock.now());
         let mut shard = self.databases.keyspace(database).shard(shard_index(hash)).write();
         if shard.find(hash, key).is_some() {
             return false;
         }
-        let due = shard.insert_object(hasher, hash, key, object, deadline);
+        let due = shard.insert_object(hasher, hash, key, object, (deadline, stamp));
         drop(shard);
         self.note(due);
         true

@@ -5,6 +5,7 @@
 //!   that mutates, and tells whoever has to know;
 //! - [`effect`] and [`journal`]: what is recorded of every change;
 //! - [`access`]: which shards an operation locks, by its type;
+//! - [`uses`]: when entries were last used, and how often, if that is kept;
 //! - [`waiters`], [`interest`]: blocking calls and watches;
 //! - [`capture`]: all shards as they are at one instant, for a snapshot;
 //! - [`loader`]: how a snapshot is read back;
@@ -35,6 +36,7 @@ mod loader;
 mod maintenance;
 mod object;
 pub(crate) mod shard;
+pub(crate) mod uses;
 mod view;
 pub(crate) mod waiters;
 mod watch;
@@ -60,6 +62,7 @@ pub(crate) use loader::Loader;
 pub use object::Kind;
 pub(crate) use object::{Data, Object};
 use shard::Lapsed;
+use uses::{Caller, Uses};
 use waiters::Waiter;
 
 use crate::clock::Clock;
@@ -91,6 +94,7 @@ pub(crate) struct Databases {
     /// Entries removed as their time had come, so far.
     pub(crate) expired: AtomicU64,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) uses: Uses,
     /// What the clients of this store share while there is one of them; whoever has clients knows
     /// its type.
     #[cfg_attr(not(feature = "session"), expect(dead_code, reason = "clients are a feature"))]
@@ -115,6 +119,7 @@ impl Databases {
             events: EventSink::default(),
             expired: AtomicU64::new(0),
             hub: Hub::new(),
+            uses: Uses::default(),
             clientele: Mutex::new(None),
             wall_offset: AtomicI64::new(0),
             journal: OnceLock::new(),
@@ -125,7 +130,9 @@ impl Databases {
     /// Empty databases in which each key has its place in the shard of the same number as here.
     pub(crate) fn beside(&self) -> Self {
         let hasher = self.hasher.clone();
-        Self { hasher, ..Self::new(self.count(), self.clock.clone(), Maintenance::new(false)) }
+        let uses = self.uses.beside();
+        let fresh = Self::new(self.count(), self.clock.clone(), Maintenance::new(false));
+        Self { hasher, uses, ..fresh }
     }
 
     /// Tells a journal of every change from now on. There is one at most, and it comes before
@@ -312,9 +319,22 @@ impl Keyspace {
 pub(crate) struct Space<'e> {
     pub(crate) databases: &'e Databases,
     pub(crate) database: u16,
+    /// Who wants to know what is looked up, if anybody does.
+    pub(crate) caller: Option<&'e Caller>,
 }
 
 impl<'e> Space<'e> {
+    #[inline]
+    pub(crate) fn new(databases: &'e Databases, database: u16) -> Self {
+        Self { databases, database, caller: None }
+    }
+
+    /// The same for somebody who wants to know what is looked up.
+    #[cfg(feature = "session")]
+    pub(crate) fn of_caller(databases: &'e Databases, database: u16, caller: &'e Caller) -> Self {
+        Self { databases, database, caller: Some(caller) }
+    }
+
     pub(crate) fn in_database(self, database: u16) -> Self {
         Self { database, ..self }
     }
@@ -323,6 +343,7 @@ impl<'e> Space<'e> {
 /// The time of one operation: read when first needed, and then the same to its end.
 pub(crate) struct Moment<'e> {
     pub(crate) databases: &'e Databases,
+    caller: Option<&'e Caller>,
     /// Zero until read.
     now: Cell<u64>,
     /// Whether an entry was met that has expired and is still there.
@@ -331,8 +352,8 @@ pub(crate) struct Moment<'e> {
 
 impl<'e> Moment<'e> {
     #[inline]
-    fn new(databases: &'e Databases) -> Self {
-        Self { databases, now: Cell::new(0), saw_expired: Cell::new(false) }
+    fn new(Space { databases, caller, .. }: Space<'e>) -> Self {
+        Self { databases, caller, now: Cell::new(0), saw_expired: Cell::new(false) }
     }
 
     /// The store's time in milliseconds.

@@ -32,6 +32,7 @@ use super::object::{Data, Kind, Object};
 use crate::block::{Block, Parts};
 use crate::error::{Error, Result};
 use crate::number::NumberText;
+use crate::sync::Ordering;
 use crate::value::Value;
 
 /// What a table slot takes beside the block: pointer and control byte.
@@ -183,6 +184,18 @@ impl Shard {
         block.heap_size() + SLOT_BYTES + object
     }
 
+    /// Gives this stamp to all entries that have none; answers what is to be dropped.
+    pub(super) fn stamp_all(&mut self, stamp: u32) -> Vec<Block> {
+        let mut displaced = Vec::new();
+        for block in self.table.iter_mut().filter(|block| block.stamp().is_none()) {
+            let (key, value) = (block.key(), block.value());
+            let new = Block::new(Parts { key, value, stamp: Some(stamp), ..kept_of(block) });
+            self.bytes = self.bytes + new.heap_size() - block.heap_size();
+            displaced.push(std::mem::replace(block, new));
+        }
+        displaced
+    }
+
     /// Has the next change give all entries to a capture first.
     pub(super) fn summon(&mut self, summons: Summons) {
         self.summons = Some(summons);
@@ -277,7 +290,8 @@ impl Shard {
             self.insert(hasher, hash, Block::new(parts));
             return None;
         };
-        let old = std::mem::replace(block, Block::new(parts));
+        let stamp = kept_of(block).stamp.or(parts.stamp);
+        let old = std::mem::replace(block, Block::new(Parts { stamp, ..parts }));
         self.bytes = self.bytes + block.heap_size() - old.heap_size();
         self.deadlines.changed(hash, old.deadline(), parts.deadline);
         Some(self.separate(hash, old))
@@ -305,8 +319,7 @@ impl Shard {
             if block.overwrite(value) {
                 return None;
             }
-            let deadline = block.deadline();
-            let new = Block::new(Parts { key, value, deadline, ..Parts::default() });
+            let new = Block::new(Parts { key, value, ..kept_of(block) });
             Some(std::mem::replace(block, new))
         });
         if let Some(displaced) = &displaced {
@@ -329,13 +342,13 @@ impl Shard {
         hash: u64,
         key: &[u8],
         object: Object,
-        deadline: Option<u64>,
+        (deadline, stamp): (Option<u64>, Option<u32>),
     ) -> Option<u64> {
         self.bytes += object.bytes();
         let parts_deadline = object.earliest_deadline();
         self.parts_changed(hash, None, parts_deadline);
         let index = (self.objects.insert(object) as u32).to_le_bytes();
-        let parts = Parts { key, value: &index, deadline, tag: true, ..Parts::default() };
+        let parts = Parts { key, value: &index, deadline, stamp, tag: true, ..Parts::default() };
         self.insert(hasher, hash, Block::new(parts));
         [deadline, parts_deadline].into_iter().flatten().min()
     }
@@ -379,13 +392,8 @@ impl Shard {
         let mut displaced = None;
         if !block.append(tail) {
             let value = [block.value(), tail].concat();
-            let parts = Parts {
-                key,
-                value: &value,
-                deadline: block.deadline(),
-                spare: value.len().min(MAX_SPARE),
-                ..Parts::default()
-            };
+            let spare = value.len().min(MAX_SPARE);
+            let parts = Parts { key, value: &value, spare, ..kept_of(block) };
             displaced = Some(Removed::String(std::mem::replace(block, Block::new(parts))));
         }
         let new_size = block.heap_size();
@@ -410,13 +418,8 @@ impl Shard {
         let old_size = block.heap_size();
         let mut displaced = None;
         if end > length || !block.is_unique() {
-            let parts = Parts {
-                key,
-                value: block.value(),
-                zeros: end.saturating_sub(length),
-                deadline: block.deadline(),
-                ..Parts::default()
-            };
+            let zeros = end.saturating_sub(length);
+            let parts = Parts { key, value: block.value(), zeros, ..kept_of(block) };
             let new = Block::new(parts);
             displaced = Some(Removed::String(std::mem::replace(block, new)));
         }
@@ -443,8 +446,7 @@ impl Shard {
         let old_size = block.heap_size();
         let mut displaced = None;
         if !deadline.is_some_and(|deadline| block.move_deadline(deadline)) {
-            let parts =
-                Parts { key, value: block.value(), deadline, tag: block.tag(), ..Parts::default() };
+            let parts = Parts { key, value: block.value(), deadline, ..kept_of(block) };
             let new = Block::new(parts);
             displaced = Some(std::mem::replace(block, new));
         }
@@ -648,6 +650,13 @@ fn position(hash: u64) -> u64 {
 pub(crate) const POSITION_BITS: u32 = 38;
 /// The last position in a scan of one shard.
 pub(crate) const LAST_POSITION: u64 = (1 << POSITION_BITS) - 1;
+
+/// What a block in the place of another keeps of it, beside key and value.
+#[inline]
+fn kept_of(block: &Block) -> Parts<'static> {
+    let stamp = block.stamp().map(|stamp| stamp.load(Ordering::Relaxed));
+    Parts { deadline: block.deadline(), stamp, tag: block.tag(), ..Parts::default() }
+}
 
 #[inline]
 fn index_of(block: &Block) -> usize {

@@ -4,6 +4,7 @@
 //! structure asks [`View::now_if_due`] and passes over them.
 
 use super::object::{Data, Kind};
+use super::uses::Counting;
 use super::{Moment, shard::Held, shard::Shard};
 use crate::block::Block;
 use crate::error::{Error, Result};
@@ -19,6 +20,14 @@ pub(crate) struct View<'s> {
 impl<'s> View<'s> {
     pub(super) fn absent(moment: &'s Moment<'s>) -> Self {
         Self { entry: None, moment }
+    }
+
+    /// As [`find`](Self::find), to read the key.
+    #[inline(always)]
+    pub(super) fn look_up(shard: &'s Shard, hash: u64, key: &[u8], moment: &'s Moment<'s>) -> Self {
+        let view = Self::find(shard, hash, key, moment);
+        moment.note_lookup(view.exists());
+        view
     }
 
     #[inline(always)]
@@ -62,7 +71,10 @@ impl<'s> View<'s> {
         match self.entry {
             None => Ok(None),
             Some((_, block)) if block.tag() => Err(Error::WrongType),
-            Some((_, block)) => Ok(Some(block)),
+            Some((_, block)) => {
+                self.moment.note_use(block);
+                Ok(Some(block))
+            }
         }
     }
 
@@ -70,6 +82,7 @@ impl<'s> View<'s> {
     #[inline]
     pub(crate) fn get<D: Data>(&self) -> Result<Option<&'s D>> {
         let Some((shard, block)) = self.entry else { return Ok(None) };
+        self.moment.note_use(block);
         match shard.held(block) {
             Held::Object(object) => D::of(object).map(Some).ok_or(Error::WrongType),
             Held::String(_) => Err(Error::WrongType),
@@ -101,7 +114,38 @@ impl<'s> View<'s> {
 
     /// What the key holds.
     pub(crate) fn held(&self) -> Option<Held<'s>> {
+        self.entry.inspect(|(_, block)| self.moment.note_use(block));
+        self.glimpse()
+    }
+
+    /// What the key holds, for one who does not use it.
+    pub(crate) fn glimpse(&self) -> Option<Held<'s>> {
         self.entry.map(|(shard, block)| shard.held(block))
+    }
+
+    /// Counts as a use of what the key holds; answers whether it exists.
+    pub(crate) fn touch(&self) -> bool {
+        self.entry.inspect(|(_, block)| self.moment.note_touch(block)).is_some()
+    }
+
+    /// The seconds since the last use.
+    pub(crate) fn idle_seconds(&self) -> Option<u32> {
+        self.entry.map(|(_, block)| self.moment.idle_seconds(block))
+    }
+
+    /// The count of uses.
+    pub(crate) fn use_count(&self, counting: Counting) -> Option<u8> {
+        self.entry.map(|(_, block)| self.moment.use_count(block, counting))
+    }
+
+    /// Has it be one that was last used so many seconds ago.
+    pub(crate) fn set_idle_seconds(&self, seconds: u64) {
+        self.entry.inspect(|(_, block)| self.moment.set_idle_seconds(block, seconds));
+    }
+
+    /// Has it be one that was used so often.
+    pub(crate) fn set_use_count(&self, count: u8) {
+        self.entry.inspect(|(_, block)| self.moment.set_use_count(block, count));
     }
 
     /// The entry, and what it holds.

@@ -25,7 +25,7 @@ impl Watched {
     /// Watches one more key from now on.
     pub(crate) fn add(&mut self, database: u16, key: &[u8]) {
         let Entry::Vacant(vacant) = self.keys.entry((database, Value::from(key))) else { return };
-        let space = Space { databases: &self.databases, database };
+        let space = Space::new(&self.databases, database);
         let watching = Write::enter(space, key, |mut writer| {
             // What has expired before is no change.
             let exists = writer.purge();
@@ -43,7 +43,7 @@ impl Watched {
     /// Adds the locks under which the watch can be judged.
     pub(crate) fn demand(&self, demand: &mut Demand) {
         for (database, key) in self.keys.keys() {
-            let space = Space { databases: &self.databases, database: *database };
+            let space = Space::new(&self.databases, *database);
             Read::demand(space, key, demand);
         }
     }

@@ -51,6 +51,12 @@ impl<'s> Writer<'s> {
         View::find(self.shard, self.hash, self.key, self.moment)
     }
 
+    /// The same for one who answers what it holds.
+    #[inline]
+    pub(crate) fn look_up(&self) -> View<'_> {
+        View::look_up(self.shard, self.hash, self.key, self.moment)
+    }
+
     /// Sets the key to a string with this deadline, whatever it held.
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<u64>) {
@@ -63,6 +69,7 @@ impl<'s> Writer<'s> {
 
     #[inline]
     fn store_string(&mut self, value: &[u8], deadline: Option<u64>) {
+        self.note_use();
         let moment = self.moment;
         let is_due = |deadline| moment.has_passed(deadline);
         if !self.shard.overwrite_string(self.hash, self.key, value, deadline, is_due) {
@@ -78,7 +85,8 @@ impl<'s> Writer<'s> {
             self.purge();
         }
         let hasher = self.moment.databases.hasher();
-        let parts = Parts { key: self.key, value, deadline, ..Parts::default() };
+        let stamp = self.moment.stamp();
+        let parts = Parts { key: self.key, value, deadline, stamp, ..Parts::default() };
         if let Some(displaced) = self.shard.set_string(hasher, self.hash, parts) {
             self.after.removed.push(displaced);
         }
@@ -94,6 +102,7 @@ impl<'s> Writer<'s> {
         &mut self,
         mut change: impl FnMut(Option<&[u8]>) -> Result<(T, R)>,
     ) -> Result<R> {
+        self.note_use();
         let moment = self.moment;
         let is_due = |deadline| moment.has_passed(deadline);
         let (hash, key) = (self.hash, self.key);
@@ -138,6 +147,7 @@ impl<'s> Writer<'s> {
 
     /// Sets or removes the deadline of a key that exists.
     pub(crate) fn set_deadline(&mut self, deadline: Option<u64>) {
+        self.note_use();
         let displaced = self.shard.set_deadline(self.hash, self.key, deadline);
         self.after.removed.extend(displaced.map(Removed::String));
         if let Some(deadline) = deadline {
@@ -226,7 +236,8 @@ impl<'s> Writer<'s> {
     fn store_object(&mut self, object: Object, deadline: Option<u64>) {
         self.discard();
         let hasher = self.moment.databases.hasher();
-        let due = self.shard.insert_object(hasher, self.hash, self.key, object, deadline);
+        let times = (deadline, self.moment.stamp());
+        let due = self.shard.insert_object(hasher, self.hash, self.key, object, times);
         if let Some(due) = due {
             self.note_deadline(due);
         }
@@ -242,6 +253,7 @@ impl<'s> Writer<'s> {
         if self.shard.has_deadlines() {
             self.purge();
         }
+        self.note_use();
         let recorder = self.after.recorder(self.moment.databases, self.database, self.key);
         let outcome = self.shard.edit(self.hash, self.key, |data: &mut D| {
             let mut changes = Edit::new(data, recorder);
@@ -379,6 +391,16 @@ impl<'s> Writer<'s> {
     fn note_deadline(&mut self, deadline: u64) {
         self.after.note_deadline(self.moment.databases, deadline);
         self.shard.tidy(self.moment.databases.hasher());
+    }
+
+    /// Notes a use of what the key holds now, if uses are kept.
+    #[inline]
+    fn note_use(&self) {
+        if self.moment.databases.uses.are_kept()
+            && let Some(block) = self.shard.find(self.hash, self.key)
+        {
+            self.moment.note_use(block);
+        }
     }
 
     /// Breaks watches and marks the key as ready for those who wait.

@@ -227,7 +227,7 @@ impl Operation for Combine<'_> {
     }
 
     fn run(&self, mut writers: Writers<'_>) -> Result<Self::Output> {
-        let strings = self.of.keys.iter().map(|key| writers.view(key)?.bytes());
+        let strings = self.of.keys.iter().map(|key| writers.look_up(key)?.bytes());
         let strings: Vec<Option<&[u8]>> = strings.collect::<Result<_>>()?;
         let strings: Vec<&[u8]> = strings.into_iter().map(Option::unwrap_or_default).collect();
         let combined = match self.of.method {
@@ -390,7 +390,8 @@ impl Operation for Fields<'_> {
         let writes = steps.iter().filter(|step| step.writes());
         let end = writes.map(|step| step.field().end()).max().unwrap_or(0);
         check_len(end)?;
-        let length = writer.view().bytes()?.map_or(0, <[u8]>::len);
+        let view = if end == 0 { writer.look_up() } else { writer.view() };
+        let length = view.bytes()?.map_or(0, <[u8]>::len);
         let grows = end > length;
         if grows {
             writer.write_at(end - 1, &[0])?;

@@ -54,13 +54,13 @@ pub(crate) struct RestoreOptions {
     pub(crate) replace: bool,
     /// Whether the lifetime is a Unix time.
     pub(crate) absolute: bool,
-    /// When or how often the key was used, which nothing here depends on.
-    pub(crate) usage: Option<Usage>,
+    /// When or how often the key was used.
+    pub(crate) uses: Option<Uses>,
 }
 
 /// How a key was used before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usage {
+pub(crate) enum Uses {
     IdleSeconds(i64),
     Frequency(u8),
 }
@@ -93,6 +93,11 @@ impl Operation for Restore<'_> {
         match loaded {
             Loaded::String(value) => writer.set_string(value, deadline),
             Loaded::Object(object) => writer.put_object(object, deadline),
+        }
+        match self.options.uses {
+            None => {}
+            Some(Uses::IdleSeconds(seconds)) => writer.view().set_idle_seconds(seconds as u64),
+            Some(Uses::Frequency(count)) => writer.view().set_use_count(count),
         }
         writer.notify(EventKind::Restored);
         Ok(())

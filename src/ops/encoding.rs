@@ -6,7 +6,7 @@ use crate::data::set::Set;
 use crate::data::sorted_set::SortedSet;
 use crate::error::Result;
 use crate::keyspace::access::Read;
-use crate::keyspace::{Kind, View};
+use crate::keyspace::{Held, Object, View};
 use crate::number;
 
 /// How Redis 7.0, as it is configured unless told otherwise, would represent such a value: what
@@ -81,15 +81,16 @@ impl Operation for EncodingOf<'_> {
     }
 
     fn run(&self, view: View<'_>) -> Result<Self::Output> {
-        let Some(kind) = view.kind() else { return Ok(None) };
-        Ok(match kind {
-            Kind::String => view.bytes()?.map(of_string),
-            Kind::List => Some(Encoding::Quicklist),
-            Kind::Hash => view.get::<Hash>()?.map(of_hash),
-            Kind::Set => view.get::<Set>()?.map(of_set),
-            Kind::SortedSet => view.get::<SortedSet>()?.map(of_sorted_set),
-            Kind::Stream => Some(Encoding::Stream),
-        })
+        Ok(view.glimpse().map(|held| match held {
+            Held::String(block) => of_string(block.value()),
+            Held::Object(object) => match object {
+                Object::List(_) => Encoding::Quicklist,
+                Object::Hash(hash) => of_hash(hash),
+                Object::Set(set) => of_set(set),
+                Object::SortedSet(set) => of_sorted_set(set),
+                Object::Stream(_) => Encoding::Stream,
+            },
+        }))
     }
 }
 

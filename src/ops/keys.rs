@@ -94,7 +94,7 @@ pub(crate) struct Touch<'a> {
 }
 
 macro_rules! count_existing {
-    ($($operation:ident),*) => {$(
+    ($($operation:ident by $look:path),*) => {$(
         impl Operation for $operation<'_> {
             type Output = usize;
             type Access = ReadEach;
@@ -104,13 +104,13 @@ macro_rules! count_existing {
             }
 
             fn run(&self, views: &[View<'_>]) -> Result<Self::Output> {
-                Ok(views.iter().filter(|view| view.exists()).count())
+                Ok(views.iter().filter(|view| $look(view)).count())
             }
         }
     )*};
 }
 
-count_existing!(ExistMany, Touch);
+count_existing!(ExistMany by View::exists, Touch by View::touch);
 
 /// The type of what a key holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -408,7 +408,7 @@ impl Operation for Copy<'_> {
         if database == writers.database() && self.source == self.destination {
             return Err(Error::SameObject);
         }
-        let source = writers.view(self.source)?;
+        let source = writers.look_up(self.source)?;
         let Some(copy) = Writer::copy_of(source, writers.database()) else { return Ok(false) };
         let mut writers = writers.in_database(database);
         let mut destination = writers.writer(self.destination)?;

@@ -59,7 +59,7 @@ impl Operation for Sort<'_> {
     }
 
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-        self.of.sort(&|key| views.view(key))
+        self.of.sort(&|key| views.look_up(key))
     }
 }
 
@@ -93,7 +93,7 @@ impl Operation for SortInto<'_> {
     fn run(&self, mut writers: Writers<'_>) -> Result<Self::Output> {
         let StoredSorting { of, destination } = &self.of;
         let is_set = writers.view(of.key)?.kind() == Some(Kind::Set);
-        let elements = of.in_some_order(is_set).sort(&|key| writers.view(key))?;
+        let elements = of.in_some_order(is_set).sort(&|key| writers.look_up(key))?;
         let mut list = List::default();
         for element in &elements {
             list.push_value(ListEnd::Back, element.as_ref().unwrap_or(&Value::default()));

@@ -396,7 +396,7 @@ impl Operation for Read<'_> {
     fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
         let mut found = Vec::new();
         for (key, after) in self.streams.0.iter() {
-            let Some(stream) = writers.view(key)?.get::<Stream>()? else { continue };
+            let Some(stream) = writers.look_up(key)?.get::<Stream>()? else { continue };
             let Some(start) = after.resolve(Some(stream)).next() else { continue };
             let ids = start..=StreamId::MAX;
             let entries = stream.range(ids, self.options.limit, Direction::Forward);

@@ -243,7 +243,7 @@ pub(crate) enum Wanted {
 impl ReadGroup<'_> {
     fn check(&self, writers: &Writers<'_>) -> Result<()> {
         for (key, _) in self.streams.0.iter() {
-            group_of(&writers.view(key)?, key, self.options.group)?;
+            group_of(&writers.look_up(key)?, key, self.options.group)?;
         }
         Ok(())
     }
@@ -614,7 +614,7 @@ fn claim<R>(
 ) -> Result<R> {
     check_len(consumer.len())?;
     let key = writer.key();
-    group_of(&writer.view(), key, group)?;
+    group_of(&writer.look_up(), key, group)?;
     let mut created = false;
     let outcome = writer.edit(|edit: &mut Edit<'_, Stream>| {
         let known = has_consumer(edit, group, consumer);

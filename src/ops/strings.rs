@@ -192,7 +192,7 @@ impl Operation for Set<'_> {
         let options = &self.options;
         check_len(self.value.len())?;
         let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
-        let previous = if options.get { writer.view().value()? } else { None };
+        let previous = if options.get { writer.look_up().value()? } else { None };
         let met = options.condition.is_met(&writer)?;
         if met {
             put(&mut writer, self.value, deadline, options.expiry);
@@ -356,7 +356,7 @@ impl Operation for GetAndDelete<'_> {
     }
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
-        let value = writer.view().value()?;
+        let value = writer.look_up().value()?;
         if writer.remove() {
             writer.notify(EventKind::Deleted);
         }
@@ -415,7 +415,7 @@ impl Operation for GetAndExpire<'_> {
     }
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
-        let Some(value) = writer.view().value()? else { return Ok(None) };
+        let Some(value) = writer.look_up().value()? else { return Ok(None) };
         let deadline = self.renewal.0.deadline(&writer, || None)?;
         self.renewal.apply(&mut writer, deadline);
         Ok(Some(value))

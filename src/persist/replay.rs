@@ -71,7 +71,7 @@ impl<'d> Replay<'d> {
         }
         let row = table::find(name).ok_or_else(|| error::unknown_command(name, arguments))?;
         self.replies.clear();
-        let space = Space { databases: self.databases, database: self.database };
+        let space = Space::new(self.databases, self.database);
         let mut encoder = Encoder::new(&mut self.replies, Protocol::Resp2);
         let outcome = row.execute(arguments, &mut Context::Run(space), &mut encoder);
         outcome.map_err(|error| error::redis_text(&error, row.name).into_owned())

@@ -257,7 +257,7 @@ pub(super) fn memory_usage(session: &mut Session, arguments: &[&[u8]]) -> Answer
         }
         options = rest;
     }
-    let space = Space { databases: session.shared.store.databases(), database: session.database };
+    let space = Space::new(session.shared.store.databases(), session.database);
     let footprint = Read::enter(space, key, |view| Ok(view.footprint()))?;
     match footprint {
         Some(bytes) => session.encoder().integer(bytes as i64),

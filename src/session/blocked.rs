@@ -43,7 +43,7 @@ pub(super) trait Call: Send {
 
 /// Runs a command that may block: its reply is written, or the call that waits comes back.
 pub(super) type Start =
-    fn(&Arc<Databases>, u16, &[&[u8]], &mut Encoder<'_>) -> Result<Option<Box<dyn Call>>>;
+    fn(&Arc<Databases>, Space<'_>, &[&[u8]], &mut Encoder<'_>) -> Result<Option<Box<dyn Call>>>;
 
 /// How long a command waits: not at all, so long, or (within) for ever.
 type Wait = Option<Option<Duration>>;
@@ -54,12 +54,12 @@ macro_rules! blocking_commands {
         /// What starts the command of a name in capitals.
         pub(super) fn find(name: &str) -> Option<Start> {
             $(if name == <$operation<'static> as Command>::NAME {
-                return Some(|databases, database, arguments, encoder| {
+                return Some(|databases, space, arguments, encoder| {
                     let operation =
                         <$operation<'static> as Family>::parse(&mut Args::new(arguments))?;
                     let wait: fn(&$operation<'_>) -> Wait = $wait;
                     let wait = wait(&operation);
-                    start::<$operation<'static>>(databases, database, &operation, wait, encoder)
+                    start::<$operation<'static>>(databases, space, &operation, wait, encoder)
                 });
             })*
             None
@@ -86,17 +86,17 @@ fn millis(millis: u64) -> Option<Duration> {
 
 fn start<F: BlockingFamily>(
     databases: &Arc<Databases>,
-    database: u16,
+    space: Space<'_>,
     operation: &F::BlockingOf<'_>,
     wait: Wait,
     encoder: &mut Encoder<'_>,
 ) -> Result<Option<Box<dyn Call>>> {
     let Some(timeout) = wait else {
-        let found = crate::ops::run(Space { databases, database }, operation)?;
+        let found = crate::ops::run(space, operation)?;
         operation.reply(&found, encoder);
         return Ok(None);
     };
-    match engine::start::<F>(databases, database, operation) {
+    match engine::start_in::<F>(databases, space, operation) {
         Started::Done(outcome) => {
             operation.reply(&Some(outcome?), encoder);
             Ok(None)

@@ -253,6 +253,7 @@ pub(super) fn no_evict(session: &mut Session, arguments: &[&[u8]]) -> Answer {
 pub(super) fn no_touch(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     let is_on = read_on(arguments[0])?;
     session.client.edit(|details| details.no_touch = is_on);
+    session.caller.set_renews(!is_on);
     session.ok()
 }
 

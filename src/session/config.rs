@@ -15,6 +15,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 use crate::data::glob::Glob;
+use crate::keyspace::uses::Counting;
 use crate::number;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
@@ -571,6 +572,15 @@ impl Config {
     /// From how many milliseconds on an event is recorded; `None` is never.
     pub(super) fn latency_millis(&self) -> Option<u64> {
         Some(self.latency_millis.load(Relaxed)).filter(|millis| *millis > 0)
+    }
+
+    /// How uses of keys are counted; `None` unless the policy is one by frequency.
+    pub(super) fn counting(&self) -> Option<Counting> {
+        let number = |name| self.value(name).parse().unwrap_or_default();
+        self.value("maxmemory-policy").ends_with("-lfu").then(|| Counting {
+            log_factor: number("lfu-log-factor"),
+            decay_minutes: number("lfu-decay-time"),
+        })
     }
 
     pub(super) fn output_limit(&self, class: Class) -> OutputLimit {

@@ -1,5 +1,7 @@
 //! `CONFIG`: reading and setting the configuration, and setting counters to zero.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::config::Refused;
 use super::notify::Classes;
 use super::{Answer, SYNTAX, Session, Shared};
@@ -40,6 +42,10 @@ pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), String> {
     if names.contains(&"appendfsync") {
         super::persistence::set_durability(shared);
     }
+    let of_uses = ["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"];
+    if names.iter().any(|name| of_uses.contains(name)) {
+        shared.databases().uses.count(shared.config.counting());
+    }
     if names.contains(&"slowlog-max-len") {
         shared.statistics.trim_slowlog(shared.config.slowlog_length());
     }
@@ -49,6 +55,7 @@ pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), String> {
 
 pub(super) fn reset_statistics(session: &mut Session, _: &[&[u8]]) -> Answer {
     session.shared.statistics.reset();
+    session.shared.databases().expired.store(0, Relaxed);
     session.ok()
 }
 

@@ -190,6 +190,7 @@ pub(super) fn reset(session: &mut Session, _: &[&[u8]]) -> Answer {
         details.no_evict = false;
         details.no_touch = false;
     });
+    session.caller.set_renews(true);
     session.output.extend_from_slice(b"+RESET\r\n");
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{Answer, Session, digest};
 use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
-use crate::ops::{self, encoding::EncodingOf};
+use crate::ops::{self, encoding::EncodingOf, uses::ReferenceCount};
 use crate::sync::Arc;
 use crate::wire::Protocol;
 
@@ -69,7 +69,7 @@ fn load_log(session: &mut Session) -> Answer {
 
 fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
     let shared = Arc::clone(&session.shared);
-    let space = Space { databases: shared.databases(), database: session.database };
+    let space = Space::new(shared.databases(), session.database);
     let mut encoder = session.encoder();
     encoder.array(keys.len());
     for key in keys {
@@ -79,12 +79,14 @@ fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
 }
 
 fn object(session: &mut Session, key: &[u8]) -> Answer {
-    let space = Space { databases: session.shared.store.databases(), database: session.database };
+    let space = Space::new(session.shared.store.databases(), session.database);
     let encoding = ops::run(space, &EncodingOf { key })?.ok_or("ERR no such key")?;
-    let bytes = Read::enter(space, key, |view| Ok(view.footprint()))?.unwrap_or_default();
+    let sizes = Read::enter(space, key, |view| Ok(view.footprint().zip(view.idle_seconds())))?;
+    let (bytes, idle) = sizes.unwrap_or_default();
+    let shared = ops::run(space, &ReferenceCount { key })?.unwrap_or_default();
     let text = format!(
-        "Value at:0x000000000000 refcount:1 encoding:{} serializedlength:{bytes} lru:0 \
-         lru_seconds_idle:0",
+        "Value at:0x000000000000 refcount:{shared} encoding:{} serializedlength:{bytes} lru:0 \
+         lru_seconds_idle:{idle}",
         encoding.name()
     );
     session.encoder().simple(text.as_bytes());

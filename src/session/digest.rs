@@ -40,7 +40,7 @@ impl Digest {
 pub(super) fn of_all(databases: &Databases) -> Digest {
     let mut all = Digest::default();
     for database in 0..databases.count() {
-        let space = Space { databases, database };
+        let space = Space::new(databases, database);
         let keys = ops::run(space, &Matching { pattern: b"*" }).unwrap_or_default();
         if keys.is_empty() {
             continue;

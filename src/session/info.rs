@@ -1,7 +1,7 @@
 //! `INFO`: how things stand, in the sections and fields that tools look for.
 //!
-//! A field that nothing is known about is left out rather than invented: there are no hits and
-//! misses of keys, since counting them would slow every read.
+//! A field that nothing is known about is left out rather than invented. Hits and misses are of
+//! keys that clients look up to read them; what the program itself reads is not counted.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
@@ -225,6 +225,8 @@ fn stats(shared: &Shared, text: &mut String) {
         "expired_keys": databases.expired.load(Relaxed),
         "evicted_keys": 0,
         "evicted_clients": 0,
+        "keyspace_hits": statistics.hits.load(Relaxed),
+        "keyspace_misses": statistics.misses.load(Relaxed),
         "pubsub_channels": databases.hub.channels(None).len(),
         "pubsub_patterns": databases.hub.pattern_count(),
         "pubsubshard_channels": shared.shard_channels.channels(None).len(),

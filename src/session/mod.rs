@@ -58,6 +58,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::error::Error;
+use crate::keyspace::uses::Caller;
 use crate::keyspace::{Databases, Space, Watched};
 use crate::pubsub::{Feed, Hub, Listener};
 use crate::store::Store;
@@ -159,6 +160,7 @@ struct Shared {
 impl Face {
     /// The face of a store. Every database of the store is reached, whichever `store` is.
     pub fn new(store: &Store, options: FaceOptions) -> Self {
+        store.databases().keep_uses();
         let mut config = Config::new(store.databases().count(), options.port);
         persistence::describe(store, &mut config);
         config.set_password(options.password.unwrap_or_default());
@@ -218,6 +220,7 @@ impl Face {
             authenticated: !shared.config.wants_password(),
             shared: Arc::clone(shared),
             client,
+            caller: Caller::default(),
             waker,
             parser: RequestParser::default(),
             input: Vec::new(),
@@ -322,6 +325,8 @@ enum Replies {
 pub struct Session {
     shared: Arc<Shared>,
     client: Arc<Client>,
+    /// Counts what commands look up, until the statistics get it.
+    caller: Caller,
     waker: Waker,
     parser: RequestParser,
     /// Bytes that no request has been made of yet.
@@ -357,6 +362,7 @@ impl Session {
     /// Takes bytes from the client and runs the requests that they complete.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.shared.statistics.note_received(bytes.len());
+        self.read_clock();
         if self.input.is_empty() && self.is_running() {
             let consumed = self.run(bytes);
             self.input.extend_from_slice(&bytes[consumed..]);
@@ -374,6 +380,7 @@ impl Session {
     /// Runs one request, given by its arguments. If it blocks the reply comes with a
     /// [`wake`](Self::wake); until then [`is_blocked`](Self::is_blocked).
     pub fn execute(&mut self, argv: &[&[u8]]) {
+        self.read_clock();
         if !self.perform(argv) {
             // It comes again with the next wake.
             let mut request = Encoder::new(&mut self.input, Protocol::Resp2);
@@ -388,9 +395,15 @@ impl Session {
         if self.client.take_signal() == Some(Signal::Kill) {
             self.state = State::Closed;
         }
+        self.read_clock();
         self.poll_blocked();
         self.proceed();
         self.settle();
+    }
+
+    /// Takes the time that all uses of keys have which are to come before the next call.
+    fn read_clock(&self) {
+        self.caller.set_now(self.shared.databases().clock.now());
     }
 
     /// Gives up what the session waits for, the requests that have yet to be run, and all output.
@@ -426,6 +439,7 @@ impl Session {
         self.sent = (self.sent + count).min(self.output.len());
         self.compact();
         if !self.input.is_empty() && self.is_running() {
+            self.read_clock();
             self.proceed();
             self.settle();
         }
@@ -736,7 +750,7 @@ impl Session {
                 return self.block(start, &argv[1..]);
             }
         }
-        let space = Space { databases: self.shared.store.databases(), database: self.database };
+        let space = Space::of_caller(self.shared.store.databases(), self.database, &self.caller);
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         let run = || row.execute(arguments, &mut Context::Run(space), &mut encoder);
         Ok(self.held.deferring(&self.shared, run)?)
@@ -745,7 +759,8 @@ impl Session {
     fn block(&mut self, start: blocked::Start, arguments: &[&[u8]]) -> Answer {
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         let databases = self.shared.store.databases();
-        let run = || start(databases, self.database, arguments, &mut encoder);
+        let space = Space::of_caller(databases, self.database, &self.caller);
+        let run = || start(databases, space, arguments, &mut encoder);
         self.blocked = self.held.deferring(&self.shared, run)?;
         if self.blocked.is_some() {
             self.client.set_blocked(true);

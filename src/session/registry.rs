@@ -348,6 +348,7 @@ impl Clients {
 impl Session {
     /// Tells the others how things stand.
     pub(super) fn describe(&mut self) {
+        self.shared.statistics.note_lookups(self.caller.take_lookups());
         let last = self.last.map(|command| command.place);
         let (channels, patterns, shard_channels) = self.subscriptions.counts();
         let (input, output) = (self.input.len(), self.output().len());

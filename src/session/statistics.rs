@@ -79,6 +79,9 @@ pub(super) struct Statistics {
     pub(super) panicked_connections: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
+    /// Keys looked up by commands that read: found, and not found.
+    pub(super) hits: AtomicU64,
+    pub(super) misses: AtomicU64,
     pub(super) error_replies: AtomicU64,
     errors: Mutex<BTreeMap<String, u64>>,
     slow: Mutex<Slowlog>,
@@ -102,6 +105,8 @@ impl Statistics {
             panicked_connections: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
             error_replies: AtomicU64::new(0),
             errors: Mutex::default(),
             slow: Mutex::default(),
@@ -127,6 +132,16 @@ impl Statistics {
 
     pub(super) fn note_sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Counts keys that were looked up: found, and not found.
+    #[inline]
+    pub(super) fn note_lookups(&self, (hits, misses): (u64, u64)) {
+        for (counter, count) in [(&self.hits, hits), (&self.misses, misses)] {
+            if count > 0 {
+                counter.fetch_add(count, Relaxed);
+            }
+        }
     }
 
     /// Counts a call; answers how many there were before.
@@ -196,9 +211,10 @@ impl Statistics {
             }
         }
         let Self { connections, refused_connections, panicked_connections, .. } = self;
-        let Self { received, sent, error_replies, .. } = self;
+        let Self { received, sent, hits, misses, error_replies, .. } = self;
         let of_connections = [connections, refused_connections, panicked_connections];
-        for counter in of_connections.into_iter().chain([received, sent, error_replies]) {
+        let of_commands = [received, sent, hits, misses, error_replies];
+        for counter in of_connections.into_iter().chain(of_commands) {
             counter.store(0, Relaxed);
         }
         self.errors.lock().clear();

@@ -548,3 +548,115 @@ fn a_session_can_be_moved_between_threads() {
     is_send::<Session>();
     is_send::<Face>();
 }
+
+#[test]
+fn idle_times_are_exact_and_asking_is_no_use() {
+    let house = House::new();
+    let mut guest = house.guest();
+    guest.say("SET a 1\nRPUSH l x y");
+    house.clock.advance(Duration::from_secs(100));
+    let idle = "OBJECT IDLETIME a\nOBJECT IDLETIME l";
+    assert_eq!(guest.say(idle), ":100|:100");
+    guest.say("TYPE a\nEXISTS a l\nTTL a\nOBJECT ENCODING a\nOBJECT REFCOUNT l\nMEMORY USAGE a");
+    assert_eq!(guest.say(idle), ":100|:100");
+    guest.say("CLIENT NO-TOUCH ON\nGET a\nLRANGE l 0 -1");
+    assert_eq!(guest.say(idle), ":100|:100");
+    guest.say("TOUCH l\nCLIENT NO-TOUCH OFF\nGET a");
+    assert_eq!(guest.say(idle), ":0|:0");
+    house.clock.advance(Duration::from_secs(7));
+    assert_eq!(
+        guest.say("MULTI\nLPUSH l z\nOBJECT IDLETIME a\nEXEC"),
+        "+OK|+QUEUED|+QUEUED|*2|:3|:7"
+    );
+    assert_eq!(guest.say(idle), ":7|:0");
+    assert_eq!(guest.say("OBJECT IDLETIME none\nOBJECT FREQ none"), "$-1|$-1");
+    assert!(
+        guest.say("OBJECT FREQ a").starts_with("-ERR An LFU maxmemory policy is not selected,")
+    );
+}
+
+#[test]
+fn what_was_there_before_the_first_client_is_idle_since_it_came() {
+    let clock = ManualClock::new();
+    let store = Store::builder().clock(&clock).build();
+    for number in 0..2000 {
+        store.kv().set(number.to_string(), "v").unwrap();
+        store.list(&format!("l{number}")).push_back(number).unwrap();
+    }
+    clock.advance(Duration::from_secs(5));
+    let house = House { face: Face::new(&store, FaceOptions::default()), clock };
+    let mut guest = house.guest();
+    house.clock.advance(Duration::from_secs(3));
+    assert_eq!(guest.say("OBJECT IDLETIME 7\nOBJECT IDLETIME l7"), ":3|:3");
+    assert_eq!(guest.say("GET 7\nOBJECT IDLETIME 7"), "$1|v|:0");
+    assert_eq!(store.keys().idle_time("l7"), Ok(Some(Duration::from_secs(3))));
+    for (_, shard) in store.databases().shards() {
+        shard.read().check(store.databases().hasher());
+    }
+}
+
+#[test]
+fn uses_are_counted_under_a_policy_by_frequency() {
+    let house = House::new();
+    let mut guest = house.guest();
+    guest.say("SET a 1\nCONFIG SET maxmemory-policy allkeys-lfu");
+    assert_eq!(guest.say("OBJECT FREQ a"), ":5");
+    assert!(
+        guest.say("OBJECT IDLETIME a").starts_with("-ERR An LFU maxmemory policy is selected,")
+    );
+    // The first use above what an entry begins with counts for certain.
+    assert_eq!(guest.say("GET a\nOBJECT FREQ a"), "$1|1|:6");
+    house.clock.advance(Duration::from_secs(4 * 60));
+    assert_eq!(guest.say("OBJECT FREQ a\nOBJECT FREQ a"), ":2|:2");
+    guest.say("CONFIG SET lfu-log-factor 0");
+    assert_eq!(guest.say("GET a\nGET a\nGET a\nOBJECT FREQ a"), "$1|1|$1|1|$1|1|:5");
+}
+
+#[test]
+fn a_restored_key_was_used_as_it_is_said() {
+    let house = House::new();
+    let mut guest = house.guest();
+    guest.say("SET a 1");
+    guest.session.execute(&[b"DUMP", b"a"]);
+    let reply = guest.session.take_output();
+    let begin = reply.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let payload = &reply[begin..reply.len() - 2];
+    guest.session.execute(&[b"RESTORE", b"b", b"0", payload, b"IDLETIME", b"1000"]);
+    assert_eq!(guest.say("OBJECT IDLETIME b"), "+OK|:1000");
+    guest.say("CONFIG SET maxmemory-policy volatile-lfu");
+    guest.session.execute(&[b"RESTORE", b"c", b"0", payload, b"FREQ", b"200"]);
+    assert_eq!(guest.say("OBJECT FREQ c"), "+OK|:200");
+}
+
+#[test]
+fn integers_that_redis_shares_say_so() {
+    let mut guest = House::new().guest();
+    guest.say("SET a 9999\nSET b 10000\nSET c -1\nSET d x\nSADD e 1");
+    let counts = "OBJECT REFCOUNT a\nOBJECT REFCOUNT b\nOBJECT REFCOUNT c\nOBJECT REFCOUNT d\n\
+                  OBJECT REFCOUNT e\nOBJECT REFCOUNT f";
+    assert_eq!(guest.say(counts), ":2147483647|:1|:1|:1|:1|$-1");
+}
+
+#[test]
+fn hits_and_misses_are_what_clients_looked_up_to_read() {
+    let house = House::new();
+    let mut guest = house.guest();
+    let lookups = |guest: &mut Guest| {
+        let info = guest.say("INFO stats");
+        let value = |name: &str| {
+            let value = info.split('|').find_map(|line| line.strip_prefix(name));
+            value.unwrap().parse::<u64>().unwrap()
+        };
+        (value("keyspace_hits:"), value("keyspace_misses:"))
+    };
+    guest.say("SET a 1\nINCR a\nAPPEND b x\nDEL c");
+    assert_eq!(lookups(&mut guest), (0, 0));
+    guest.say("GET a\nMGET a b c\nEXISTS a c c\nHGET h f\nGETDEL b\nSINTER s1 s2");
+    assert_eq!(lookups(&mut guest), (5, 6));
+    guest.say("MULTI\nGET a\nGET c\nEXEC");
+    assert_eq!(lookups(&mut guest), (6, 7));
+    house.face.0.store.kv().get("a").unwrap();
+    assert_eq!(lookups(&mut guest), (6, 7));
+    guest.say("CONFIG RESETSTAT");
+    assert_eq!(lookups(&mut guest), (0, 0));
+}

@@ -201,7 +201,9 @@ impl Session {
         }
         self.demand(part, &mut demand);
         let mut after = After::default();
-        let mut locked = demand.enter(databases)?;
+        let caller = std::mem::take(&mut self.caller);
+        let space = Space::of_caller(databases, self.database, &caller);
+        let mut locked = demand.enter(space)?;
         let holds = watched.as_ref().is_none_or(|watched| watched.holds(&locked));
         if holds {
             if let Some(length) = length {
@@ -210,6 +212,7 @@ impl Session {
             part.iter().for_each(|queued| self.execute_within(&mut locked, queued));
         }
         locked.release(&mut after);
+        self.caller = caller;
         // The watch lets go of its keys only now that they are not locked.
         drop(watched);
         self.held.deferring(&shared, || after.settle(databases))?;
@@ -231,7 +234,7 @@ impl Session {
                     .unwrap_or(database);
             }
             if let Some(row) = queued.command.entry.data() {
-                let mut context = Context::Demand(Space { databases, database }, demand);
+                let mut context = Context::Demand(Space::new(databases, database), demand);
                 let mut encoder = Encoder::new(&mut nothing, self.protocol);
                 // What cannot be parsed locks nothing, and is answered when its turn comes.
                 let _ = row.execute(&argv[1..], &mut context, &mut encoder);

@@ -18,7 +18,7 @@ pub(crate) fn answer_all(space: Space<'_>, commands: &[&[&[u8]]], encoder: &mut 
         // What cannot be parsed locks nothing, and is answered when its turn comes.
         let _ = attempt(argv, &mut Context::Demand(space, &mut demand), encoder);
     }
-    let mut locked = match demand.enter(space.databases) {
+    let mut locked = match demand.enter(space) {
         Ok(locked) => locked,
         Err(error) => return encoder.error(error::redis_text(&error, "EXEC").as_bytes()),
     };

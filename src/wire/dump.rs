@@ -26,19 +26,19 @@ impl<'a> Arg<'a> for RestoreOptions {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
         let mut options = Self::default();
         while !args.is_empty() {
-            let may_name_usage = args.len() > 1 && options.usage.is_none();
+            let may_name_usage = args.len() > 1 && options.uses.is_none();
             match () {
                 () if args.keyword("REPLACE") => options.replace = true,
                 () if args.keyword("ABSTTL") => options.absolute = true,
                 () if may_name_usage && args.keyword("IDLETIME") => match args.integer()? {
-                    seconds @ 0.. => options.usage = Some(Usage::IdleSeconds(seconds)),
+                    seconds @ 0.. => options.uses = Some(Uses::IdleSeconds(seconds)),
                     _ => return Err(Error::OutOfRange("Invalid IDLETIME value, must be >= 0")),
                 },
                 () if may_name_usage && args.keyword("FREQ") => {
                     let frequency = u8::try_from(args.integer()?).map_err(|_| {
                         Error::OutOfRange("Invalid FREQ value, must be >= 0 and <= 255")
                     })?;
-                    options.usage = Some(Usage::Frequency(frequency));
+                    options.uses = Some(Uses::Frequency(frequency));
                 }
                 () => return Err(SYNTAX),
             }
@@ -47,13 +47,13 @@ impl<'a> Arg<'a> for RestoreOptions {
     }
 
     fn encode(&self, argv: &mut Argv) {
-        match self.usage {
+        match self.uses {
             None => {}
-            Some(Usage::IdleSeconds(seconds)) => {
+            Some(Uses::IdleSeconds(seconds)) => {
                 argv.push("IDLETIME");
                 argv.integer(seconds);
             }
-            Some(Usage::Frequency(frequency)) => {
+            Some(Uses::Frequency(frequency)) => {
                 argv.push("FREQ");
                 argv.integer(frequency);
             }

@@ -136,7 +136,7 @@ fn of_key(record: &mut Record, key: &[u8], effect: &Effect<'_>) {
 /// A structure as `DUMP` has it.
 fn put(record: &mut Record, key: &[u8], object: &Object, unix_ms: Option<i64>, times: Times) {
     let payload = payload::write(Content::Object(object), times);
-    let options = dump::RestoreOptions { replace: true, absolute: true, usage: None };
+    let options = dump::RestoreOptions { replace: true, absolute: true, uses: None };
     let lifetime = dump::RestoreLifetime(unix_ms.map_or(0, |at| at.max(1)));
     add(record, &dump::Restore { key, lifetime, payload: &payload, options });
 }

@@ -72,9 +72,10 @@ fn composed_text(error: &Error, command: &str) -> String {
         }
         Error::UnsupportedOption(option) => format!("ERR Unsupported option {}", text(option)),
         Error::OutOfRange(MIN_IDLE) => format!("ERR {MIN_IDLE} {command}"),
-        Error::Syntax(text) | Error::OutOfRange(text) | Error::StreamMetadata(text) => {
-            format!("ERR {text}")
-        }
+        Error::Syntax(text)
+        | Error::OutOfRange(text)
+        | Error::StreamMetadata(text)
+        | Error::UsesNotKept(text) => format!("ERR {text}"),
         Error::NoGroup { key, group } => no_group(&text(key), &text(group), command),
         Error::UnknownSubcommand { command, given } => {
             format!("ERR unknown subcommand '{}'. Try {command} HELP.", text(given))

@@ -10,6 +10,7 @@ use crate::keyspace::Kind;
 use crate::ops::encoding::{Encoding, EncodingOf};
 use crate::ops::keys::*;
 use crate::ops::scan::*;
+use crate::ops::uses::*;
 use crate::value::Value;
 
 command!(Delete<'a>, "DEL" { key });
@@ -49,13 +50,26 @@ command!(EncodingOf<'a>, "OBJECT" "ENCODING" { key } {
     }
 });
 
+command!(IdleTime<'a>, "OBJECT" "IDLETIME" { key });
+command!(Frequency<'a>, "OBJECT" "FREQ" { key });
+command!(ReferenceCount<'a>, "OBJECT" "REFCOUNT" { key });
+
 /// `OBJECT HELP`.
 pub(super) fn object_help(
     _args: &mut Args<'_>,
     context: &mut Context<'_, '_>,
     encoder: &mut Encoder<'_>,
 ) -> Result<()> {
-    let lines = ["ENCODING key", "    How the value of the key is represented."];
+    let lines = [
+        "ENCODING key",
+        "    How the value of the key is represented.",
+        "FREQ key",
+        "    How often the key was used, under an LFU maxmemory-policy.",
+        "IDLETIME key",
+        "    The seconds since the key was used, under any other.",
+        "REFCOUNT key",
+        "    How many share the value of the key.",
+    ];
     context.help("OBJECT", &lines, encoder);
     Ok(())
 }

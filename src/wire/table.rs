@@ -11,7 +11,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::ops::{
     bitmap, counters, dump, encoding, hash, keys, list, pubsub, scan, set, sorted_set as zset,
-    stream, stream_group, strings,
+    stream, stream_group, strings, uses,
 };
 use crate::value::Value;
 
@@ -319,6 +319,9 @@ static PUBSUB: &[Row] = &[
 
 static OBJECT: &[Row] = &[
     row!("OBJECT|ENCODING", encoding::EncodingOf::parse, 3, READONLY, KEY_OF_SUBCOMMAND),
+    row!("OBJECT|FREQ", uses::Frequency::parse, 3, READONLY, KEY_OF_SUBCOMMAND),
+    row!("OBJECT|IDLETIME", uses::IdleTime::parse, 3, READONLY, KEY_OF_SUBCOMMAND),
+    row!("OBJECT|REFCOUNT", uses::ReferenceCount::parse, 3, READONLY, KEY_OF_SUBCOMMAND),
     row!("OBJECT|HELP" by keys_wire::object_help, 2, 0, NO_KEY),
 ];
 

@@ -27,7 +27,9 @@
 //! - entries above an id that `XSETID` set a stream back to, once they are deleted: Redis keeps
 //!   them in its blocks, out of order, and `XTRIM` stops there;
 //! - ids made from the clock;
-//! - `OBJECT ENCODING` of what Redis still keeps as it was when it was larger, or part of another;
+//! - `OBJECT ENCODING` of what Redis still keeps as it was when it was larger, or part of another,
+//!   and so `OBJECT REFCOUNT` of an integer that it keeps as text, and shares with nobody, or with
+//!   the request that set it, until the whole transaction is over;
 //! - `BITFIELD` with `OVERFLOW SAT` and `SET` of a number within a few bits of the lowest there is:
 //!   Redis subtracts it, overflows, and stores the highest number that fits;
 //! - `SORT` after a number beyond all doubles, in whichever command: Redis remembers the overflow
@@ -363,7 +365,10 @@ fn alike(argv: &Argv, ours: &Reply, theirs: &Reply) -> bool {
         b"SMEMBERS" | b"SUNION" | b"SINTER" | b"SDIFF" | b"SPOP" => {
             is_permutation(ours, theirs, 1) || are_errors_alike(&name, ours, theirs)
         }
-        b"OBJECT" => encoded_alike(ours, theirs) || are_errors_alike(&name, ours, theirs),
+        b"OBJECT" => {
+            let subcommand = argv.get(1).map(|word| word.to_ascii_uppercase()).unwrap_or_default();
+            object_told_alike(&subcommand, ours, theirs) || are_errors_alike(&name, ours, theirs)
+        }
         b"DUMP" => dumped_alike(ours, theirs),
         b"RANDOMKEY" | b"ZRANDMEMBER" | b"HRANDFIELD" | b"SRANDMEMBER" => same_shape(ours, theirs),
         b"SCAN" if !is_first_page(argv.get(1)) => same_shape_but_length(ours, theirs),
@@ -459,6 +464,21 @@ fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
             scans && theirs.elements()[1].elements().is_empty()
         }
         _ => false,
+    }
+}
+
+/// Whether `OBJECT` tells the same, times and what follows from the encoding apart.
+fn object_told_alike(subcommand: &[u8], ours: &Reply, theirs: &Reply) -> bool {
+    const SHARED: i64 = i32::MAX as i64;
+    match subcommand {
+        b"IDLETIME" => is_close(ours, theirs, 20),
+        b"REFCOUNT" => match (ours.integer(), theirs.integer()) {
+            (Some(ours), Some(theirs)) => {
+                ours == theirs || [1, SHARED].contains(&ours) && theirs <= 2
+            }
+            _ => ours == theirs,
+        },
+        _ => encoded_alike(ours, theirs),
     }
 }
 
@@ -598,7 +618,7 @@ impl Pair {
         let replies: Vec<usize> = steps.iter().map(|step| step.requests(&mut requests)).collect();
         self.connection.send(&requests);
         self.connection.receive();
-        let store = Store::new();
+        let store = Store::builder().keep_idle_times().build();
         let mut found = None;
         for (at, (step, replies)) in steps.iter().zip(replies).enumerate() {
             let theirs = (0..replies).map(|_| self.connection.receive()).last().expect("a reply");

@@ -4,13 +4,16 @@
 //! Run it with `cargo test --features session --test differential_session`. The scripts stand in
 //! `session.txt`, whose head explains them. All differences are reported at once.
 
+mod grammar;
 mod redis;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
+use grammar::{Argv, Commands};
 use larder::{Face, FaceOptions, Peer, Session, Store};
 use redis::{Connection, Reply, Server, write_request};
 
@@ -289,4 +292,126 @@ fn description(reply: &Reply) -> String {
         let _ = write!(text, "{} ", words.join(" "));
     }
     text
+}
+
+/// Every command looks up the same keys to read them, by what `INFO` counts. But `XREAD` counts
+/// each stream once here, which Redis looks at again to read it; Redis also counts what `XACK`
+/// changes, and what `SCAN` tells apart by type; and what is wrong is found out here before any key
+/// is looked up.
+#[test]
+fn keys_are_looked_up_as_redis_looks_them_up() {
+    const DRAWS: usize = 4_000;
+    let server = Server::start();
+    let mut real = server.connect(false);
+    let makers = grammar::named(&["SET", "RPUSH", "ZADD", "XADD", "HSET", "SADD"]);
+    let mut commands = Commands::new(7);
+    let all = grammar::all();
+    let mut differences = BTreeMap::new();
+    for _ in 0..DRAWS {
+        real.call(&[b"FLUSHALL"]);
+        let face = Face::new(&Store::new(), FaceOptions::default());
+        let waker = Waker::from(Arc::new(Nobody));
+        let mut ours = face.connect(Peer::default(), waker).expect("room");
+        let mut ask = |argv: &[&[u8]]| {
+            ours.execute(argv);
+            (ours.take_output(), real.call(argv))
+        };
+        for _ in 0..6 {
+            let (_, argv) = commands.draw(&makers, &makers);
+            ask(&borrowed(&argv));
+        }
+        ask(&[b"CONFIG", b"RESETSTAT"]);
+        let (grammar, argv) = commands.draw(&all, &makers);
+        let (mine, theirs) = ask(&borrowed(&argv));
+        let differs = ["XREAD", "XREADGROUP", "XACK", "SCAN"].contains(&grammar.0);
+        if differs || mine.starts_with(b"-") || theirs.starts_with(b"-") {
+            continue;
+        }
+        let (mine, theirs) = ask(&[b"INFO", b"stats"]);
+        let (mine, theirs) = (lookups(&mine), lookups(&theirs));
+        if mine != theirs {
+            let request = argv.iter().map(|argument| argument.escape_ascii().to_string());
+            let request = request.collect::<Vec<_>>().join(" ");
+            differences.entry(grammar.0).or_insert(format!("{request}: {mine:?} {theirs:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+fn borrowed(argv: &Argv) -> Vec<&[u8]> {
+    argv.iter().map(|argument| &argument[..]).collect()
+}
+
+/// The hits and misses that an `INFO stats` tells.
+fn lookups(info: &[u8]) -> [u64; 2] {
+    let info = String::from_utf8_lossy(info);
+    ["keyspace_hits:", "keyspace_misses:"].map(|name| {
+        let value = info.lines().find_map(|line| line.strip_prefix(name));
+        value.and_then(|value| value.parse().ok()).expect("a count")
+    })
+}
+
+/// `DEBUG DIGEST` and `DEBUG DIGEST-VALUE` of what both hold are the same, whatever it is.
+#[test]
+fn digests_are_those_of_redis() {
+    const ROUNDS: u64 = 60;
+    const STEPS: usize = 150;
+    let server = Server::start_with(&["--enable-debug-command", "yes"]);
+    let mut real = server.connect(false);
+    let makers = grammar::named(&[
+        "SET",
+        "APPEND",
+        "INCRBYFLOAT",
+        "SETBIT",
+        "RPUSH",
+        "LSET",
+        "LREM",
+        "ZADD",
+        "ZINCRBY",
+        "ZREM",
+        "HSET",
+        "HINCRBYFLOAT",
+        "HDEL",
+        "SADD",
+        "SREM",
+        "XDEL",
+        "XGROUP|CREATE",
+        "PEXPIREAT",
+        "SWAPDB",
+        "COPY",
+        "RENAME",
+    ]);
+    let mut kinds = BTreeSet::new();
+    for seed in 0..ROUNDS {
+        real.call(&[b"FLUSHALL"]);
+        let face = Face::new(&Store::new(), FaceOptions::default());
+        let waker = Waker::from(Arc::new(Nobody));
+        let mut ours = face.connect(Peer::default(), waker).expect("room");
+        let mut ask = |argv: &[&[u8]]| {
+            ours.execute(argv);
+            (ours.take_output(), real.call(argv))
+        };
+        let mut commands = Commands::new(seed);
+        for step in 0..STEPS {
+            if step % 10 == 0 {
+                let id = format!("{}-1", step + 1);
+                ask(&[b"XADD", b"log", id.as_bytes(), b"field", b"value"]);
+            }
+            let argv = commands.draw(&makers, &makers).1;
+            // A score of minus zero is zero here.
+            if !argv.iter().any(|argument| argument == b"-0") {
+                ask(&borrowed(&argv));
+            }
+        }
+        for key in ["a", "b", "c", "str", "text", "set", "log", "lex", "members", "none"] {
+            let key = key.as_bytes();
+            kinds.insert(ask(&[b"TYPE", key]).1);
+            let (mine, theirs) = ask(&[b"DEBUG", b"DIGEST-VALUE", key]);
+            let dump = ask(&[b"DUMP", key]).1;
+            assert_eq!(mine, theirs, "{} {}", key.escape_ascii(), dump.escape_ascii());
+        }
+        let (mine, theirs) = ask(&[b"DEBUG", b"DIGEST"]);
+        assert_eq!(mine, theirs, "round {seed}");
+    }
+    assert_eq!(kinds.len(), 7, "all types and none: {kinds:?}");
 }

@@ -98,7 +98,7 @@ macro_rules! combining {
             }
 
             fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-                let members = $combine(sets(&self.keys, |key| views.view(key))?);
+                let members = $combine(sets(&self.keys, |key| views.look_up(key))?);
                 Ok(Members(members.into_iter().map(|member| member.to_value()).collect()))
             }
         }
@@ -113,7 +113,7 @@ macro_rules! combining {
             }
 
             fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
-                let members = $combine(sets(&self.keys, |key| writers.view(key))?);
+                let members = $combine(sets(&self.keys, |key| writers.look_up(key))?);
                 let set = members.into_iter().collect();
                 store(writers, self.destination, set, EventKind::$event)
             }
@@ -163,7 +163,7 @@ impl Operation for CountIntersection<'_> {
     }
 
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-        let members = common(sets(&self.keys.0, |key| views.view(key))?);
+        let members = common(sets(&self.keys.0, |key| views.look_up(key))?);
         let limit = if self.limit.0 == 0 { usize::MAX } else { self.limit.0 };
         Ok(members.take(limit).count())
     }

@@ -253,7 +253,7 @@ macro_rules! combining {
 
             fn run(&self, views: Views<'_>) -> Result<Self::Output> {
                 let Query { of: $of, with_scores } = &self.query;
-                let $inputs = $of.inputs(|key| views.view(key))?;
+                let $inputs = $of.inputs(|key| views.look_up(key))?;
                 Ok(in_order($combine, *with_scores))
             }
         }
@@ -269,7 +269,7 @@ macro_rules! combining {
 
             fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
                 let $of = &self.of;
-                let $inputs = $of.inputs(|key| writers.view(key))?;
+                let $inputs = $of.inputs(|key| writers.look_up(key))?;
                 let members = $combine;
                 store(writers, self.destination, members, EventKind::$event)
             }
@@ -303,7 +303,7 @@ impl Operation for CountIntersection<'_> {
     }
 
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-        let inputs = smallest_first(self.keys.inputs(|key| views.view(key))?);
+        let inputs = smallest_first(self.keys.inputs(|key| views.look_up(key))?);
         let Some((smallest, others)) = inputs.split_first() else { return Ok(0) };
         let in_all = |member: &Member<'_>| others.iter().all(|other| other.score(member).is_some());
         let counted = smallest.entries().filter(|(member, _)| in_all(member));

@@ -211,7 +211,7 @@ impl Operation for StoreRange<'_> {
     }
 
     fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        let set = writers.view(self.source)?.get::<SortedSet>()?;
+        let set = writers.look_up(self.source)?.get::<SortedSet>()?;
         let selected = set.map(|set| set.entries(self.selection.ranks(set)).map(shared).collect());
         let selected = selected.unwrap_or_default();
         store(writers, self.destination, selected, EventKind::RangeStored)
