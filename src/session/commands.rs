@@ -1,7 +1,7 @@
 //! `COMMAND`: what commands there are, told from the tables that run them.
 
 use super::table::{self, Entry, FLAG_NAMES};
-use super::{Answer, Failure, SYNTAX, Session};
+use super::{Answer, Failure, SYNTAX, Session, docs};
 use crate::data::glob::Glob;
 use crate::number;
 use crate::wire::Encoder;
@@ -233,7 +233,8 @@ fn categories(entry: Entry) -> Vec<&'static str> {
     if DATA_OF_ALL.contains(&name) {
         categories.push("@keyspace");
     }
-    let group = match group(name) {
+    let group = match docs::find(name).map_or("", |doc| doc.group) {
+        _ if ["COMMAND", "WAIT", "WAITAOF"].contains(&name) => "@connection",
         "generic" => "@keyspace",
         "sorted-set" => "@sortedset",
         "string" => "@string",
@@ -244,7 +245,6 @@ fn categories(entry: Entry) -> Vec<&'static str> {
         "bitmap" => "@bitmap",
         "connection" => "@connection",
         "transactions" => "@transaction",
-        _ if name == "COMMAND" => "@connection",
         _ => return categories,
     };
     categories.push(group);
@@ -260,53 +260,7 @@ const DANGEROUS: &[&str] = &[
     "RESTORE",
 ];
 
-/// The groups that Redis's documentation has commands in, but for those of a type, which carry its
-/// letter.
-const GROUPS: &[(&str, &str)] = &[
-    ("transactions", "MULTI EXEC DISCARD WATCH UNWATCH"),
-    ("connection", "HELLO AUTH PING ECHO SELECT QUIT RESET CLIENT WAIT"),
-    (
-        "pubsub",
-        "SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE PUBLISH SPUBLISH \
-         PUBSUB",
-    ),
-    (
-        "server",
-        "COMMAND CONFIG INFO MEMORY DEBUG MONITOR SLOWLOG LATENCY SWAPDB SHUTDOWN TIME LASTSAVE \
-         ROLE LOLWUT DBSIZE FLUSHDB FLUSHALL SAVE BGSAVE BGREWRITEAOF",
-    ),
-    (
-        "generic",
-        "DEL UNLINK EXISTS TOUCH TYPE EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME \
-         PEXPIRETIME PERSIST RENAME RENAMENX COPY MOVE SCAN KEYS RANDOMKEY OBJECT SORT SORT_RO \
-         DUMP RESTORE",
-    ),
-    ("bitmap", "SETBIT GETBIT BITCOUNT BITPOS BITOP BITFIELD BITFIELD_RO"),
-    (
-        "string",
-        "GET MGET STRLEN GETRANGE SUBSTR SET SETNX SETEX PSETEX GETSET GETDEL GETEX MSET MSETNX \
-         MSETEX APPEND SETRANGE DELEX INCR DECR INCRBY DECRBY INCRBYFLOAT INCREX LCS",
-    ),
-];
-
-fn group(name: &str) -> &'static str {
-    let named = GROUPS.iter().find(|(_, names)| names.split(' ').any(|known| known == name));
-    named.map_or_else(|| group_of_type(name), |(group, _)| *group)
-}
-
-/// The group of a command that carries its type's letter.
-fn group_of_type(name: &str) -> &'static str {
-    match name.trim_start_matches('B').as_bytes().first() {
-        Some(b'Z') => "sorted-set",
-        Some(b'X') => "stream",
-        Some(b'H') => "hash",
-        Some(b'L' | b'R') => "list",
-        Some(b'S') => "set",
-        _ => "generic",
-    }
-}
-
-/// The group of every command asked for; documentation in prose is Redis's own and not repeated.
+/// What there is to say of every command asked for; [`docs`] tells why no arguments.
 pub(super) fn docs(session: &mut Session, names: &[&[u8]]) -> Answer {
     let entries: Vec<Entry> = match names {
         [] => table::commands().collect(),
@@ -319,16 +273,23 @@ pub(super) fn docs(session: &mut Session, names: &[&[u8]]) -> Answer {
 }
 
 fn document(entry: Entry, encoder: &mut Encoder<'_>) {
-    let name = entry.name().split('|').next().unwrap_or_default();
     let subcommands = entry.subcommands();
+    let fields: Vec<(&str, &str)> = docs::find(entry.name())
+        .map(|doc| {
+            vec![
+                ("summary", doc.summary),
+                ("since", doc.since),
+                ("group", doc.group),
+                ("complexity", doc.complexity),
+            ]
+        })
+        .unwrap_or_default();
     encoder.bulk(lower(entry).as_bytes());
-    encoder.map(if subcommands.is_empty() { 2 } else { 3 });
-    encoder.bulk(b"summary");
-    encoder.bulk(
-        format!("See https://redis.io/commands/{}", lower(entry).replace('|', "-")).as_bytes(),
-    );
-    encoder.bulk(b"group");
-    encoder.bulk(group(name).as_bytes());
+    encoder.map(fields.len() + usize::from(!subcommands.is_empty()));
+    for (name, text) in fields {
+        encoder.bulk(name.as_bytes());
+        encoder.bulk(text.as_bytes());
+    }
     if !subcommands.is_empty() {
         encoder.bulk(b"subcommands");
         encoder.map(subcommands.len());
@@ -418,11 +379,27 @@ pub(super) fn help(session: &mut Session, _: &[&[u8]]) -> Answer {
         "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
         "(no subcommand): what INFO tells, of all commands",
         "COUNT: how many commands there are",
-        "DOCS [<command> ...]: the group of each command",
+        "DOCS [<command> ...]: what each command does, since when, and at what cost",
         "GETKEYS <request>: the keys of a request",
         "GETKEYSANDFLAGS <request>: the keys of a request and how it uses them",
         "INFO [<command> ...]: arity, flags and keys of each command",
         "LIST [FILTERBY MODULE|ACLCAT|PATTERN <value>]: the names of commands",
         "HELP: this text",
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_documented_and_nothing_else() {
+        let names: Vec<&str> = table::all().iter().map(|entry| entry.name()).collect();
+        for name in &names {
+            assert!(docs::find(name).is_some(), "{name} has no documentation");
+        }
+        for name in docs::names() {
+            assert!(names.contains(&name), "{name} is documented and there is none");
+        }
+    }
 }

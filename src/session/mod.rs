@@ -7,7 +7,7 @@
 //! - [`table`]: the commands of a session, beside the operations of [`wire`](crate::wire);
 //! - [`connection`], [`clients`], [`transaction`], [`subscriptions`], [`commands`],
 //!   [`configuration`], [`persistence`], [`info`], [`debug`], [`administration`]: these commands;
-//! - [`digest`]: what `DEBUG DIGEST` compares;
+//! - [`digest`]: what `DEBUG DIGEST` compares; [`docs`]: what `COMMAND DOCS` tells;
 //! - [`blocked`]: calls that wait; [`held`]: replies that wait for the log;
 //! - [`notify`]: events of keys as messages;
 //! - [`config`], [`statistics`], [`registry`]: what all sessions share;
@@ -39,6 +39,7 @@ mod configuration;
 mod connection;
 mod debug;
 mod digest;
+mod docs;
 mod held;
 mod info;
 mod notify;

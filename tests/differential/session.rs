@@ -272,10 +272,25 @@ fn commands_are_described_as_redis_describes_them() {
         if !theirs.is_empty() && mine != theirs && !is_newer {
             let _ = writeln!(report, "{}\n  {mine}\n  {theirs}", String::from_utf8_lossy(name));
         }
-        compared += usize::from(!theirs.is_empty());
+        let request: [&[u8]; 3] = [b"COMMAND", b"DOCS", name];
+        let (mine, theirs) = (ask(&request), Reply::parse(&real.call(&request)));
+        for field in ["since", "group"] {
+            let (mine, theirs) = (documented(&mine, field), documented(&theirs, field));
+            if theirs.is_some() && mine != theirs {
+                let name = String::from_utf8_lossy(name);
+                let _ = writeln!(report, "{name} {field}: {mine:?} {theirs:?}");
+            }
+        }
+        compared += usize::from(!theirs.elements().is_empty());
     }
     println!("{compared} commands compared");
     assert!(report.is_empty(), "\n{report}");
+}
+
+/// A field of what `COMMAND DOCS` tells of one command.
+fn documented(reply: &Reply, field: &str) -> Option<String> {
+    let fields = reply.elements().get(1)?.elements();
+    fields.chunks_exact(2).find(|pair| pair[0].text() == field).map(|pair| pair[1].text())
 }
 
 /// What `COMMAND INFO` tells of one command, flags and categories in order; nothing if it knows
