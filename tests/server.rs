@@ -384,6 +384,35 @@ fn idle_clients_are_closed_if_so_configured() {
     listening.call(&["PING"]).expect("*2\r\n$4\r\npong\r\n$0\r\n\r\n");
 }
 
+/// The kernel lists what each socket waits for: 2 is to ask a silent peer whether it is there.
+#[cfg(target_os = "linux")]
+#[test]
+fn silent_clients_are_asked_whether_they_are_there() {
+    let (_store, server) = start(|server| server);
+    let asks = |client: &Client| {
+        let port = |address: std::net::SocketAddr| format!("{:04X}", address.port());
+        let peer = port(client.0.local_addr().expect("an address"));
+        let own = port(server.tcp_address().expect("TCP"));
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+        let line = table.lines().find(|line| {
+            let mut ends = line.split_whitespace().skip(1);
+            let mut end_is = |port: &str| ends.next().is_some_and(|end| end.ends_with(port));
+            end_is(&own) && end_is(&peer)
+        });
+        let timer = line.and_then(|line| line.split_whitespace().nth(5)).expect("the socket");
+        timer.starts_with("02:")
+    };
+    let mut first = Client::of(&server);
+    first
+        .call(&["CONFIG", "GET", "tcp-keepalive"])
+        .expect("*2\r\n$13\r\ntcp-keepalive\r\n$3\r\n300\r\n");
+    eventually("the first is asked", || asks(&first));
+    first.call(&["CONFIG", "SET", "tcp-keepalive", "0"]).expect("+OK\r\n");
+    let mut second = Client::of(&server);
+    second.call(&["PING"]).expect("+PONG\r\n");
+    eventually("the second is not", || !asks(&second) && asks(&first));
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;

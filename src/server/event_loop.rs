@@ -202,7 +202,7 @@ impl EventLoop {
                 return;
             }
             accepted += 1;
-            match self.listeners[door].accept() {
+            match self.listeners[door].accept(self.face.keep_alive()) {
                 Ok(stream) => self.deal(stream),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.doors.pop();

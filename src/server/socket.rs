@@ -3,12 +3,14 @@
 use std::io::{self, Read, Write};
 #[cfg(unix)]
 use std::path::Path;
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use socket2::{SockRef, TcpKeepalive};
 
 use super::Address;
 use crate::session::Peer;
@@ -51,13 +53,17 @@ impl Listener {
         &self.address
     }
 
-    /// The next client that waits.
-    pub(super) fn accept(&self) -> io::Result<Stream> {
+    /// The next client that waits. One over TCP is asked whether it is still there once it has
+    /// been silent for `keep_alive`, and given up after two thirds as long again.
+    pub(super) fn accept(&self, keep_alive: Option<Duration>) -> io::Result<Stream> {
         match &self.socket {
             ListenerSocket::Tcp(listener) => {
                 let (stream, _) = listener.accept()?;
                 // Replies are written whole; waiting for more would only delay them.
                 stream.set_nodelay(true)?;
+                if let Some(silence) = keep_alive {
+                    SockRef::from(&stream).set_tcp_keepalive(&questions(silence))?;
+                }
                 Ok(Stream::Tcp(stream))
             }
             #[cfg(unix)]
@@ -74,6 +80,12 @@ impl Listener {
             }
         }
     }
+}
+
+/// Three questions, of which the first comes after so long a silence.
+fn questions(silence: Duration) -> TcpKeepalive {
+    let pause = (silence / 3).max(Duration::from_secs(1));
+    TcpKeepalive::new().with_time(silence).with_interval(pause).with_retries(3)
 }
 
 /// Whether the file is that of a unix socket on which nobody listens.

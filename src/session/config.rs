@@ -303,6 +303,7 @@ pub(super) struct Config {
     wants_password: AtomicBool,
     max_clients: AtomicUsize,
     idle_seconds: AtomicU64,
+    silent_seconds: AtomicU64,
     bulk_limit: AtomicUsize,
     input_limit: AtomicUsize,
     slowlog_micros: AtomicI64,
@@ -338,6 +339,7 @@ impl Config {
             wants_password: AtomicBool::new(false),
             max_clients: AtomicUsize::new(0),
             idle_seconds: AtomicU64::new(0),
+            silent_seconds: AtomicU64::new(0),
             bulk_limit: AtomicUsize::new(0),
             input_limit: AtomicUsize::new(0),
             slowlog_micros: AtomicI64::new(0),
@@ -508,6 +510,7 @@ impl Config {
             }
             "maxclients" => self.max_clients.store(size(), Relaxed),
             "timeout" => self.idle_seconds.store(number() as u64, Relaxed),
+            "tcp-keepalive" => self.silent_seconds.store(number() as u64, Relaxed),
             "proto-max-bulk-len" => self.bulk_limit.store(size(), Relaxed),
             "client-query-buffer-limit" => self.input_limit.store(size(), Relaxed),
             "slowlog-log-slower-than" => self.slowlog_micros.store(number(), Relaxed),
@@ -549,6 +552,11 @@ impl Config {
 
     pub(super) fn idle_timeout(&self) -> Option<Duration> {
         let seconds = self.idle_seconds.load(Relaxed);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    pub(super) fn keep_alive(&self) -> Option<Duration> {
+        let seconds = self.silent_seconds.load(Relaxed);
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 

@@ -278,6 +278,12 @@ impl Face {
         self.0.config.idle_timeout()
     }
 
+    /// After how long a silence a client over TCP is asked whether it is still there; `None` is
+    /// never. `CONFIG SET tcp-keepalive`, for clients to come.
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.0.config.keep_alive()
+    }
+
     /// Counts a connection that ended in a panic, for `INFO`.
     pub fn note_panic(&self) {
         self.0.statistics.note_panic();
