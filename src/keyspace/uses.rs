@@ -11,12 +11,13 @@
 //! theirs from [`Databases::keep_uses`].
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicU32;
 
 use super::{Databases, Moment};
 use crate::block::Block;
 use crate::random::Random;
+use crate::sync::AtomicBool;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::atomic::{AtomicBool, AtomicU32};
 
 /// Seconds are counted in 24 bits, as in Redis: they come round after 194 days.
 const SECONDS: u32 = (1 << 24) - 1;
