@@ -55,8 +55,9 @@ impl<'a> Route<'a> {
         let mut writer = writers.writer(self.source)?;
         writer.notify(pushed(self.to));
         writer.edit(|list: &mut Edit<'_, List>| {
-            list.pop(self.from, 1);
+            // So that it is not left empty in between, which takes the key with it when replayed.
             list.push_value(self.to, element);
+            list.pop(self.from, 1);
             list.notify(popped(self.from));
             Ok(())
         })?;

@@ -248,6 +248,7 @@ fn a_request_is_recorded_as_what_came_of_it() {
         (&["SADD s a", "SPOP s"], &["0: SREM s a"]),
         (&["RPUSH l a b", "LPOP l 5"], &["0: LPOP l 2"]),
         (&["RPUSH l a b", "RPOPLPUSH l m"], &["0: LPUSH m b; 0: RPOP l"]),
+        (&["RPUSH l a", "RPOPLPUSH l l"], &["0: LPUSH l a; 0: RPOP l"]),
         (&["RPUSH l a b a", "LREM l -5 a"], &["0: LREM l -2 a"]),
         (&["RPUSH l a b c", "LTRIM l 5 9"], &["0: LTRIM l 1 0"]),
         (&["RPUSH l a b", "LINSERT l AFTER a x"], &["0: LINSERT l AFTER a x"]),
