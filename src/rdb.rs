@@ -131,7 +131,7 @@ pub fn export_with(
     let (capture, ()) = databases.capture(|| ());
     let (stage, total) = (Stage::Snapshot, capture.census().keys());
     let mut tell = |done| progress(Progress { stage, done, total });
-    let bytes = save(&mut writer, databases, &capture, false, &mut tell)?;
+    let bytes = save(&mut writer, databases, &capture, None, &mut tell)?;
     Ok(Exported { keys: total, bytes })
 }
 

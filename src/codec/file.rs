@@ -42,7 +42,7 @@ mod opcode {
 
 /// What a file says before its entries.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
+pub(crate) struct Head<'h> {
     /// [`Version::Twelve`] if any hash has fields with deadlines.
     pub(crate) version: Version,
     pub(crate) times: Times,
@@ -50,9 +50,12 @@ pub(crate) struct Head {
     pub(crate) created: u64,
     /// The bytes that the data takes in memory.
     pub(crate) memory: u64,
-    /// Whether a log goes on where the file ends.
-    pub(crate) is_log_base: bool,
+    /// If a log goes on where the file ends: what it goes on from.
+    pub(crate) log: Option<&'h str>,
 }
+
+/// The property of a file that a log goes on from.
+pub(crate) const LOG: &str = "larder-log";
 
 /// Writes a file to a writer, which needs no buffer of its own.
 pub(crate) struct FileWriter<'w> {
@@ -63,7 +66,7 @@ pub(crate) struct FileWriter<'w> {
 }
 
 impl<'w> FileWriter<'w> {
-    pub(crate) fn begin(writer: &'w mut dyn io::Write, head: Head) -> io::Result<Self> {
+    pub(crate) fn begin(writer: &'w mut dyn io::Write, head: Head<'_>) -> io::Result<Self> {
         let mut output = Output::new(writer);
         output.put(format!("REDIS{:04}", head.version.number()).as_bytes());
         let mut property = |name: &str, value: &str| {
@@ -75,7 +78,10 @@ impl<'w> FileWriter<'w> {
         property("redis-bits", "64");
         property("ctime", &head.created.to_string());
         property("used-mem", &head.memory.to_string());
-        property("aof-base", if head.is_log_base { "1" } else { "0" });
+        property("aof-base", if head.log.is_some() { "1" } else { "0" });
+        if let Some(log) = head.log {
+            property(LOG, log);
+        }
         output.check()?;
         Ok(Self { output, version: head.version, times: head.times, database: None })
     }
@@ -204,6 +210,12 @@ impl<'r> FileReader<'r> {
     /// What the file has said of itself so far: names and values, in the order of the file.
     pub(crate) fn properties(&self) -> &[(Value, Value)] {
         &self.properties
+    }
+
+    /// What a log goes on from where the file ends, if that is one of a store.
+    pub(crate) fn log(&self) -> Option<&Value> {
+        let mut properties = self.properties.iter();
+        properties.find(|(name, _)| **name == *LOG.as_bytes()).map(|(_, value)| value)
     }
 
     /// The next entry; `None` behind the last, once the checksum has been found right.
@@ -339,8 +351,8 @@ impl<'r> FileReader<'r> {
         }
         let found = self.input.checksum();
         let kept = u64::from_le_bytes(self.input.array()?);
-        // Redis writes zero where checksums are switched off.
-        if kept == 0 || kept == found {
+        // Redis writes zero where checksums are switched off; what a log goes on from has one.
+        if kept == found || (kept == 0 && self.log().is_none()) {
             return Ok(());
         }
         Err(self.input.corrupt(format!("the checksum is {found:016x} and should be {kept:016x}")))

@@ -8,12 +8,12 @@ use crate::keyspace::Databases;
 use crate::keyspace::capture::{Capture, CapturedShard};
 
 /// Writes all entries of a capture; `progress` hears how many are done, shard by shard. Answers
-/// the length of the file.
+/// the length of the file. `log` says what a log goes on from where the file ends, if one does.
 pub(crate) fn save(
     writer: &mut dyn io::Write,
     databases: &Databases,
     capture: &Capture,
-    is_log_base: bool,
+    log: Option<&str>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<u64> {
     let census = capture.census();
@@ -22,7 +22,7 @@ pub(crate) fn save(
         times: Times { wall_offset: databases.wall_offset() },
         created: databases.clock.wall() / 1000,
         memory: census.bytes,
-        is_log_base,
+        log,
     };
     let mut file = FileWriter::begin(writer, head)?;
     for population in &census.databases {

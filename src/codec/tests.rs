@@ -116,7 +116,7 @@ type Entry = (u16, Vec<u8>, Option<u64>, Held);
 
 fn write(entries: &[Entry], version: Version) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let head = Head { version, times: TIMES, created: 1, memory: 2, is_log_base: false };
+    let head = Head { version, times: TIMES, created: 1, memory: 2, log: None };
     let mut writer = FileWriter::begin(&mut bytes, head).expect("a vector takes all");
     for (database, key, deadline, held) in entries {
         writer.entry(*database, key, *deadline, held.content()).expect("a vector takes all");

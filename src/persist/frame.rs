@@ -24,6 +24,8 @@
 
 use std::io::Write;
 
+use crate::random::Random;
+
 /// What a disk writes as a whole.
 pub(crate) const SECTOR: u64 = 512;
 
@@ -45,6 +47,24 @@ pub(crate) struct Chain {
     pub(crate) sequence: u64,
     /// Its last checksum.
     pub(crate) checksum: u32,
+}
+
+impl Chain {
+    /// The beginning of a row like no other, so that no frame of another fits in it.
+    pub(crate) fn new() -> Self {
+        Self { sequence: 0, checksum: Random::new().next() as u32 }
+    }
+
+    /// As one word, for a snapshot to say which row goes on behind it.
+    pub(crate) fn to_text(self) -> String {
+        format!("{}-{:08x}", self.sequence, self.checksum)
+    }
+
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let (sequence, checksum) = str::from_utf8(text).ok()?.split_once('-')?;
+        let (sequence, checksum) = (number(Some(sequence))?, hexadecimal(Some(checksum))?);
+        Some(Self { sequence, checksum })
+    }
 }
 
 /// Gives the frames of a segment their headers. It is plain data: a copy made before a frame is

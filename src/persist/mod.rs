@@ -215,7 +215,7 @@ pub enum Tail {
 /// What [`Persistence::open`] found.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// The last snapshot that was committed.
+    /// The last snapshot that was committed, which is never empty.
     pub snapshot: Option<Source>,
     /// The segments that followed it, oldest first. Their numbers ascend by one.
     pub segments: Vec<Segment>,

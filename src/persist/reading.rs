@@ -126,25 +126,31 @@ struct Reader<'r, V> {
 impl<V: Visitor> Reader<'_, V> {
     fn snapshot(&mut self, snapshot: Source, is_last: bool) -> Result<()> {
         let Source { reader, length, name } = snapshot;
+        if length == 0 {
+            self.reading.damage = Some(unusable(name, length, 0, "it is empty".to_owned()));
+            return Ok(());
+        }
         let (is_rdb, mut reader) = recognize(reader)?;
         if !is_rdb {
             return self.commands(SegmentReader::commands(reader, 0), name, length, is_last);
         }
         let entries = FileReader::open(&mut reader, self.times).and_then(|mut file| {
             self.visitor.entries(&mut file, self.progress)?;
-            Ok((file.offset(), file.unused().to_vec()))
+            let chain = file.log().map(|log| {
+                Chain::parse(log)
+                    .ok_or_else(|| file.corrupt("it does not say what goes on from it"))
+            });
+            Ok((chain.transpose()?, file.offset(), file.unused().to_vec()))
         });
-        let (ended, behind) = match entries {
+        let (chain, ended, behind) = match entries {
             Ok(ends) => ends,
-            Err(Error::Corrupt { what: reason, offset }) => {
-                let (file, lost) = (name, length);
-                let damage = Damage { file, offset, valid_length: 0, lost, reason, is_torn: false };
-                self.reading.damage = Some(damage);
+            Err(Error::Corrupt { what, offset }) => {
+                self.reading.damage = Some(unusable(name, length, offset, what));
                 return Ok(());
             }
             Err(other) => return Err(other),
         };
-        self.reading.bytes = ended;
+        (self.reading.chain, self.reading.bytes) = (chain, ended);
         let rest = SegmentReader::commands(Cursor::new(behind).chain(reader), ended);
         self.commands(rest, name, length, is_last)
     }
@@ -193,6 +199,11 @@ impl<V: Visitor> Reader<'_, V> {
         });
         Ok(())
     }
+}
+
+/// The damage of a snapshot of which nothing can be used.
+fn unusable(file: String, length: u64, offset: u64, reason: String) -> Damage {
+    Damage { file, offset, valid_length: 0, lost: length, reason, is_torn: false }
 }
 
 /// Shows the commands of a payload, in order. An error says what is wrong.

@@ -510,3 +510,14 @@ fn memory_forgets_a_segment_that_no_snapshot_has_made_good() {
     assert_eq!(kept.segments(), [1]);
     assert_eq!(bytes_of(&kept, 1), b"");
 }
+
+#[test]
+fn a_place_in_the_row_of_frames_can_be_told_in_a_word() {
+    for chain in [Chain::new(), Chain { sequence: u64::MAX, checksum: u32::MAX }] {
+        assert_eq!(Chain::parse(chain.to_text().as_bytes()), Some(chain));
+    }
+    for wrong in ["", "-", "1", "1-", "1-0", "-00000000", "1-0000000G", "1-00000000 ", "x-00000000"]
+    {
+        assert_eq!(Chain::parse(wrong.as_bytes()), None, "{wrong}");
+    }
+}

@@ -42,7 +42,7 @@ fn changes_after_the_instant_are_not_saved() {
         clock.advance(Duration::from_secs(1 << 20));
         let taken_late: usize = shards.map(|shard| shard.entries.len()).sum();
         let mut saved = Vec::new();
-        save(&mut saved, databases, &late, false, &mut |_| ()).expect("a vector takes all");
+        save(&mut saved, databases, &late, None, &mut |_| ()).expect("a vector takes all");
 
         let (one, other) = (loaded(&clock, &before), loaded(&clock, &saved));
         assert_eq!(one.first_difference(&other), None, "seed {seed}");

@@ -29,8 +29,13 @@ fn fields_with_deadlines_need_a_later_version() {
         assert_eq!(describe_all(&found), describe_all(&entries));
     }
     let mut bytes = Vec::new();
-    let head =
-        Head { version: Version::Ten, times: TIMES, created: 0, memory: 0, is_log_base: true };
+    let head = Head {
+        version: Version::Ten,
+        times: TIMES,
+        created: 0,
+        memory: 0,
+        log: Some("7-00000001"),
+    };
     let mut writer = FileWriter::begin(&mut bytes, head).expect("a vector takes all");
     let (database, key, deadline, held) = hash(3);
     assert!(writer.entry(database, &key, deadline, held.content()).is_err());

@@ -259,6 +259,9 @@ impl Core {
     fn kept(&self, manifest: &Manifest) -> io::Result<Kept> {
         let stem = &self.place.stem;
         let snapshot = manifest.base.map(|base| self.source(base.name(stem))).transpose()?;
+        // A server that has no keys writes no commands; an RDB file is never empty.
+        let is_rdb = manifest.base.is_some_and(|base| base.form == Form::Rdb);
+        let snapshot = snapshot.filter(|source| is_rdb || source.length > 0);
         let segments = manifest.segments.iter().map(|listed| {
             let source = self.source(segment_name(stem, listed.number))?;
             if listed.length.is_some_and(|length| length != source.length) {

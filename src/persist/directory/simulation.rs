@@ -45,8 +45,17 @@ struct World {
     calls: u64,
     /// The call after which there is no power.
     last_call: u64,
-    failure: Option<(u64, Failure)>,
+    failure: Option<Plan>,
     torn_sectors: bool,
+}
+
+/// A failure to come.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// The first call that fails.
+    call: u64,
+    failure: Failure,
+    once: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +120,18 @@ impl Simulation {
     /// Lets one call fail, after so many more.
     pub(crate) fn fail_after(&self, calls: u64, failure: Failure) {
         let mut world = self.world.lock();
-        world.failure = Some((world.calls + calls, failure));
+        world.failure = Some(Plan { call: world.calls + calls, failure, once: true });
+    }
+
+    /// Lets all calls fail, after so many more, until it [heals](Self::heal).
+    pub(crate) fn fail_from(&self, calls: u64, failure: Failure) {
+        let mut world = self.world.lock();
+        world.failure = Some(Plan { call: world.calls + calls, failure, once: false });
+    }
+
+    /// Takes back a failure.
+    pub(crate) fn heal(&self) {
+        self.world.lock().failure = None;
     }
 
     /// Whether the failure that was asked for is yet to come.
@@ -287,8 +307,9 @@ impl World {
             return Err(io::Error::other("there is no power"));
         }
         self.calls += 1;
-        let due = self.failure.take_if(|(call, _)| *call < self.calls);
-        Ok(due.map(|(_, failure)| failure))
+        let due = self.failure.filter(|plan| plan.call < self.calls);
+        self.failure = self.failure.filter(|plan| due.is_none() || !plan.once);
+        Ok(due.map(|plan| plan.failure))
     }
 
     fn file(&self, path: &Path) -> io::Result<usize> {

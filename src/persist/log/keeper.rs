@@ -217,6 +217,8 @@ impl Log {
         self.snapshots.end();
         let Some(mut turn) = self.turn() else { return Ok(()) };
         let outcome = turn.finish();
+        // Also if that failed.
+        self.pending.lock().close();
         drop(turn.writer.take());
         let mut desk = self.desk.lock();
         desk.is_closed = true;

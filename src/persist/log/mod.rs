@@ -20,6 +20,8 @@
 //! held only for an instant, and nothing is locked under it but `pending`.
 
 mod keeper;
+#[cfg(all(test, shuttle))]
+mod models;
 mod opening;
 mod pending;
 #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
@@ -248,6 +250,8 @@ impl Journal for Log {
         let end = pending.push(record);
         if pending.is_full() {
             self.update_shut(&pending);
+            // Perhaps of what has expired, and nobody waits for that.
+            self.alarm.ring();
         }
         end
     }

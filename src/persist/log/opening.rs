@@ -10,6 +10,7 @@ use super::rewrite::counted;
 use super::writer::{Sizes, Writer};
 use crate::error::{Error, Result};
 use crate::keyspace::Databases;
+use crate::persist::frame::Chain;
 use crate::persist::load::{Contents, load};
 use crate::persist::settings::{Recovery, Settings, Stage, TornEnd};
 use crate::persist::{Kept, Persistence, Tail};
@@ -52,7 +53,7 @@ pub(super) fn begin(
         persistence.truncate(torn.valid_length, Tail::Keep)?;
     }
     let number = persistence.rotate()?;
-    let chain = contents.chain.unwrap_or_default();
+    let chain = contents.chain.unwrap_or_else(Chain::new);
     let location = persistence.location();
     let writer = Writer::new(persistence, number, chain, sizes, settings.rewrite_above);
     let (alarm, alarms) = Alarm::new();

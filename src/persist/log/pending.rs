@@ -111,9 +111,8 @@ impl Pending {
         self.database = None;
     }
 
-    /// As [`take`](Self::take), for the last time.
-    pub(super) fn close(&mut self, batch: &mut Batch) {
-        self.take(batch);
+    /// What comes from now on comes too late.
+    pub(super) fn close(&mut self) {
         self.is_closed = true;
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::Databases;
 use crate::keyspace::capture::Capture;
 use crate::persist::Snapshot;
+use crate::persist::frame::Chain;
 use crate::persist::settings::Stage;
 use crate::sync::{Arc, Mutex, Ordering};
 
@@ -25,7 +26,7 @@ use crate::sync::{Arc, Mutex, Ordering};
 const LEAST_SEGMENT: u64 = 1 << 20;
 
 /// A snapshot that is to be written.
-struct Begun {
+pub(super) struct Begun {
     snapshot: Box<dyn Snapshot>,
     capture: Arc<Capture>,
     databases: Arc<Databases>,
@@ -33,6 +34,10 @@ struct Begun {
     end: u64,
     /// How many these are, since the opening.
     records: u64,
+    /// What the frame behind it follows.
+    chain: Chain,
+    /// Whether it makes good for a segment that is lost.
+    heals: bool,
 }
 
 /// Hears what became of a snapshot.
@@ -62,7 +67,7 @@ impl Log {
         Ok(())
     }
 
-    fn begin_rewrite(&self) -> Result<Begun> {
+    pub(super) fn begin_rewrite(&self) -> Result<Begun> {
         if self.snapshots.has_ended() {
             return Err(closed());
         }
@@ -88,26 +93,30 @@ impl Log {
             self.durable.fetch_max(end, Ordering::AcqRel);
         }
         let snapshot = turn.writer().persistence.snapshot()?;
-        Ok(Begun { snapshot, capture, databases, end, records })
+        let chain = turn.writer().chain();
+        Ok(Begun { snapshot, capture, databases, end, records, chain, heals: is_lost })
     }
 
     /// Answers how many of the records since the opening are in it.
-    fn end_rewrite(&self, begun: Begun) -> Result<u64> {
-        let Begun { snapshot, capture, databases, end, records } = begun;
+    pub(super) fn end_rewrite(&self, begun: Begun) -> Result<u64> {
+        let Begun { snapshot, capture, databases, end, records, chain, heals } = begun;
         let total = capture.census().keys();
         let mut stoppable = Stoppable { snapshot, of: &self.snapshots };
         let mut tell = |done| {
             self.snapshots.note_progress(done, total);
             self.settings.tell(Stage::Snapshot, done, total);
         };
-        let length = save(&mut stoppable, &databases, &capture, true, &mut tell)?;
+        let log = chain.to_text();
+        let length = save(&mut stoppable, &databases, &capture, Some(&log), &mut tell)?;
         drop((capture, databases));
         stoppable.snapshot.commit()?;
         let mut turn = self.turn().ok_or_else(closed)?;
         turn.writer_mut().replaced_by(length, self.settings.rewrite_above);
         self.written.fetch_max(end, Ordering::AcqRel);
         self.durable.fetch_max(end, Ordering::AcqRel);
-        if matches!(turn.writer().trouble, Some(Trouble::Lost(_))) {
+        // What was lost since it was begun is not in it. While something is lost nothing is
+        // written, so that nothing else can have been lost since.
+        if heals {
             turn.writer_mut().trouble = None;
         }
         Ok(records)
@@ -188,7 +197,10 @@ impl Turn<'_> {
         }
         // What is there first, since only then is the batch empty.
         self.advance(Goal::Written)?;
-        log.pending.lock().close(&mut self.writer_mut().batch);
+        let mut pending = log.pending.lock();
+        pending.close();
+        pending.take(&mut self.writer_mut().batch);
+        drop(pending);
         self.write()?;
         self.writer_mut().sync()
     }

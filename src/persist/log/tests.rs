@@ -6,6 +6,8 @@
 
 mod basics;
 mod crashes;
+mod damage;
+mod faults;
 mod threads;
 
 use super::keeper::Keeper;

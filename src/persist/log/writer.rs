@@ -80,6 +80,11 @@ impl Writer {
         }
     }
 
+    /// What the next frame follows.
+    pub(super) fn chain(&self) -> Chain {
+        self.frames.chain()
+    }
+
     pub(super) fn sizes(&self) -> Sizes {
         Sizes { base: self.base, log: self.behind + self.frames.offset() }
     }

@@ -152,6 +152,21 @@ fn the_single_file_of_an_older_redis_becomes_the_base() {
     }
 }
 
+/// As a server leaves that has no keys, and writes commands where others write RDB files.
+#[test]
+fn a_base_of_no_commands_is_no_base() {
+    for (end, has_base) in [("base.aof", false), ("base.rdb", true)] {
+        let simulation = Simulation::new(1);
+        let name = format!("appendonly.aof.1.{end}");
+        simulation.put(path(&name), Vec::new());
+        let manifest = format!("file {name} seq 1 type b\n").into_bytes();
+        simulation.put(path("appendonly.aof.manifest"), manifest);
+        assert_eq!(directory(&simulation).open().unwrap().snapshot.is_some(), has_base);
+        let opened = crate::Store::builder().persistence(directory(&simulation)).open();
+        assert_eq!(opened.is_err(), has_base, "an empty RDB file is a damaged one");
+    }
+}
+
 #[test]
 fn names_may_be_chosen_and_are_quoted() {
     for name in ["my log", "größe", "it's", "a\"b", "x.1.incr.aof"] {

@@ -12,7 +12,7 @@ fn open(kept: &Memory, durability: Durability) -> Store {
     builder.open().expect("what was kept is sound")
 }
 
-const ALL: [Durability; 4] =
+pub(super) const ALL: [Durability; 4] =
     [Durability::Always, Durability::Os, Durability::EverySecond, Durability::Never];
 
 /// Waits until `done`, for a few seconds at most.

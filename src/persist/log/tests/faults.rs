@@ -1,0 +1,211 @@
+//! Calls that fail for a while, with the thread that keeps the log at work.
+
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::basics::ALL;
+use super::*;
+use crate::persist::directory::simulation::{Failure, Simulation};
+use crate::persist::{Directory, Fault, Memory};
+use crate::{Error, sync};
+
+/// What keeps a store, and fails when it is told to.
+#[derive(Clone)]
+enum Disk {
+    Memory(Memory, Fault),
+    Simulation(Simulation, Failure),
+}
+
+impl Disk {
+    fn open(&self, durability: Durability) -> Result<Store> {
+        let builder = Store::builder();
+        let builder = match self {
+            Self::Memory(memory, _) => builder.persistence(memory.clone()),
+            Self::Simulation(simulation, _) => {
+                let files = sync::Arc::new(simulation.clone());
+                builder.persistence(Directory::on(files, "/"))
+            }
+        };
+        builder.durability(durability).rewrite_above(3_000).open()
+    }
+
+    /// Lets all calls fail, once so many have passed.
+    fn fail_from(&self, skip: u64) {
+        match self {
+            Self::Memory(memory, fault) => memory.fail_from(skip, *fault),
+            Self::Simulation(simulation, failure) => simulation.fail_from(skip, *failure),
+        }
+    }
+
+    fn heal(&self) {
+        match self {
+            Self::Memory(memory, _) => drop(memory.heal()),
+            Self::Simulation(simulation, _) => simulation.heal(),
+        }
+    }
+
+    /// What is left of it without power.
+    fn crash(&self) -> Self {
+        match self {
+            Self::Memory(memory, fault) => {
+                memory.crash();
+                Self::Memory(memory.clone(), *fault)
+            }
+            Self::Simulation(simulation, failure) => Self::Simulation(simulation.crash(), *failure),
+        }
+    }
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(60), "it does not happen: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Writes while the disk fails, and after; then the power goes. What was refused was not done, and
+/// all that was done is there.
+fn write_through(disk: &Disk, durability: Durability, skip: u64) {
+    let what = format!("{durability:?}, after {skip} calls");
+    let store = disk.open(durability).expect("a disk that works");
+    store.kv().set("before", 1).expect("a disk that works");
+    disk.fail_from(skip);
+    let mut done = 0_i64;
+    for number in 0..40 {
+        let told = store.kv().increment("n", 1);
+        match told {
+            Ok(_) | Err(Error::Indeterminate(_)) => done += 1,
+            Err(Error::ReadOnly(reason)) => assert!(!reason.is_empty()),
+            Err(other) => panic!("{what}: {other}"),
+        }
+        assert_eq!(store.kv().get_as("n"), Ok((done > 0).then_some(done)), "{what}");
+        if number % 10 == 5 {
+            let _ = store.snapshot();
+            thread::sleep(Duration::from_millis(3));
+        }
+    }
+    disk.heal();
+    eventually(&what, || store.kv().set("after", 1).is_ok() && store.sync().is_ok());
+    assert_eq!(store.persistence_stats().and_then(|stats| stats.refusal), None, "{what}");
+    let again = disk.crash().open(durability).expect("what a crash leaves");
+    assert_eq!(store.first_difference(&again), None, "{what}");
+}
+
+/// Writes with any of these disks, each anew for every call that may fail; all at once, since each
+/// sleeps most of the time.
+fn write_through_all(disks: &[fn() -> Disk], calls: u64) {
+    thread::scope(|scope| {
+        for durability in ALL {
+            for disk in disks {
+                scope.spawn(move || {
+                    (0..calls).for_each(|skip| write_through(&disk(), durability, skip));
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn whatever_call_fails_for_a_while_a_store_goes_on() {
+    let disks: [fn() -> Disk; 4] = [
+        || Disk::Memory(Memory::new(), Fault::Io),
+        || Disk::Memory(Memory::new(), Fault::Full),
+        || Disk::Memory(Memory::new(), Fault::ShortWrite),
+        || Disk::Memory(Memory::new(), Fault::FailedSync),
+    ];
+    write_through_all(&disks, 12);
+}
+
+#[test]
+fn whatever_call_of_a_directory_fails_for_a_while_a_store_goes_on() {
+    let disks: [fn() -> Disk; 2] = [
+        || Disk::Simulation(Simulation::new(1), Failure::Io),
+        || Disk::Simulation(Simulation::new(1), Failure::Full),
+    ];
+    write_through_all(&disks, 24);
+}
+
+/// A snapshot that was begun before a sync failed does not hold what that lost: only one that is
+/// begun after makes it good.
+#[test]
+fn a_snapshot_under_way_does_not_make_good_for_a_later_sync() {
+    let kept = Memory::new();
+    let (mut history, durability) = (History::new(1), Durability::Always);
+    let (store, _) = history.open_as(kept.clone(), durability).unwrap();
+    let log = store.log().unwrap();
+    assert_eq!(history.step(&store), Told::Done);
+    let begun = log.begin_rewrite().unwrap();
+    kept.fail_after(0, Fault::FailedSync);
+    assert_eq!(history.step(&store), Told::Indeterminate);
+    log.end_rewrite(begun).unwrap();
+    assert!(log.refusal().is_some(), "it is still lost");
+    tend(&store);
+    assert_eq!(history.step(&store), Told::Done);
+    drop(store);
+    history.open_as(kept, durability).unwrap();
+}
+
+#[test]
+fn a_sync_that_always_fails_refuses_writes_and_closing_says_so() {
+    for durability in [Durability::Always, Durability::EverySecond] {
+        let kept = Memory::new();
+        let store = Disk::Memory(kept.clone(), Fault::FailedSync).open(durability).unwrap();
+        kept.fail_from(0, Fault::FailedSync);
+        let _ = store.kv().set("a", 1);
+        assert!(matches!(store.sync(), Err(Error::Indeterminate(_))));
+        eventually("a refusal", || matches!(store.kv().set("a", 1), Err(Error::ReadOnly(_))));
+        assert!(matches!(store.snapshot(), Err(Error::Io { .. })));
+        assert!(matches!(store.close(), Err(Error::Indeterminate(_))));
+    }
+}
+
+/// A write that was let in before the store was closed, and comes to the log after.
+#[test]
+fn what_comes_too_late_is_not_acknowledged_even_if_closing_fails() {
+    for durability in ALL {
+        let kept = Memory::new();
+        let store = Disk::Memory(kept.clone(), Fault::Full).open(durability).unwrap();
+        let ((entered, has_entered), (go, may_go)) = (channel(), channel::<()>());
+        thread::scope(|scope| {
+            let store = &store;
+            let late = scope.spawn(move || {
+                store.transaction(&["a"], |tx| {
+                    entered.send(()).expect("somebody listens");
+                    may_go.recv().expect("somebody says so");
+                    tx.kv().set("a", 1)
+                })
+            });
+            has_entered.recv().expect("it enters");
+            store.kv().set("b", 1).ok();
+            kept.fail_from(0, Fault::Full);
+            store.kv().set("c", 1).ok();
+            eventually("trouble", || store.persistence_stats().unwrap().refusal.is_some());
+            assert!(matches!(store.close(), Err(Error::Indeterminate(_))));
+            go.send(()).expect("it waits");
+            let told = late.join().expect("no panic");
+            assert!(matches!(told, Err(Error::Indeterminate(_))), "{durability:?}: {told:?}");
+        });
+    }
+}
+
+/// Keys that expire are recorded by nobody who would wait for the log.
+#[test]
+fn what_expires_does_not_pile_up_where_nobody_writes() {
+    let clock = ManualClock::new();
+    let kept = Memory::new();
+    let builder = Store::builder().clock(&clock).persistence(kept.clone());
+    let store = builder.durability(Durability::Always).rewrite_above(u64::MAX).open().unwrap();
+    let (name, number) = ("k".repeat(40_000), 900);
+    let batch = store.batch();
+    for at in 0..number {
+        batch.kv().set_for(format!("{name}{at}"), 1, Duration::from_secs(1));
+    }
+    batch.exec().unwrap();
+    let length = || kept.edit_segment(1, |bytes| bytes.len()).unwrap();
+    let before = length();
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(store.stats().keys, 0);
+    eventually("a write", || length() > before + number * name.len() / 2);
+}
