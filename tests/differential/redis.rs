@@ -33,6 +33,23 @@ impl Server {
 
     /// Starts it with more options.
     pub(crate) fn start_with(options: &[&str]) -> Self {
+        let server = Self::spawn(options);
+        let mut connection = server.connect(false);
+        while connection.call(&[b"PING"]).starts_with(b"-LOADING") {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let info = connection.call(&[b"INFO", b"server"]);
+        let info = String::from_utf8_lossy(&info).into_owned();
+        let version = info.split("redis_version:").nth(1).and_then(|rest| rest.lines().next());
+        assert!(
+            version.is_some_and(|version| version.starts_with("7.0.")),
+            "the comparison is with Redis 7.0, the server is {version:?}"
+        );
+        server
+    }
+
+    /// Starts it, and does not wait until it is up.
+    pub(crate) fn spawn(options: &[&str]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("larder-differential-{}-{number}", std::process::id());
@@ -52,20 +69,33 @@ impl Server {
                 let _ = std::fs::remove_dir(&folder);
                 panic!("the comparison needs {program}: {error}")
             });
-        let server = Self { process, folder };
-        let info = server.connect(false).call(&[b"INFO", b"server"]);
-        let info = String::from_utf8_lossy(&info).into_owned();
-        let version = info.split("redis_version:").nth(1).and_then(|rest| rest.lines().next());
-        assert!(
-            version.is_some_and(|version| version.starts_with("7.0.")),
-            "the comparison is with Redis 7.0, {program} is {version:?}"
-        );
-        server
+        Self { process, folder }
     }
 
     /// Where it keeps its files.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
+    }
+
+    /// Whether it has ended by itself, which it does within some seconds if it cannot load what it
+    /// is to serve.
+    pub(crate) fn has_failed(mut self) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.process.try_wait().expect("a server") {
+                return !status.success();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// Ends it as its users do, and waits until it has.
+    pub(crate) fn shut_down(mut self) {
+        let mut request = Vec::new();
+        write_request(&[b"SHUTDOWN"], &mut request);
+        self.connect(false).send(&request);
+        assert!(self.process.wait().expect("a server").success(), "it does not end well");
     }
 
     /// Connects, as soon as the server is up.

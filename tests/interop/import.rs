@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use larder::persist::{self, Directory, Kept};
 use larder::{Store, rdb};
 
-use crate::rdb::{all_groups, fill, key, text};
+use crate::data::{all_groups, fill, key, text};
 use crate::redis::{Connection, Server};
 use crate::{answer, client};
+
+const KEYS: usize = 20_000;
 
 /// A server that logs, with random keys of every type; some were changed since the last rewrite.
 fn logging(options: &[&str]) -> (Server, Connection) {
@@ -17,7 +19,7 @@ fn logging(options: &[&str]) -> (Server, Connection) {
     let all = ["--appendonly", "yes", "--appendfsync", "no", "--enable-debug-command", "yes"];
     let server = Server::start_with(&[&all[..], options].concat());
     let mut redis = server.connect(false);
-    fill(&mut redis, 11);
+    fill(&mut redis, KEYS, 11);
     redis.call(&[b"BGREWRITEAOF"]);
     while !text(&redis.call(&[b"INFO", b"persistence"])).contains("aof_rewrite_in_progress:0") {
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -57,8 +59,8 @@ fn assert_equal(store: &Store, redis: &mut Connection) {
     let (found, expected) =
         (answer(&mut client, &[b"DEBUG", b"DIGEST"]), redis.call(&[b"DEBUG", b"DIGEST"]));
     assert_eq!(text(&found), text(&expected));
-    let groups = all_groups(|request| redis.call(request));
-    assert_eq!(all_groups(|request| answer(&mut client, request)), groups);
+    let groups = all_groups(KEYS, |request| redis.call(request));
+    assert_eq!(all_groups(KEYS, |request| answer(&mut client, request)), groups);
 }
 
 fn import(kept: Kept) -> Store {

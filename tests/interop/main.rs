@@ -6,10 +6,11 @@
 #[path = "../differential/redis.rs"]
 mod redis;
 
+mod aof;
 mod commands;
+mod data;
 mod import;
 mod rdb;
-mod takeover;
 
 use std::task::Waker;
 

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use larder::{RestoreOptions, Store, rdb};
 
-use crate::redis::{Connection, Server, write_request};
+use crate::data::{all_groups, database, fill, key, text};
+use crate::redis::Server;
 use crate::{answer, client};
 
 const KEYS: usize = 20_000;
@@ -49,10 +50,10 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
         let options = [&["--enable-debug-command", "yes"], *settings].concat();
         let server = Server::start_with(&options);
         let mut redis = server.connect(false);
-        fill(&mut redis, seed);
+        fill(&mut redis, KEYS, seed);
         redis.call(&[b"SELECT", b"0"]);
         let expected = redis.call(&[b"DEBUG", b"DIGEST"]);
-        let groups = all_groups(|request| redis.call(request));
+        let groups = all_groups(KEYS, |request| redis.call(request));
         assert_eq!(redis.call(&[b"SAVE"]), b"+OK\r\n");
 
         let store = Store::new();
@@ -62,7 +63,7 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
         let mut client = client(&store);
         let found = answer(&mut client, &[b"DEBUG", b"DIGEST"]);
         assert_eq!(text(&found), text(&expected));
-        assert_eq!(all_groups(|request| answer(&mut client, request)), groups);
+        assert_eq!(all_groups(KEYS, |request| answer(&mut client, request)), groups);
 
         let mut file = Vec::new();
         rdb::export(&store, &mut file).unwrap();
@@ -71,7 +72,7 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
         assert_eq!(text(&redis.call(&[b"DEBUG", b"RELOAD", b"NOSAVE"])), "+OK\r\n");
         assert_eq!(text(&redis.call(&[b"DEBUG", b"DIGEST"])), text(&expected));
-        assert_eq!(all_groups(|request| redis.call(request)), groups);
+        assert_eq!(all_groups(KEYS, |request| redis.call(request)), groups);
     }
 }
 
@@ -79,7 +80,7 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
 fn dumped_values_are_restored_on_either_side() {
     let server = Server::start_with(&["--enable-debug-command", "yes"]);
     let mut redis = server.connect(false);
-    fill(&mut redis, 7);
+    fill(&mut redis, KEYS, 7);
     let store = Store::new();
     let mut client = client(&store);
     let restore: [&[u8]; 3] = [b"RESTORE", b"copy", b"0"];
@@ -101,170 +102,4 @@ fn dumped_values_are_restored_on_either_side() {
         let expected = redis.call(&[b"DEBUG", b"DIGEST-VALUE", b"copy"]);
         assert_eq!(text(&digest), text(&expected), "{}", key.escape_ascii());
     }
-}
-
-pub(crate) fn text(reply: &[u8]) -> String {
-    String::from_utf8_lossy(reply).into_owned()
-}
-
-pub(crate) fn key(number: usize) -> Vec<u8> {
-    match number {
-        0 => Vec::new(),
-        1 => vec![0xff; 300],
-        2 => b"12".to_vec(),
-        _ => format!("key\0{number}").into_bytes(),
-    }
-}
-
-/// Digits of one database in four.
-fn database(number: usize) -> &'static str {
-    ["0", "0", "0", "9"][number % 4]
-}
-
-/// Makes keys of all types and sizes.
-pub(crate) fn fill(redis: &mut Connection, seed: u64) {
-    let mut random = seed;
-    let mut requests = Vec::new();
-    let mut pending = 0;
-    for number in 0..KEYS {
-        let key = key(number);
-        let mut ask = |argv: &[&[u8]]| {
-            write_request(argv, &mut requests);
-            pending += 1;
-        };
-        ask(&[b"SELECT", database(number).as_bytes()]);
-        for argv in commands(&mut random, &key, number) {
-            let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-            ask(&argv);
-        }
-        if random.is_multiple_of(5) {
-            ask(&[b"PEXPIREAT", &key, b"4000000000123"]);
-        }
-        if requests.len() > 100_000 || number == KEYS - 1 {
-            redis.send(&requests);
-            requests.clear();
-            for _ in 0..std::mem::take(&mut pending) {
-                let reply = redis.receive();
-                assert!(reply[0] != b'-', "{}", text(&reply));
-            }
-        }
-    }
-}
-
-/// Steele, Lea and Flood's SplitMix64.
-fn below(random: &mut u64, bound: u64) -> u64 {
-    *random = random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *random;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (mixed ^ (mixed >> 31)) % bound
-}
-
-/// A number of any width, text that compresses, bytes that do not.
-fn word(random: &mut u64) -> Vec<u8> {
-    let bits = below(random, 64);
-    match below(random, 8) {
-        0 => ((below(random, u64::MAX) >> bits) as i64).to_string().into_bytes(),
-        1 => (-((below(random, u64::MAX) >> 1 >> bits) as i64)).to_string().into_bytes(),
-        2 => vec![b'a' + bits as u8 % 26; 1 + bits as usize * 3],
-        3 => (0..bits).map(|_| below(random, 256) as u8).collect(),
-        4 => format!("{}.5", bits).into_bytes(),
-        _ => format!("word {}", below(random, 1000)).into_bytes(),
-    }
-}
-
-type Argv = Vec<Vec<u8>>;
-
-fn argv(parts: &[&[u8]]) -> Argv {
-    parts.iter().map(|part| part.to_vec()).collect()
-}
-
-/// The commands that make one key.
-fn commands(random: &mut u64, key: &[u8], number: usize) -> Vec<Argv> {
-    let large = number.is_multiple_of(97);
-    let len = 1 + if large { below(random, 700) } else { below(random, 12) };
-    let many = |random: &mut u64, name: &[u8], parts: usize| {
-        let mut command = argv(&[name, key]);
-        (0..len as usize * parts).for_each(|_| command.push(word(random)));
-        vec![command]
-    };
-    match below(random, 7) {
-        0 => vec![argv(&[b"SET", key, &word(random).repeat(if large { 5000 } else { 1 })])],
-        1 => many(random, b"RPUSH", 1),
-        2 => many(random, b"SADD", 1),
-        3 => {
-            let mut command = argv(&[b"SADD", key]);
-            let width = 1_u64 << (1 + below(random, 60));
-            (0..len).for_each(|_| command.push(below(random, width).to_string().into_bytes()));
-            vec![command]
-        }
-        4 => many(random, b"HSET", 2),
-        5 => {
-            let mut command = argv(&[b"ZADD", key]);
-            for _ in 0..len {
-                let score = match below(random, 6) {
-                    0 => "inf".to_owned(),
-                    1 => "-1e300".to_owned(),
-                    2 => format!("{}", below(random, 1000)),
-                    _ => format!("{:?}", below(random, 1 << 50) as f64 / 7.0 - 1e12),
-                };
-                command.push(score.into_bytes());
-                command.push(word(random));
-            }
-            vec![command]
-        }
-        _ => stream(random, key, len),
-    }
-}
-
-fn stream(random: &mut u64, key: &[u8], len: u64) -> Vec<Argv> {
-    let mut commands = Vec::new();
-    for at in 1..=len {
-        let id = format!("{}-{at}", 1_600_000_000_000 + at / 3 * 1000);
-        let mut add = argv(&[b"XADD", key, id.as_bytes()]);
-        for field in 0..=below(random, 3) {
-            add.push(if at % 5 == 0 { word(random) } else { format!("f{field}").into_bytes() });
-            add.push(word(random));
-        }
-        commands.push(add);
-        if below(random, 4) == 0 {
-            commands.push(argv(&[b"XDEL", key, id.as_bytes()]));
-        }
-    }
-    for group in [&b"g1"[..], b"g 2"].iter().take(below(random, 3) as usize) {
-        commands.push(argv(&[b"XGROUP", b"CREATE", key, group, b"0"]));
-        commands.push(argv(&[b"XGROUP", b"CREATECONSUMER", key, group, b"idle"]));
-        let read = [&b"XREADGROUP"[..], b"GROUP", group, b"ann", b"COUNT", b"3", b"STREAMS", key];
-        commands.push(argv(&[&read[..], &[b">"]].concat()));
-        let read = [&b"XREADGROUP"[..], b"GROUP", group, b"bob", b"COUNT", b"2", b"STREAMS", key];
-        commands.push(argv(&[&read[..], &[b">"]].concat()));
-    }
-    commands
-}
-
-/// What there is to say of all groups, without how long ago anything was.
-pub(crate) fn all_groups(mut ask: impl FnMut(&[&[u8]]) -> Vec<u8>) -> Vec<String> {
-    let mut found = Vec::new();
-    for number in (0..KEYS).filter(|number| database(*number) == "0") {
-        let key = key(number);
-        if ask(&[b"TYPE", &key]) != b"+stream\r\n" {
-            continue;
-        }
-        found.push(text(&ask(&[b"XINFO", b"GROUPS", &key])));
-        let groups = found.last().map_or("", String::as_str).to_owned();
-        for group in ["g1", "g 2"].into_iter().filter(|group| groups.contains(group)) {
-            let group = group.as_bytes();
-            let pending = text(&ask(&[b"XPENDING", &key, group, b"-", b"+", b"1000"]));
-            // Of the two numbers of an entry, the first is how long ago it was delivered.
-            let mut numbers = 0;
-            let lines = pending.split("\r\n").filter(|line| {
-                numbers += usize::from(line.starts_with(':'));
-                !line.starts_with(':') || numbers.is_multiple_of(2)
-            });
-            found.extend(lines.map(str::to_owned));
-            let info = text(&ask(&[b"XPENDING", &key, group]));
-            found.push(info);
-        }
-    }
-    found
 }
