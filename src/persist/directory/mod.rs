@@ -41,6 +41,9 @@ use crate::sync::{Arc, Mutex};
 /// what is kept, and what it writes is read back. Redis's log has no checksums; what Larder writes
 /// has, in lines that Redis takes for comments.
 ///
+/// Fields of a hash have deadlines since Redis 7.4. An earlier server does not start on a directory
+/// in which any has one, or had one since the last snapshot, and leaves it as it is.
+///
 /// ```text
 /// PATH/appendonlydir/appendonly.aof.manifest       which files there are
 /// PATH/appendonlydir/appendonly.aof.2.base.rdb     the last snapshot
