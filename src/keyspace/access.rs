@@ -202,14 +202,10 @@ impl Write {
         let moment = Moment::new(space);
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
         shard.about_to_change();
-        let answer = run(Writer {
-            shard: &mut shard,
-            database,
-            hash,
-            key,
-            moment: &moment,
-            after: &mut *after,
-        });
+        let writer =
+            Writer { shard: &mut shard, database, hash, key, moment: &moment, after: &mut *after };
+        writer.note_use();
+        let answer = run(writer);
         after.append(databases);
         answer
     }
@@ -758,7 +754,10 @@ impl LockSet for Locked<'_> {
         let guard = self.guards.binary_search_by_key(&place, |(place, _)| *place);
         let shard = guard.ok().and_then(|index| self.guards[index].1.shard_mut());
         let shard = shard.ok_or_else(|| Error::KeyNotInTransaction(Value::from(key)))?;
-        Ok(Writer { shard, database, hash, key, moment: &self.moment, after: &mut self.after })
+        let (moment, after) = (&self.moment, &mut self.after);
+        let writer = Writer { shard, database, hash, key, moment, after };
+        writer.note_use();
+        Ok(writer)
     }
 
     fn clear(&mut self, database: u16) {

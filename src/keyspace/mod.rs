@@ -330,7 +330,6 @@ impl<'e> Space<'e> {
     }
 
     /// The same for somebody who wants to know what is looked up.
-    #[cfg(feature = "session")]
     pub(crate) fn of_caller(databases: &'e Databases, database: u16, caller: &'e Caller) -> Self {
         Self { databases, database, caller: Some(caller) }
     }

@@ -248,12 +248,13 @@ impl Moment<'_> {
         stamp.map_or(0, |stamp| stamp.faded_count(self.time_of_use(), counting))
     }
 
-    /// Makes an entry one that was last used so many seconds ago.
+    /// Makes an entry one that was last used so many seconds ago, as far as can be told.
     pub(super) fn set_idle_seconds(&self, block: &Block, seconds: u64) {
         if let Some(stamp) = block.stamp() {
-            let then = self.time_of_use().saturating_sub(seconds.saturating_mul(1000));
+            let now = Stamp::new(self.time_of_use(), 0).seconds;
+            let seconds = now.wrapping_sub(seconds as u32) & SECONDS;
             let count = Stamp::of(stamp.load(Relaxed)).count;
-            stamp.store(Stamp::new(then, count).bits(), Relaxed);
+            stamp.store(Stamp { seconds, count }.bits(), Relaxed);
         }
     }
 

@@ -150,6 +150,7 @@ impl<'s> View<'s> {
 
     /// The entry, and what it holds.
     pub(super) fn entry(&self) -> Option<(&'s Block, Held<'s>)> {
+        self.entry.inspect(|(_, block)| self.moment.note_use(block));
         self.entry.map(|(shard, block)| (block, shard.held(block)))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::access::{Access, Demand, LockSet, Locked, Read, Write};
+use super::uses::Caller;
 use super::{Databases, Space, View};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::value::Value;
@@ -25,7 +26,10 @@ impl Watched {
     /// Watches one more key from now on.
     pub(crate) fn add(&mut self, database: u16, key: &[u8]) {
         let Entry::Vacant(vacant) = self.keys.entry((database, Value::from(key))) else { return };
-        let space = Space::new(&self.databases, database);
+        // To watch a key is no use of it.
+        let caller = Caller::default();
+        caller.set_renews(false);
+        let space = Space::of_caller(&self.databases, database, &caller);
         let watching = Write::enter(space, key, |mut writer| {
             // What has expired before is no change.
             let exists = writer.purge();

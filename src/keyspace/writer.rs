@@ -69,7 +69,6 @@ impl<'s> Writer<'s> {
 
     #[inline]
     fn store_string(&mut self, value: &[u8], deadline: Option<u64>) {
-        self.note_use();
         let moment = self.moment;
         let is_due = |deadline| moment.has_passed(deadline);
         if !self.shard.overwrite_string(self.hash, self.key, value, deadline, is_due) {
@@ -102,7 +101,6 @@ impl<'s> Writer<'s> {
         &mut self,
         mut change: impl FnMut(Option<&[u8]>) -> Result<(T, R)>,
     ) -> Result<R> {
-        self.note_use();
         let moment = self.moment;
         let is_due = |deadline| moment.has_passed(deadline);
         let (hash, key) = (self.hash, self.key);
@@ -147,7 +145,6 @@ impl<'s> Writer<'s> {
 
     /// Sets or removes the deadline of a key that exists.
     pub(crate) fn set_deadline(&mut self, deadline: Option<u64>) {
-        self.note_use();
         let displaced = self.shard.set_deadline(self.hash, self.key, deadline);
         self.after.removed.extend(displaced.map(Removed::String));
         if let Some(deadline) = deadline {
@@ -253,7 +250,6 @@ impl<'s> Writer<'s> {
         if self.shard.has_deadlines() {
             self.purge();
         }
-        self.note_use();
         let recorder = self.after.recorder(self.moment.databases, self.database, self.key);
         let outcome = self.shard.edit(self.hash, self.key, |data: &mut D| {
             let mut changes = Edit::new(data, recorder);
@@ -393,9 +389,10 @@ impl<'s> Writer<'s> {
         self.shard.tidy(self.moment.databases.hasher());
     }
 
-    /// Notes a use of what the key holds now, if uses are kept.
+    /// Notes that what the key holds is used, if that is kept: whoever opens a key for changes uses
+    /// it, whether or not there are any.
     #[inline]
-    fn note_use(&self) {
+    pub(super) fn note_use(&self) {
         if self.moment.databases.uses.are_kept()
             && let Some(block) = self.shard.find(self.hash, self.key)
         {

@@ -350,11 +350,11 @@ impl Operation for RenameIfAbsent<'_> {
         Extent::keys([self.from, self.to])
     }
 
-    fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        if !writers.view(self.from)?.exists() {
+    fn run(&self, mut writers: Writers<'_>) -> Result<Self::Output> {
+        if !writers.writer(self.from)?.view().exists() {
             return Err(Error::NoSuchKey);
         }
-        if writers.view(self.to)?.exists() {
+        if writers.writer(self.to)?.view().exists() {
             return Ok(false);
         }
         rename(self.from, self.to, writers).map(|()| true)
@@ -449,7 +449,10 @@ impl Operation for Move<'_> {
         if database == writers.database() {
             return Err(Error::SameObject);
         }
-        if writers.in_database(database).view(self.key)?.exists() {
+        if !writers.writer(self.key)?.view().exists() {
+            return Ok(false);
+        }
+        if writers.in_database(database).writer(self.key)?.view().exists() {
             return Ok(false);
         }
         let mut source = writers.writer(self.key)?;

@@ -569,6 +569,10 @@ fn idle_times_are_exact_and_asking_is_no_use() {
         "+OK|+QUEUED|+QUEUED|*2|:3|:7"
     );
     assert_eq!(guest.say(idle), ":7|:0");
+    // To watch is no use, but to try to change is one.
+    guest.say("WATCH a\nUNWATCH");
+    assert_eq!(guest.say("OBJECT IDLETIME a"), ":7");
+    assert_eq!(guest.say("SETNX a 2\nOBJECT IDLETIME a"), ":0|:0");
     assert_eq!(guest.say("OBJECT IDLETIME none\nOBJECT FREQ none"), "$-1|$-1");
     assert!(
         guest.say("OBJECT FREQ a").starts_with("-ERR An LFU maxmemory policy is not selected,")
@@ -623,6 +627,9 @@ fn a_restored_key_was_used_as_it_is_said() {
     let payload = &reply[begin..reply.len() - 2];
     guest.session.execute(&[b"RESTORE", b"b", b"0", payload, b"IDLETIME", b"1000"]);
     assert_eq!(guest.say("OBJECT IDLETIME b"), "+OK|:1000");
+    let longer_than_can_be_told = b"1000000000";
+    guest.session.execute(&[b"RESTORE", b"d", b"0", payload, b"IDLETIME", longer_than_can_be_told]);
+    assert_eq!(guest.say("OBJECT IDLETIME d"), "+OK|:10144256");
     guest.say("CONFIG SET maxmemory-policy volatile-lfu");
     guest.session.execute(&[b"RESTORE", b"c", b"0", payload, b"FREQ", b"200"]);
     assert_eq!(guest.say("OBJECT FREQ c"), "+OK|:200");

@@ -538,12 +538,13 @@ const LONG_ELEMENT: &str = match std::str::from_utf8(&[b'x'; 1500]) {
     Err(_) => "",
 };
 
-/// What Redis 7.0 dumped: a string, a number, a list, a hash, two sets, a sorted set, a stream. The
+/// What Redis 7.0 dumped: a string, a number (no small one, as it would share that with all keys,
+/// and when it was used with it), a list, a hash, two sets, a sorted set, a stream. The
 /// last is none.
 #[rustfmt::skip]
 const PAYLOADS: &[&[u8]] = &[
     b"\x00\x01\x76\x0a\x00\x91\x08\xce\xb2\x19\x38\x8a\xce",
-    b"\x00\xc0\x0a\x0a\x00\x6e\x9f\x57\x45\x0e\xae\x63\xbb",
+    b"\x00\xc1\x39\x30\x0a\x00\x9d\x94\xea\x27\x93\xfc\x08\xb9",
     b"\x12\x01\x02\x0c\x0c\x00\x00\x00\x02\x00\x81\x61\x02\x0a\x01\xff\x0a\x00\x2d\
       \x8a\x61\x0a\x3f\x33\xd9\x59",
     b"\x10\x0c\x0c\x00\x00\x00\x02\x00\x81\x66\x02\x01\x01\xff\x0a\x00\x31\xba\x08\
