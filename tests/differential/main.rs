@@ -33,6 +33,8 @@
 //!   the request that set it, until the whole transaction is over;
 //! - `BITFIELD` with `OVERFLOW SAT` and `SET` of a number within a few bits of the lowest there is:
 //!   Redis subtracts it, overflows, and stores the highest number that fits;
+//! - `RESTORE` with a time to live beyond all times, which is an error here: Redis's sum overflows,
+//!   and what it restores is over at once;
 //! - `SORT` after a number beyond all doubles, in whichever command: Redis remembers the overflow
 //!   and refuses the next weight for it. Where `SORT` is drawn, such numbers are not;
 //! - `LINDEX` of a key that is absent, which to Redis is none whatever the index is, and the rank
@@ -230,14 +232,17 @@ fn keeps_lexkey(argv: &Argv, spoiled: &Argv) -> bool {
 }
 
 /// Whether a spoiled command still does the same to both: one member popped would be another one
-/// there, a set that is sorted by nothing has no order, and the lowest number for a field is one
-/// that Redis takes for too high.
+/// there, a set that is sorted by nothing has no order, the lowest number for a field is one that
+/// Redis takes for too high, and the longest time to live one that it restores a key with that is
+/// over.
 fn may_spoil(argv: &Argv, spoiled: &Argv) -> bool {
     let is_lowest = |argument: &Vec<u8>| argument == b"-9223372036854775808";
+    let is_highest = |argument: &Vec<u8>| argument == b"9223372036854775807";
     let is_plain = |argument: &Vec<u8>| argument == b"members";
     argv[0] != b"SPOP"
         && !argv.iter().any(is_plain)
         && !(argv[0] == b"BITFIELD" && spoiled.iter().any(is_lowest))
+        && !(argv[0] == b"RESTORE" && spoiled.iter().any(is_highest))
 }
 
 /// Makes a command doubtful, but not into what only newer versions know.
