@@ -60,8 +60,8 @@ pub struct Imported {
     pub commands: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// The end of a log, if a crash had torn it: it was left out. Nothing of it had been
-    /// acknowledged as durable.
+    /// The end of a log, if the file shows that a crash has torn it: it was left out. See
+    /// [`Recovery::torn`](persist::Recovery::torn).
     pub torn: Option<TornEnd>,
 }
 

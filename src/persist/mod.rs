@@ -49,10 +49,24 @@
 //!
 //! The log is written in frames with checksums, each of which also says which frame came before and
 //! how much was durable by then. So an opening tells three ends of a log apart: whole; *torn*, as a
-//! crash leaves a write that nobody was told is durable, which is cut off, set aside, and told by
+//! crash leaves a write that was not durable yet, which is cut off, set aside, and told by
 //! [`Store::recovery`](crate::Store::recovery); and *damaged*, which is
-//! [`Error::Corrupt`](crate::Error::Corrupt) with file and place. Nothing is guessed, and nothing
-//! damaged is loaded. Snapshots have a checksum over the whole.
+//! [`Error::Corrupt`](crate::Error::Corrupt) with file and place. Nothing damaged is loaded.
+//! Snapshots have a checksum over the whole.
+//!
+//! Damage is:
+//! - any bit that has changed, in a snapshot or in a frame; only the last frame, if it holds 512
+//!   zeros in a row, may pass for torn then;
+//! - any loss, zeros included, in front of a frame which says that it was durable;
+//! - any loss at the end of a segment that another follows, and a segment that is missing.
+//!
+//! # What no opening can see
+//!
+//! That the end of the *last* segment is gone, if something else than a crash took it: a file
+//! system that lost it, a copy that ended early, a person. Where the cut goes through a frame, the
+//! end is told as torn; where it lies between two frames, or at the very beginning, the log is
+//! whole, only shorter. Both are what a crash leaves that took what was not synced, and the bytes
+//! that would say otherwise are those that are gone. What is left is a prefix, as after a crash.
 //!
 //! # When writing fails
 //!

@@ -110,8 +110,11 @@ pub struct Recovery {
     pub commands: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// The end of the log, if a crash had torn it: it was cut off, and set aside if there is a
-    /// place for it. Nothing of it had been acknowledged as durable.
+    /// The end of the log, if the file shows that a crash has torn it: it was cut off, and set
+    /// aside if there is a place for it. Nothing that is left says that it was durable.
+    ///
+    /// `None` does not say that nothing is missing: an end that is gone altogether leaves no trace.
+    /// See [what no opening can see](super#what-no-opening-can-see).
     pub torn: Option<TornEnd>,
     /// How long it took.
     pub duration: Duration,
