@@ -154,8 +154,8 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Persistence::open), and [`NotFound`](ErrorKind::NotFound) if nothing is
-    /// kept there.
+    /// Those of [`open`](Persistence::open), a missing manifest among them, and
+    /// [`NotFound`](ErrorKind::NotFound) if nothing is kept there.
     ///
     /// ```
     /// use larder::Store;
@@ -196,7 +196,8 @@ impl Directory {
     /// - [`Error::Corrupt`] if the snapshot is damaged, or the log from its first byte on with no
     ///   snapshot before it: nothing could be kept;
     /// - [`Error::Io`] of the kind [`InvalidData`](ErrorKind::InvalidData) if the manifest is
-    ///   damaged or the snapshot missing: which files count is known by the manifest alone;
+    ///   damaged or missing, or the snapshot is missing: which files count is known by the manifest
+    ///   alone;
     /// - of [`ResourceBusy`](ErrorKind::ResourceBusy) if the directory is open, and of
     ///   [`NotFound`](ErrorKind::NotFound) if nothing is kept there;
     /// - of [`InvalidInput`](ErrorKind::InvalidInput) if there is nothing to repair. An end that

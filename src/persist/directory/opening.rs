@@ -96,6 +96,7 @@ impl Core {
         match manifest {
             Some(manifest) => Ok(self.survey(manifest)?.0),
             None => {
+                self.check_untouched()?;
                 let path = self.place.file(&self.place.manifest_name());
                 let error = io::Error::new(ErrorKind::NotFound, "nothing is kept here");
                 Err(of_path(error, &path))
@@ -227,13 +228,17 @@ impl Core {
     }
 
     /// No manifest must mean that there never was one.
-    fn check_untouched(&self) -> io::Result<()> {
+    pub(super) fn check_untouched(&self) -> io::Result<()> {
         if self.files.kind(&self.place.folder_path())?.is_none() {
             return Ok(());
         }
         for name in self.list()? {
             if Replaced::from_name(&name, &self.place.stem).is_some() {
-                return Err(invalid(&self.place.file(&name), "there is no manifest that names it"));
+                let path = self.place.file(&self.place.manifest_name());
+                return Err(invalid(
+                    &path,
+                    format!("the manifest is missing, but {name} is there"),
+                ));
             }
         }
         Ok(())
@@ -315,6 +320,10 @@ enum Role {
 }
 
 pub(super) fn busy(folder: &Path) -> io::Error {
-    let text = format!("{}: another store has it open", folder.display());
+    let text = format!(
+        "{}: another store has it open, in another process or in this one, where a clone, a \
+         connection or a server keeps a store open until `Store::close`",
+        folder.display()
+    );
     io::Error::new(ErrorKind::ResourceBusy, text)
 }

@@ -5,7 +5,7 @@
 //! length of the last file, and is refused until that file was cut. So a crash at any point leaves
 //! a directory that is refused, and of which a second repair makes the same.
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 
 use super::files::Kind;
@@ -58,12 +58,13 @@ impl Core {
             return Err(busy(&self.place.folder_path()).into());
         }
         self.check_names()?;
-        let Some(manifest) = self.load()? else {
-            let path = self.place.file(&self.place.manifest_name());
-            return Err(of_path(ErrorKind::NotFound.into(), &path).into());
+        let Some(manifest) = self.load().map_err(beyond_repair)? else {
+            self.check_untouched().map_err(beyond_repair)?;
+            let nothing = io::Error::new(ErrorKind::NotFound, "nothing is kept here to repair");
+            return Err(of_path(nothing, &self.place.folder_path()).into());
         };
         let _lock = self.lock()?;
-        let found = self.find_damage(&manifest)?;
+        let found = self.find_damage(&manifest).map_err(beyond_repair)?;
         let cut = self.cut(manifest, &found)?;
         Ok(Repair { damage: found.damage, cut })
     }
@@ -94,8 +95,11 @@ impl Core {
         let (_, within) = load_to_damage(kept, &databases, &mut |_| ())?;
         let is_in_base = |damage: &Damage| base.as_ref() == Some(&damage.file);
         let opening_cuts = |damage: &Damage| damage.is_torn && !is_in_base(damage);
-        let within = within.filter(|damage| behind.is_some() || !opening_cuts(damage));
-        let damage = within.or(behind).ok_or_else(nothing_to_repair)?;
+        if behind.is_none() && within.as_ref().is_some_and(opening_cuts) {
+            return Err(nothing_to_repair("opening cuts off the end that a crash has torn"));
+        }
+        let sound = || nothing_to_repair("no damage is found");
+        let damage = within.or(behind).ok_or_else(sound)?;
         let damage = Damage { is_torn: false, ..damage };
         let in_base = is_in_base(&damage);
         let names = manifest.segments.iter().map(|listed| segment_name(stem, listed.number));
@@ -186,7 +190,24 @@ impl Core {
     }
 }
 
-fn nothing_to_repair() -> Error {
-    let message = "there is nothing to repair".to_owned();
+fn nothing_to_repair(why: &str) -> Error {
+    let message = format!("there is nothing to repair: {why}");
     Error::Io { kind: ErrorKind::InvalidInput, message }
+}
+
+/// Says of damage that nothing can be cut off to mend it; other errors stay as they are.
+fn beyond_repair(error: impl Into<Error>) -> Error {
+    let explain = |what: String| {
+        format!(
+            "this cannot be repaired, and nothing was changed; restore a copy, or move it aside to \
+             begin anew: {what}"
+        )
+    };
+    match error.into() {
+        Error::Corrupt { what, offset } => Error::Corrupt { what: explain(what), offset },
+        Error::Io { kind: kind @ ErrorKind::InvalidData, message } => {
+            Error::Io { kind, message: explain(message) }
+        }
+        other => other,
+    }
 }

@@ -201,11 +201,15 @@ fn what_cannot_be_repaired_is_refused_and_stays_as_it_is() {
         bytes.truncate(bytes.len() - 1);
         simulation.put(path(&segment(2)), bytes);
     };
-    assert_eq!(kind_of(refused(&torn)), ErrorKind::InvalidInput);
-    assert_eq!(
-        kind_of(refused(&|simulation| simulation.put(file("manifest"), b"#\n".to_vec()))),
-        ErrorKind::InvalidData
-    );
+    let torn = refused(&torn);
+    assert!(torn.to_string().contains("opening cuts off"), "{torn}");
+    assert_eq!(kind_of(torn), ErrorKind::InvalidInput);
+    let bad_manifest = refused(&|simulation| simulation.put(file("manifest"), b"#\n".to_vec()));
+    assert!(bad_manifest.to_string().contains("cannot be repaired"), "{bad_manifest}");
+    assert_eq!(kind_of(bad_manifest), ErrorKind::InvalidData);
+    let no_manifest = refused(&|simulation| simulation.take_away(file("manifest")));
+    assert!(no_manifest.to_string().contains("the manifest is missing"), "{no_manifest}");
+    assert_eq!(kind_of(no_manifest), ErrorKind::InvalidData);
     let no_base = refused(&|simulation| simulation.take_away(file("1.base.rdb")));
     assert_eq!(kind_of(no_base), ErrorKind::InvalidData);
     let bad_base = refused(&|simulation| {
@@ -214,7 +218,10 @@ fn what_cannot_be_repaired_is_refused_and_stays_as_it_is() {
         simulation.put(file("1.base.rdb"), bytes);
     });
     assert!(matches!(bad_base, Error::Corrupt { .. }), "{bad_base}");
-    assert_eq!(kind_of(repair(&Simulation::new(1)).unwrap_err()), ErrorKind::NotFound);
+    assert!(bad_base.to_string().contains("cannot be repaired"), "{bad_base}");
+    let nothing = repair(&Simulation::new(1)).unwrap_err();
+    assert!(nothing.to_string().contains("nothing is kept here"), "{nothing}");
+    assert_eq!(kind_of(nothing), ErrorKind::NotFound);
 
     let simulation = sample().0;
     let opened = directory(&simulation);
