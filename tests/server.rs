@@ -458,6 +458,7 @@ fn a_server_that_cannot_start_says_why_and_leaves_nothing() {
     let address = server.tcp_address().unwrap().to_string();
     let error = Server::builder(&store).tcp(&address).start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert!(error.to_string().starts_with(&address), "{error}");
     let error = Server::builder(&store).config("no-such-name", "1").start().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(Server::builder(&store).tcp("no port").start().is_err());

@@ -39,16 +39,13 @@
 //! - turn by turn each connection gets one read of a few kilobytes, so a flood of requests delays
 //!   others by as much only;
 //! - an idle connection keeps no buffers.
-//!
-//! # Files
-//!
-//! - `event_loop.rs`: a thread with its sockets; `connection.rs`: one socket and its session;
-//! - `socket.rs`: TCP and unix sockets as one; `mailbox.rs`: how others reach a loop.
-//!
-//! # Threading
-//!
-//! A connection belongs to one loop for its life, and a loop is one thread. Loops share nothing but
-//! the store and their mailboxes. What a session waits for elsewhere wakes its loop by the mailbox.
+
+// Files: `event_loop.rs`, a thread with its sockets; `connection.rs`, one socket and its session;
+// `socket.rs`, TCP and unix sockets as one; `mailbox.rs`, how others reach a loop.
+//
+// Threading: a connection belongs to one loop for its life, and a loop is one thread. Loops share
+// nothing but the store and their mailboxes. What a session waits for elsewhere wakes its loop by
+// the mailbox.
 
 mod connection;
 mod event_loop;
@@ -156,6 +153,10 @@ impl Server {
     /// Stops the server: closes all connections and listeners, removes the files of unix sockets,
     /// and ends the threads. The store stays as it is; calls that blocked for clients end and lose
     /// nothing. Further calls do nothing.
+    ///
+    /// A stopped server still holds a handle of the store until it is dropped. So a store that
+    /// keeps its data is not let go of by dropping the other handles: drop this too, or call
+    /// [`Store::close`].
     ///
     /// Blocks until the requests that run have ended.
     ///
@@ -288,9 +289,9 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// Those of the system, such as [`io::ErrorKind::AddrInUse`], and
-    /// [`io::ErrorKind::InvalidInput`] for a setting that `CONFIG SET` would refuse. Nothing is
-    /// left open then.
+    /// Those of the system, such as [`io::ErrorKind::AddrInUse`], with the address or path that
+    /// they are about, and [`io::ErrorKind::InvalidInput`] for a setting that `CONFIG SET` would
+    /// refuse. Nothing is left open then.
     pub fn start(mut self) -> io::Result<Server> {
         if self.tcp.is_empty() && self.unix.is_empty() {
             self.tcp.push("127.0.0.1:0".into());

@@ -1,5 +1,6 @@
 //! TCP and unix sockets as one: listeners and streams that never block.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 #[cfg(unix)]
 use std::path::Path;
@@ -30,6 +31,10 @@ enum ListenerSocket {
 impl Listener {
     /// Listens on the first address that a name stands for and that can be listened on.
     pub(super) fn tcp(address: &str) -> io::Result<Self> {
+        Self::on_tcp(address).map_err(|error| named(address, error))
+    }
+
+    fn on_tcp(address: &str) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = Address::Tcp(listener.local_addr()?);
@@ -38,6 +43,11 @@ impl Listener {
 
     #[cfg(unix)]
     pub(super) fn unix(path: &Path) -> io::Result<Self> {
+        Self::on_unix(path).map_err(|error| named(path.display(), error))
+    }
+
+    #[cfg(unix)]
+    fn on_unix(path: &Path) -> io::Result<Self> {
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path) => {
                 std::fs::remove_file(path)?;
@@ -80,6 +90,11 @@ impl Listener {
             }
         }
     }
+}
+
+/// An error that says where the listener was to be.
+fn named(place: impl fmt::Display, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{place}: {error}"))
 }
 
 /// Three questions, of which the first comes after so long a silence.
