@@ -31,6 +31,9 @@ pub(crate) fn check_len(len: usize) -> Result<()> {
 /// assert_eq!(value, "shelf");
 /// assert_eq!(&value[..3], b"she");
 /// assert_eq!(value.to::<String>()?, "shelf");
+/// assert_eq!(String::try_from(value.clone())?, "shelf");
+/// assert_eq!(format!("a {value}"), "a shelf");
+/// assert_eq!(Vec::from(value), b"shelf");
 /// # Ok::<(), larder::Error>(())
 /// ```
 #[derive(Clone)]
@@ -154,6 +157,22 @@ impl From<&Value> for Value {
     }
 }
 
+/// A copy of the bytes.
+impl From<Value> for Vec<u8> {
+    fn from(value: Value) -> Self {
+        value.to_vec()
+    }
+}
+
+/// A copy of the text; [`Error::Decode`] if it is not UTF-8.
+impl TryFrom<Value> for String {
+    type Error = Error;
+
+    fn try_from(value: Value) -> Result<Self> {
+        value.to()
+    }
+}
+
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
@@ -222,6 +241,13 @@ impl Hash for Value {
     }
 }
 
+/// Shows what [`Value::to_text`] answers: text as it is, `\u{fffd}` where there is none.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_text())
+    }
+}
+
 /// Shows text as text and other bytes escaped.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,7 +258,7 @@ impl fmt::Debug for Value {
 /// What can be stored: turned into bytes when an operation is built.
 ///
 /// Text and bytes are stored as they are, integers and floats in decimal as Redis does, so that
-/// `increment` works on them. With the feature `serde`, [`Json`] stores any serialisable type.
+/// `increment` works on them. With the feature `serde`, `Json` stores any serialisable type.
 ///
 /// ```
 /// use larder::Store;
