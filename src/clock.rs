@@ -162,6 +162,10 @@ struct Manual {
 
 impl ManualClock {
     /// A clock that stands at 2020-01-01T00:00:00Z.
+    ///
+    /// For a store that keeps its data use [`at`](Self::at) with [`SystemTime::now`]: deadlines are
+    /// kept as dates, so those of 2020 have all passed for a store that is opened with the system's
+    /// clock, and those of today are years away for one that is opened with this clock.
     pub fn new() -> Self {
         Self::at(UNIX_EPOCH + Duration::from_secs(1_577_836_800))
     }

@@ -20,12 +20,17 @@ use crate::wire::command::{Command, Family, Owned};
 /// The handles of a batch queue operations instead of running them; each call answers a
 /// [`Pending`] that holds its answer once [`exec`](Batch::exec) has run them all, in order.
 ///
-/// As in Redis, an operation that fails when it runs (on a key of the wrong type, say) leaves
-/// the others standing: its own answer is the error. A call whose arguments are refused when it
-/// is queued makes `exec` refuse the whole batch.
+/// A call whose arguments make no operation is refused when it is queued, and then `exec` refuses
+/// the whole batch: a value that does not encode, a score or a bound that is NaN, no key where one
+/// is needed, an index, count, weight or option out of its range.
+///
+/// As in Redis, an operation that fails when it runs leaves the others standing: its own answer is
+/// the error. So it is with everything else: a key of the wrong type, but also a value that is
+/// [set for](Kv::set_for) no time, or an entry of a stream without fields.
 ///
 /// ```
-/// use larder::Store;
+/// use std::time::Duration;
+/// use larder::{Error, Store};
 ///
 /// let store = Store::new();
 /// let batch = store.batch();
@@ -33,6 +38,21 @@ use crate::wire::command::{Command, Family, Owned};
 /// let a = batch.kv().get_as::<i64>("a");
 /// batch.exec()?;
 /// assert_eq!(a.get()?, Some(1));
+///
+/// let batch = store.batch();
+/// let append = batch.stream("log").append(&[] as &[(&str, &str)]); // fails when it runs
+/// let set = batch.kv().set_for("a", 2, Duration::ZERO); // so does this
+/// batch.kv().set("b", 1);
+/// batch.exec()?;
+/// assert!(append.get().is_err());
+/// assert_eq!(set.get(), Err(Error::InvalidExpire));
+/// assert!(store.keys().exists("b")?);
+///
+/// let batch = store.batch();
+/// batch.kv().set("c", 1);
+/// batch.sorted_set("board").add("ada", f64::NAN); // is refused when it is queued
+/// assert_eq!(batch.exec(), Err(Error::ScoreNotANumber));
+/// assert!(!store.keys().exists("c")?);
 /// # Ok::<(), larder::Error>(())
 /// ```
 #[doc(alias = "MULTI")]

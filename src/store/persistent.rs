@@ -33,6 +33,10 @@ impl Builder {
     /// Has the store keep what it holds: a [`Directory`](persist::Directory), or any other
     /// [`Persistence`].
     ///
+    /// Deadlines are kept as dates. With a [`ManualClock`](crate::ManualClock), make it by
+    /// [`ManualClock::at`](crate::ManualClock::at)`(SystemTime::now())`, or keys that are to live
+    /// for a while are long gone, or live for years, when the data are opened by another clock.
+    ///
     /// ```
     /// use larder::Store;
     /// use larder::persist::{Directory, Durability};
