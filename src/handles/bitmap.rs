@@ -19,6 +19,9 @@ use crate::store::Store;
 ///
 /// Made by [`Store::bitmap`], and by a batch or transaction. Costs are for a string of `n` bytes.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::Store;
 ///
@@ -321,6 +324,9 @@ fn span(range: &impl RangeBounds<i64>, unit: Unit) -> Span {
 }
 
 /// Numbers in a bitmap, to be read and written: made by [`Bitmap::fields`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[must_use = "nothing is read or written until it is run"]
 pub struct BitFields<'t, T = Store> {
     bitmap: Bitmap<'t, T>,

@@ -20,6 +20,9 @@ use crate::value::Value;
 /// Operations on keys of any type.
 ///
 /// Made by [`Store::keys`](crate::Store::keys), and by a batch or transaction.
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[derive(Clone, Copy)]
 pub struct Keys<'t, T = Store> {
     target: &'t T,

@@ -18,6 +18,9 @@ use crate::value::{FromValue, ToValue, Value};
 ///
 /// Made by [`Store::kv`](crate::Store::kv), and by a batch or transaction. For what concerns keys
 /// of any type, such as deleting, expiry and existence, see [`Keys`](crate::Keys).
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[derive(Clone, Copy)]
 pub struct Kv<'t, T = Store> {
     target: &'t T,

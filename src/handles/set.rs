@@ -17,6 +17,9 @@ use crate::value::{ToValue, Value};
 /// Made by [`Store::set`], and by a batch or transaction. Costs are for a set of `n` members; one
 /// of up to 128, all of them short, is searched from end to end, which is faster than it sounds.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::Store;
 ///
@@ -418,6 +421,9 @@ impl Iterator for SetIter<'_> {
 /// is an empty set.
 ///
 /// Made by [`Store::sets`], and by a batch or transaction.
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 ///
 /// ```
 /// use larder::Store;

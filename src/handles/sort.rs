@@ -12,6 +12,9 @@ use crate::value::Value;
 ///
 /// A pattern names a key for each element: its first `*` stands for the element.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// let store = larder::Store::new();
 /// store.list("ids").push_back_many(&[2, 10, 1])?;

@@ -25,6 +25,21 @@ use crate::wire::command::Owned;
 /// Made by [`Store::stream`], and by a batch or transaction. A stream comes into being with its
 /// first entry or group, and stays when its last entry is deleted.
 ///
+/// What Redis has signs for:
+///
+/// | Redis | here |
+/// |---|---|
+/// | `XADD key *`, or an id | [`append`](Self::append), [`append_with`](Self::append_with) |
+/// | `XREAD ... $`, `+`, an id | [`After::Last`], [`After::LastButOne`], [`After::Id`] |
+/// | `XGROUP CREATE ... 0` | [`GroupStart::Beginning`](crate::GroupStart::Beginning) |
+/// | `XGROUP CREATE ... $` | [`GroupStart::End`](crate::GroupStart::End) |
+/// | `XREADGROUP ... >` | [`Consumer::read`](crate::Consumer::read) |
+/// | `XREADGROUP ... 0` | [`Consumer::history`](crate::Consumer::history) after [`StreamId::MIN`] |
+/// | `0-0` or `-`, and `+` | [`StreamId::MIN`], [`StreamId::MAX`]; a range may be open |
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::Store;
 ///
@@ -461,6 +476,9 @@ impl BlockingFamily for Read<'static> {
 }
 
 /// Entries of a range of ids, about to be read. Made by [`Stream::range`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[derive(Debug)]
 #[must_use = "a range reads nothing until `get`"]
 pub struct StreamRange<'t, T = Store> {

@@ -20,6 +20,9 @@ use crate::store::Store;
 /// was given and did not acknowledge, because it crashed say, is there to be
 /// [claimed](Consumer::autoclaim) by another.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::{GroupStart, Store};
 ///
@@ -295,6 +298,9 @@ impl<'t, T: Submit> ConsumerGroup<'t, T> {
 /// One consumer of a group: who reads entries and has them pending.
 ///
 /// Made by [`ConsumerGroup::consumer`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[derive(Debug)]
 pub struct Consumer<'t, T = Store> {
     pub(super) group: ConsumerGroup<'t, T>,

@@ -22,6 +22,9 @@ use crate::value::{FromValue, ToValue, Value};
 /// Made by [`Store::hash`], and by a batch or transaction. Costs are for a hash of `n` fields; one
 /// of up to 128, all of them short, is searched from end to end, which is faster than it sounds.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use std::time::Duration;
 /// use larder::Store;

@@ -18,6 +18,9 @@ use crate::value::Value;
 ///
 /// Made by [`Store::lists`], and by a batch or transaction.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::Store;
 ///

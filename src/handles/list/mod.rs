@@ -27,6 +27,9 @@ use crate::value::{ToValue, Value};
 /// Made by [`Store::list`], and by a batch or transaction. Costs are for a list of `n` elements;
 /// an index is found in `O(n)`, but by blocks of hundreds.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::Store;
 ///

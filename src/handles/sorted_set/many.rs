@@ -19,6 +19,9 @@ use crate::value::Value;
 ///
 /// Made by [`Store::sorted_sets`], and by a batch or transaction.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::{Aggregate, Store};
 ///
@@ -246,6 +249,9 @@ enum Method {
 
 /// A union or intersection of sorted sets: made by [`SortedSets::union`] and
 /// [`SortedSets::intersection`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[must_use = "a combination does nothing until it is read or stored"]
 pub struct Combination<'t, 'k, T> {
     target: &'t T,
@@ -334,6 +340,9 @@ impl<'t, 'k, T: Submit> Combination<'t, 'k, T> {
 }
 
 /// The difference of sorted sets: made by [`SortedSets::difference`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[must_use = "a difference does nothing until it is read or stored"]
 pub struct Difference<'t, 'k, T> {
     target: &'t T,

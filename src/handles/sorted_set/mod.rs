@@ -27,6 +27,9 @@ use query::{Bounds, MemberBounds};
 /// Made by [`Store::sorted_set`], and by a batch or transaction. Costs are for a set of `n`
 /// members.
 ///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
+///
 /// ```
 /// use larder::Store;
 ///

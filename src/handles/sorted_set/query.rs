@@ -83,6 +83,9 @@ pub(in crate::handles) fn rank_range(ranks: &impl RangeBounds<i64>) -> RankRange
 }
 
 /// Members of a range of ranks: made by [`SortedSet::range`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[must_use = "a query does nothing until it is read or stored"]
 pub struct RankQuery<'t, T> {
     set: SortedSet<'t, T>,
@@ -134,6 +137,9 @@ impl<'t, T: Submit> RankQuery<'t, T> {
 
 /// Members within a range of scores or of members: made by [`SortedSet::range_by_score`] and
 /// [`SortedSet::range_by_member`].
+///
+/// `T::Answer<R>` is a `Result<R>` on a store and in a transaction, and in a batch a
+/// [`Pending<R>`](crate::Pending).
 #[must_use = "a query does nothing until it is read or stored"]
 pub struct RangeQuery<'t, T> {
     set: SortedSet<'t, T>,
