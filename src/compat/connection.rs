@@ -14,7 +14,7 @@ use crate::sync::Arc;
 ///
 /// It is a [`redis::ConnectionLike`], so [`redis::Commands`], [`redis::TypedCommands`],
 /// [`redis::Cmd`], pipelines (atomic or not) and [`redis::transaction`] work with it; with the
-/// feature `redis-async` it is a [`redis::aio::ConnectionLike`] too, for the asynchronous ones, on
+/// feature `redis-async` it is a `redis::aio::ConnectionLike` too, for the asynchronous ones, on
 /// any runtime. Replies, errors and their kinds are those that a server of Redis 7 would give.
 ///
 /// - **Clones share one connection**, as those of redis-rs's multiplexed connection do: its
@@ -26,7 +26,7 @@ use crate::sync::Arc;
 ///   while it waits gives up, and takes no element; over a socket the server would still take it.
 /// - **Messages** of subscriptions are not read by it: use
 ///   [`Store::subscribe`](crate::Store::subscribe), or redis-rs's `PubSub` over
-///   [`Store::redis_stream`](crate::Store::redis_stream).
+///   `Store::redis_stream`.
 /// - **Not there**: scripts (`EVAL`, `FCALL`), modules, cluster, and commands that Larder does not
 ///   have; they are answered as Redis answers an unknown command.
 /// - A transaction that one of its queued commands has spoilt is an error of the same kind as over

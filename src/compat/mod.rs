@@ -34,12 +34,13 @@ use crate::sync::Arc;
 /// All of them share what the clients of one server do: `CONFIG SET`, `CLIENT LIST`, sharded
 /// channels, and so on, for as long as one of them is open.
 impl Store {
-    /// A connection for [redis-rs](redis), with no socket: code that takes a
+    /// A connection for [redis-rs](redis) 1.x, with no socket: code that takes a
     /// [`redis::ConnectionLike`] or uses [`redis::Commands`] runs unchanged against this store.
+    /// Code that uses an older redis-rs connects to a server of this store (feature `server`).
     ///
     /// It speaks RESP2 and begins in the store's database. Needs the feature `redis`; with
-    /// `redis-async` it is a [`redis::aio::ConnectionLike`] too. See [`RedisConnection`] for what
-    /// works and what does not.
+    /// `redis-async` it is a `redis::aio::ConnectionLike` too. See [`RedisConnection`] for what
+    /// works and what does not. While it lives it is a handle of the store.
     ///
     /// ```
     /// use redis::Commands;

@@ -76,13 +76,27 @@ impl Fault {
         Self::new(Effect::Delay(delay))
     }
 
-    /// The command is not run, and the connection is closed.
+    /// The command is not run, and the connection is closed: everything else on it fails from then
+    /// on, and who tries again needs a new one.
     pub fn disconnect() -> Self {
         Self::new(Effect::Disconnect)
     }
 
     /// The command is run, but the connection is closed before its reply: the client cannot know
-    /// whether it was.
+    /// whether it was. Everything else on the connection fails from then on, and who tries again
+    /// needs a new one.
+    ///
+    /// ```
+    /// # use larder::testing::{FakeRedis, Fault};
+    /// let fake = FakeRedis::new();
+    /// let mut redis = fake.connection();
+    /// fake.inject(Fault::lose_reply());
+    /// assert!(redis::cmd("INCR").arg("n").query::<u64>(&mut redis).is_err());
+    /// assert!(redis::cmd("INCR").arg("n").query::<u64>(&mut redis).is_err()); // never sent
+    /// let mut redis = fake.connection();
+    /// assert_eq!(redis::cmd("INCR").arg("n").query::<u64>(&mut redis)?, 2);
+    /// # Ok::<(), redis::RedisError>(())
+    /// ```
     pub fn lose_reply() -> Self {
         Self::new(Effect::LoseReply)
     }

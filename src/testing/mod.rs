@@ -22,11 +22,17 @@
 //! fake.inject(Fault::error("READONLY You can't write against a read only replica."));
 //! assert!(remember(&mut redis, "x2").is_err());
 //! assert!(remember(&mut redis, "x2").is_ok());
+//!
+//! fake.inject(Fault::lose_reply().on("SETEX"));
+//! assert!(remember(&mut redis, "x3").unwrap_err().is_connection_dropped());
+//! remember(&mut fake.connection(), "x3")?; // a connection that was lost stays lost
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! [`FakeRedis::new`] has no socket; [`FakeRedis::start`] opens a port of the loopback interface,
 //! for any client of Redis in any language. Both may be used side by side, and see the same data.
+//! Connections without a socket are for redis-rs 1.x; code that uses an older one takes
+//! [`FakeRedis::start`] and its [`url`](FakeRedis::url).
 //!
 //! # What it is exact in, and what is missing
 //!
