@@ -175,9 +175,10 @@ impl Store {
     /// Sends a message to all who subscribe to a channel now; answers how many received it. Nothing
     /// is kept for those who come later.
     ///
-    /// `O(subscribers)`, plus the patterns subscribed to. The payload is shared, not copied.
-    /// Blocks only for a full subscriber that asked for
-    /// [`Overflow::Block`](crate::Overflow::Block).
+    /// `O(subscribers)`, plus the patterns subscribed to. The payload is shared, not copied; what
+    /// is no [`Value`] and does not become one, such as a `Json`, is encoded by
+    /// [`to_value`](crate::ToValue::to_value) first. Blocks only for a full subscriber that asked
+    /// for [`Overflow::Block`](crate::Overflow::Block).
     ///
     /// # Errors
     ///
@@ -188,6 +189,10 @@ impl Store {
     /// let news = store.subscribe(&["news"])?;
     /// assert_eq!(store.publish("news", "rain")?, 1);
     /// assert_eq!(news.recv()?.payload, "rain");
+    ///
+    /// use larder::ToValue;
+    /// store.publish("news", &*1.5_f64.to_value()?)?;
+    /// assert_eq!(news.recv()?.payload, "1.5");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "PUBLISH")]

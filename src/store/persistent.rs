@@ -213,7 +213,8 @@ impl Store {
     /// are refused; reading goes on.
     ///
     /// Blocks while it writes and syncs. Dropping the last handle does the same, but tells nobody
-    /// of an error. Does nothing if the store keeps nothing.
+    /// of an error; and clones, connections for redis-rs and servers are handles, too. Does nothing
+    /// if the store keeps nothing.
     ///
     /// # Errors
     ///

@@ -201,7 +201,8 @@ impl Directory {
     /// - of [`ResourceBusy`](ErrorKind::ResourceBusy) if the directory is open, and of
     ///   [`NotFound`](ErrorKind::NotFound) if nothing is kept there;
     /// - of [`InvalidInput`](ErrorKind::InvalidInput) if there is nothing to repair. An end that
-    ///   was torn by a crash is cut off by opening.
+    ///   was torn by a crash is cut off by opening, and the one file of Redis before 7.0 is taken
+    ///   over by it, before it can be repaired.
     ///
     /// [`Error::Io`]: crate::Error::Io
     /// [`Error::Corrupt`]: crate::Error::Corrupt

@@ -208,7 +208,7 @@ impl Core {
     }
 
     /// Whether the single file of an older Redis is what is kept, and in its old place.
-    fn single_is_to_move(&self, manifest: Option<&Manifest>) -> io::Result<bool> {
+    pub(super) fn single_is_to_move(&self, manifest: Option<&Manifest>) -> io::Result<bool> {
         if manifest.is_some_and(|manifest| *manifest != Manifest::single())
             || (manifest.is_some()
                 && self.files.kind(&self.place.file(&self.place.stem))?.is_some())

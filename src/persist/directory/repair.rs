@@ -60,6 +60,11 @@ impl Core {
         self.check_names()?;
         let Some(manifest) = self.load().map_err(beyond_repair)? else {
             self.check_untouched().map_err(beyond_repair)?;
+            if self.single_is_to_move(None)? {
+                return Err(nothing_to_repair(
+                    "here is the one file of Redis before 7.0, which an opening takes over first",
+                ));
+            }
             let nothing = io::Error::new(ErrorKind::NotFound, "nothing is kept here to repair");
             return Err(of_path(nothing, &self.place.folder_path()).into());
         };

@@ -171,6 +171,8 @@ fn what_redis_has_written_is_cut_between_its_transactions() {
         let simulation = Simulation::new(1);
         let broken = [command(&[b"MULTI"]), command(&[b"DEL", b"a"]), end.to_vec()].concat();
         simulation.put("/data/appendonly.aof", [set.clone(), broken.clone()].concat());
+        let untaken = repair(&simulation).unwrap_err();
+        assert!(untaken.to_string().contains("the one file of Redis before 7.0"), "{untaken}");
         let open = || Store::builder().persistence(directory(&simulation)).open();
         let refusal = open().unwrap_err();
         assert!(matches!(refusal, Error::Corrupt { offset, .. } if offset >= length), "{refusal}");
