@@ -55,8 +55,8 @@
 //! Snapshots have a checksum over the whole.
 //!
 //! Damage is:
-//! - any bit that has changed, in a snapshot or in a frame; only the last frame, if it holds 512
-//!   zeros in a row, may pass for torn then;
+//! - any bit that has changed, in a snapshot or in a frame; only a frame that holds 512 zeros in a
+//!   row, and that no later one says was durable, may pass for torn then;
 //! - any loss, zeros included, in front of a frame which says that it was durable;
 //! - any loss at the end of a segment that another follows, and a segment that is missing.
 //!
