@@ -241,9 +241,10 @@ impl Persistence for Memory {
     }
 
     fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
-        let (mut state, fault) = self.enter(Call::Other)?;
-        if let Some(fault) = fault {
-            return Err(injected(fault));
+        let (mut state, fault) = self.enter(Call::Sync)?;
+        if fault.is_some() {
+            // Whether the cut is durable is not known.
+            return state.sync(fault);
         }
         let log = state.current()?;
         let length = usize::try_from(length).ok().filter(|length| *length <= log.bytes.len());

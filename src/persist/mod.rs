@@ -168,6 +168,10 @@ pub trait Persistence: Send + Sync {
 
     /// Cuts the current segment to a length, durably. `length` is not above the length that the
     /// segment has.
+    ///
+    /// After an error the segment may be lost to further use, as after one of
+    /// [`sync`](Self::sync). If it is, the next `sync` fails; if that succeeds, `truncate` is tried
+    /// again.
     fn truncate(&self, length: u64, tail: Tail) -> io::Result<()>;
 
     /// Ends the current segment and begins an empty one, which becomes the current; answers its
@@ -176,7 +180,8 @@ pub trait Persistence: Send + Sync {
     /// The new segment and all that was appended to the old one are durable on return. After an
     /// error the old segment is the current one.
     ///
-    /// If a [`sync`](Self::sync) has failed, the old segment cannot be made durable. Then the new
+    /// If a [`sync`](Self::sync) has failed, or a [`truncate`](Self::truncate) that has cost the
+    /// segment, the old segment cannot be made durable. Then the new
     /// one begins all the same, and [`open`](Self::open) does not answer it before a snapshot was
     /// committed that replaces the old one.
     fn rotate(&self) -> io::Result<u64>;

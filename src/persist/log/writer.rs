@@ -112,10 +112,20 @@ impl Writer {
     /// Cuts off what a failed append has left.
     fn mend_end(&mut self) -> io::Result<()> {
         if self.is_ragged {
-            self.persistence.truncate(self.frames.offset(), Tail::Drop)?;
+            let cut = self.persistence.truncate(self.frames.offset(), Tail::Drop);
+            self.check_segment(cut)?;
             self.is_ragged = false;
         }
         Ok(())
+    }
+
+    /// Passes on what a call came to that may have cost the segment; a sync says whether it has.
+    fn check_segment<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome.is_err() {
+            let kept = self.persistence.sync();
+            self.note(kept, Trouble::Lost)?;
+        }
+        outcome
     }
 
     /// Makes durable what was written.
@@ -131,15 +141,9 @@ impl Writer {
 
     /// Goes on in a new segment; all that was written is durable then, unless it is lost.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
-        let number = match self.persistence.rotate() {
-            Ok(number) => number,
-            Err(error) => {
-                // Perhaps only the new segment could not be made.
-                let kept = self.persistence.sync();
-                self.note(kept, Trouble::Lost)?;
-                return Err(error);
-            }
-        };
+        let begun = self.persistence.rotate();
+        // Perhaps only the new segment could not be made.
+        let number = self.check_segment(begun)?;
         self.behind += self.frames.offset();
         self.frames = FrameWriter::new(number, self.frames.chain());
         (self.synced, self.is_ragged) = (0, false);
@@ -162,11 +166,16 @@ impl Writer {
         self.sizes().log > self.rewrite_at
     }
 
+    /// Notes what an error means, unless worse is known.
     fn note(
         &mut self,
         outcome: io::Result<()>,
         trouble: impl FnOnce(String) -> Trouble,
     ) -> io::Result<()> {
-        outcome.inspect_err(|error| self.trouble = Some(trouble(error.to_string())))
+        outcome.inspect_err(|error| {
+            if !matches!(self.trouble, Some(Trouble::Lost(_))) {
+                self.trouble = Some(trouble(error.to_string()));
+            }
+        })
     }
 }

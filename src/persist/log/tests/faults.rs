@@ -30,6 +30,17 @@ impl Disk {
         builder.durability(durability).rewrite_above(3_000).open()
     }
 
+    /// Opens it for a history, without the thread.
+    fn open_for(&self, history: &mut History) -> (Store, Recovery) {
+        let opened = match self {
+            Self::Memory(memory, _) => history.open(memory.clone()),
+            Self::Simulation(simulation, _) => {
+                history.open(Directory::on(sync::Arc::new(simulation.clone()), "/"))
+            }
+        };
+        opened.expect("a disk that works")
+    }
+
     /// Lets all calls fail, once so many have passed.
     fn fail_from(&self, skip: u64) {
         match self {
@@ -145,6 +156,37 @@ fn a_snapshot_under_way_does_not_make_good_for_a_later_sync() {
     assert_eq!(history.step(&store), Told::Done);
     drop(store);
     history.open_as(kept, durability).unwrap();
+}
+
+/// A segment that could not be cut back may be lost to further appends.
+#[test]
+fn a_cut_that_fails_after_an_append_is_made_good() {
+    let memory = Memory::new();
+    heals_after_failed_retries(Disk::Memory(memory.clone(), Fault::Full), |store| {
+        memory.fail_after(0, Fault::FailedSync);
+        tend(store);
+        memory.fail_from(0, Fault::Io);
+        tend(store);
+    });
+    for failure in [Failure::Io, Failure::Full] {
+        let disk = Disk::Simulation(Simulation::new(1), failure);
+        heals_after_failed_retries(disk, |store| (0..3).for_each(|_| tend(store)));
+    }
+}
+
+/// An append fails; what is done by hand then is done before the disk works again.
+fn heals_after_failed_retries(disk: Disk, meanwhile: impl FnOnce(&Store)) {
+    let mut history = History::new(1);
+    let (store, _) = disk.open_for(&mut history);
+    assert_eq!(history.step(&store), Told::Done);
+    disk.fail_from(0);
+    assert_eq!(history.step(&store), Told::Indeterminate);
+    meanwhile(&store);
+    disk.heal();
+    // A retry that shows that only a snapshot helps, and the snapshot.
+    (0..2).for_each(|_| tend(&store));
+    assert_eq!(history.step(&store), Told::Done);
+    disk.crash().open_for(&mut history);
 }
 
 #[test]
