@@ -96,7 +96,7 @@ pub(super) fn read(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Reading> {
     let reading = Reading::default();
-    let parser = RequestParser::new(RequestLimits::default());
+    let parser = RequestParser::new(RequestLimits::KEPT);
     let mut reader = Reader { reading, times, parser, visitor, progress };
     let mut segments = kept.segments.into_iter().peekable();
     if let Some(snapshot) = kept.snapshot {
@@ -231,4 +231,27 @@ fn recognize<R: Read>(mut reader: R) -> io::Result<(bool, impl Read + use<R>)> {
     reader.by_ref().take(MAGIC[1].len() as u64).read_to_end(&mut head)?;
     let is_rdb = MAGIC.iter().any(|magic| head.starts_with(magic));
     Ok((is_rdb, Cursor::new(head).chain(reader)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a client may send is bounded; what an effect comes to, as a stored result does, is not.
+    #[test]
+    fn an_argument_longer_than_any_client_may_send_is_read() {
+        let length = RequestLimits::default().bulk + 1;
+        let head = format!("*2\r\n$3\r\nGET\r\n${length}\r\n");
+        // Pages of zeros that nobody touches take no memory.
+        let mut bytes = vec![0; head.len() + length + 2];
+        bytes[..head.len()].copy_from_slice(head.as_bytes());
+        let mut found = Vec::new();
+        let mut parser = RequestParser::new(RequestLimits::KEPT);
+        for_each_command(&bytes, &mut parser, |argv| {
+            found.push(argv[1].len());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [length]);
+    }
 }

@@ -31,6 +31,14 @@ impl RequestLimits {
     /// Redis's limits for a client that has yet to authenticate.
     pub(crate) const UNAUTHENTICATED: RequestLimits =
         RequestLimits { arguments: 10, bulk: 16 * 1024, line: 64 * 1024, authenticated: false };
+
+    /// For what a store has kept itself: an effect may be one argument with all of a key.
+    pub(crate) const KEPT: RequestLimits = RequestLimits {
+        arguments: i32::MAX as usize,
+        bulk: isize::MAX as usize,
+        line: 64 * 1024,
+        authenticated: true,
+    };
 }
 
 /// Redis's limits: 2^31 - 1 arguments of up to 512 MiB.
