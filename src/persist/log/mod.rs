@@ -85,6 +85,8 @@ struct Desk {
     writer: Option<Box<Writer>>,
     /// What the log has grown to, as of the last write.
     sizes: Sizes,
+    /// Threads that wait for the turn to have their records written.
+    waiting: usize,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
@@ -119,6 +121,7 @@ impl Log {
             desk: Mutex::new(Desk {
                 sizes: writer.sizes(),
                 writer: Some(Box::new(writer)),
+                waiting: 0,
                 trouble: None,
                 is_closed: false,
             }),
@@ -172,12 +175,20 @@ impl Log {
                 }
                 match desk.writer.take() {
                     Some(writer) => break writer,
-                    None => self.returned.wait(&mut desk),
+                    None => {
+                        desk.waiting += 1;
+                        self.returned.wait(&mut desk);
+                        desk.waiting -= 1;
+                    }
                 }
             };
             drop(desk);
+            let mut turn = Turn::new(self, writer);
+            if goal == Goal::Durable {
+                turn.await_others();
+            }
             // What goes wrong is trouble, which is seen when this comes round again.
-            let _ = Turn::new(self, writer).advance(goal);
+            let _ = turn.advance(goal);
         }
         Ok(())
     }
@@ -296,9 +307,6 @@ impl<'l> Turn<'l> {
         if let Some(trouble) = &self.writer().trouble {
             return Err(io::Error::other(trouble.reason().to_owned()));
         }
-        if goal == Goal::Durable {
-            self.await_others();
-        }
         let end = self.take_pending();
         self.write()?;
         match goal {
@@ -307,12 +315,12 @@ impl<'l> Turn<'l> {
         }
     }
 
-    /// Lets those come with their next record who shared the last sync: a thread that was just
+    /// Lets those come with their next record who waited for the last turn: a thread that was just
     /// woken needs less time for it than a sync takes.
     fn await_others(&self) {
         let expected = self.writer().group;
         for _ in 0..expected * 2 {
-            if self.log.pending.lock().records() >= expected {
+            if self.log.pending.lock().records() >= expected as u64 {
                 return;
             }
             thread::yield_now();
@@ -325,9 +333,7 @@ impl<'l> Turn<'l> {
         let batch = &mut self.writer_mut().batch;
         pending.take(batch);
         log.update_shut(&pending);
-        let (end, records) = (batch.end(), batch.records());
-        self.writer_mut().group = records;
-        end
+        batch.end()
     }
 
     /// Writes the batch.
@@ -366,6 +372,7 @@ impl Drop for Turn<'_> {
         let wants_keeper = is_news || writer.is_long();
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
+        writer.group = desk.waiting + 1;
         desk.writer = Some(writer);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.

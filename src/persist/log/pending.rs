@@ -23,6 +23,8 @@ pub(super) struct Pending {
     database: Option<u16>,
     /// How many records there ever were.
     recorded: u64,
+    /// How many of these are not in the batch any more.
+    taken: u64,
     /// Why writes are refused, if they are.
     pub(super) refusal: Option<String>,
     /// Nobody takes what is recorded from now on.
@@ -32,14 +34,20 @@ pub(super) struct Pending {
 /// Records that become one frame.
 pub(super) struct Batch {
     bytes: Vec<u8>,
-    records: usize,
     /// The position behind the last record: how many bytes were ever recorded.
     end: u64,
 }
 
 impl Pending {
     pub(super) fn new() -> Self {
-        Self { batch: Batch::new(), database: None, recorded: 0, refusal: None, is_closed: false }
+        Self {
+            batch: Batch::new(),
+            database: None,
+            recorded: 0,
+            taken: 0,
+            refusal: None,
+            is_closed: false,
+        }
     }
 
     /// Adds a record; answers the position behind it.
@@ -64,7 +72,6 @@ impl Pending {
         if is_transaction {
             bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
-        self.batch.records += 1;
         self.recorded += 1;
         self.batch.end += (self.batch.bytes.len() - before) as u64;
         self.batch.end
@@ -89,8 +96,9 @@ impl Pending {
         self.batch.bytes.len() - ROOM
     }
 
-    pub(super) fn records(&self) -> usize {
-        self.batch.records
+    /// How many records wait to be written.
+    pub(super) fn records(&self) -> u64 {
+        self.recorded - self.taken
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -101,7 +109,7 @@ impl Pending {
     pub(super) fn take(&mut self, batch: &mut Batch) {
         debug_assert!(batch.is_empty(), "a batch that is not written");
         batch.end = self.batch.end;
-        batch.records = std::mem::take(&mut self.batch.records);
+        self.taken = self.recorded;
         std::mem::swap(&mut batch.bytes, &mut self.batch.bytes);
     }
 
@@ -119,7 +127,7 @@ impl Pending {
 
 impl Batch {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; ROOM], records: 0, end: 0 }
+        Self { bytes: vec![0; ROOM], end: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -130,15 +138,10 @@ impl Batch {
         self.end
     }
 
-    pub(super) fn records(&self) -> usize {
-        self.records
-    }
-
     /// Forgets the records.
     pub(super) fn clear(&mut self) {
         self.bytes.truncate(ROOM);
         self.bytes.shrink_to(KEPT);
-        self.records = 0;
     }
 
     /// The records as the next frame of a segment.

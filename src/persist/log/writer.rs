@@ -20,7 +20,7 @@ pub(super) struct Writer {
     /// Whether an append has failed, and perhaps left something behind the last frame.
     is_ragged: bool,
     pub(super) batch: Batch,
-    /// Records of the last batch.
+    /// Threads that waited when the turn was last given back, and whoever gave it back.
     pub(super) group: usize,
     pub(super) trouble: Option<Trouble>,
     /// The length of the segments since the last snapshot, without the current one.

@@ -60,6 +60,16 @@ fn a_crash_among_writers_takes_nothing_that_was_acknowledged() {
     }
 }
 
+/// Who has made many records at once is one thread all the same.
+#[test]
+fn whoever_writes_alone_awaits_nobody() {
+    let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
+    let log = store.log().unwrap();
+    (0..100).for_each(|number| store.kv().set("own", number).unwrap());
+    store.sync().unwrap();
+    assert_eq!(log.turn().unwrap().writer().group, 1);
+}
+
 #[test]
 fn snapshots_among_writers_lose_nothing() {
     for durability in [Durability::Always, Durability::EverySecond] {
