@@ -201,8 +201,9 @@ impl Turn<'_> {
         pending.close();
         pending.take(&mut self.writer_mut().batch);
         drop(pending);
+        let end = self.writer().batch.end();
         self.write()?;
-        self.writer_mut().sync()
+        self.sync(end)
     }
 }
 

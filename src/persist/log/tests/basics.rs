@@ -215,6 +215,15 @@ fn a_store_that_was_closed_refuses_writes_and_lets_another_open() {
 }
 
 #[test]
+fn closing_makes_durable_what_was_done_before() {
+    let store = open(&Memory::new(), Durability::Never);
+    store.kv().set("a", 1).unwrap();
+    store.close().unwrap();
+    assert_eq!(store.sync(), Ok(()));
+    assert!(store.log().unwrap().is_durable());
+}
+
+#[test]
 fn progress_is_told() {
     let kept = Memory::new();
     let open = || {
