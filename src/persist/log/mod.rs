@@ -369,7 +369,8 @@ impl Drop for Turn<'_> {
         let trouble = writer.trouble.as_ref().map(|trouble| trouble.reason().to_owned());
         let mut desk = self.log.desk.lock();
         let is_news = desk.trouble != trouble;
-        let wants_keeper = is_news || writer.is_long();
+        // While there is trouble, a log that is long is no news to the keeper.
+        let wants_keeper = is_news || (trouble.is_none() && writer.is_long());
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
         writer.group = desk.waiting + 1;

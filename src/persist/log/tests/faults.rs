@@ -189,6 +189,24 @@ fn heals_after_failed_retries(disk: Disk, meanwhile: impl FnOnce(&Store)) {
     disk.crash().open_for(&mut history);
 }
 
+/// Whose own look at it rings would never sleep.
+#[test]
+fn a_long_log_that_is_stuck_does_not_ring_for_its_keeper() {
+    let kept = Memory::new();
+    let settings =
+        Settings { durability: Durability::Always, rewrite_above: 1_000, ..Settings::default() };
+    let store = Store::builder().build();
+    let (log, alarms, recovery) =
+        begin(Box::new(kept.clone()), store.databases(), settings).unwrap();
+    let store = store.kept_by(Keeper::unattended(log), recovery);
+    store.kv().set("a", vec![7; 2_000]).unwrap();
+    kept.fail_from(0, Fault::Full);
+    assert!(store.kv().set("a", 1).is_err());
+    assert!(alarms.try_iter().count() > 0, "both are news");
+    drop(store.log().unwrap().turn());
+    assert_eq!(alarms.try_iter().count(), 0);
+}
+
 #[test]
 fn a_sync_that_always_fails_refuses_writes_and_closing_says_so() {
     for durability in [Durability::Always, Durability::EverySecond] {
