@@ -8,6 +8,7 @@
 //! So whoever has recorded something either was seen by it or sees that it must be woken. Other
 //! news, which is rare, rings in any case.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -108,7 +109,11 @@ fn run(log: &Weak<Log>, alarms: &Receiver<()>) {
     let mut routine = Routine { last_sync: Instant::now(), patience: RETRY.0, retry_at: None };
     loop {
         let Some(current) = log.upgrade() else { return };
-        let Some(wake_up) = routine.tend(&current) else { return };
+        // A persistence that panics must not end the thread, which alone makes good for it.
+        let tended = catch_unwind(AssertUnwindSafe(|| routine.tend(&current)));
+        let Some(wake_up) = tended.unwrap_or_else(|_| Some(WakeUp::At(routine.put_off()))) else {
+            return;
+        };
         current.alarm.fall_asleep();
         if current.wants_writing() {
             current.alarm.awake();
@@ -181,6 +186,11 @@ impl Routine {
         if outcome.is_ok() {
             return Instant::now();
         }
+        self.put_off()
+    }
+
+    /// Settles when to try again after another failure.
+    fn put_off(&mut self) -> Instant {
         self.patience = (self.patience * 2).min(RETRY.1);
         *self.retry_at.insert(Instant::now() + self.patience)
     }

@@ -57,6 +57,9 @@ use crate::wire::effect;
 /// What is said of a log that was closed.
 const CLOSED: &str = "the store was closed";
 
+/// What is said when code of a caller's has panicked.
+const PANICKED: &str = "the persistence has panicked";
+
 /// The journal of a store, and what keeps it.
 pub(crate) struct Log {
     settings: Settings,
@@ -287,11 +290,13 @@ struct Turn<'l> {
     log: &'l Log,
     /// `None` only when the log is being closed.
     writer: Option<Box<Writer>>,
+    /// Whether the thread was unwinding before, from something else.
+    is_unwinding: bool,
 }
 
 impl<'l> Turn<'l> {
     fn new(log: &'l Log, writer: Box<Writer>) -> Self {
-        Self { log, writer: Some(writer) }
+        Self { log, writer: Some(writer), is_unwinding: std::thread::panicking() }
     }
 
     fn writer(&self) -> &Writer {
@@ -363,8 +368,8 @@ impl<'l> Turn<'l> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Some(mut writer) = self.writer.take() else { return };
-        if std::thread::panicking() {
-            writer.trouble = Some(Trouble::Lost("the persistence has panicked".to_owned()));
+        if std::thread::panicking() && !self.is_unwinding {
+            writer.trouble = Some(Trouble::Lost(PANICKED.to_owned()));
         }
         let trouble = writer.trouble.as_ref().map(|trouble| trouble.reason().to_owned());
         let mut desk = self.log.desk.lock();

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::keeper::closed;
 use super::snapshots::{Claim, Occasion, Snapshots};
 use super::writer::Trouble;
-use super::{CLOSED, Goal, Log, Turn};
+use super::{CLOSED, Goal, Log, PANICKED, Turn};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
 use crate::keyspace::Databases;
@@ -131,7 +131,7 @@ impl Log {
 impl<L: Deref<Target = Log>> Claim<L> {
     pub(super) fn rewrite(&self) -> Result<()> {
         let log = self.log();
-        let outcome = log.begin_rewrite().and_then(|begun| log.end_rewrite(begun));
+        let outcome = caught(|| log.begin_rewrite().and_then(|begun| log.end_rewrite(begun)));
         log.snapshots.note_outcome(outcome.as_ref().ok().map(|records| (log.wall(), *records)));
         if outcome.is_err()
             && let Some(mut turn) = log.turn()
@@ -144,18 +144,18 @@ impl<L: Deref<Target = Log>> Claim<L> {
 
 impl Claim<Arc<Log>> {
     pub(super) fn rewrite_and_tell(self, ended: Ended) {
-        let outcome = caught(|| self.rewrite());
+        let outcome = self.rewrite();
         // What follows may be another snapshot.
         drop(self);
         ended(outcome);
     }
 }
 
-/// Makes an error of a panic of the persistence, lest somebody waits for ever.
-pub(super) fn caught(run: impl FnOnce() -> Result<()>) -> Result<()> {
+/// Makes an error of a panic of the persistence, or of whoever hears of its progress: somebody may
+/// wait for what comes of it, and the log is to go on.
+pub(super) fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let message = "the persistence has panicked".to_owned();
-        Err(Error::Io { kind: io::ErrorKind::Other, message })
+        Err(Error::Io { kind: io::ErrorKind::Other, message: PANICKED.to_owned() })
     })
 }
 

@@ -8,6 +8,7 @@ mod basics;
 mod crashes;
 mod damage;
 mod faults;
+mod panics;
 mod threads;
 
 use super::keeper::Keeper;
