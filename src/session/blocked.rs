@@ -265,6 +265,8 @@ impl Call for Aside {
 /// `WAITAOF`: what was done before is to be durable, here and at replicas that there are none of.
 pub(super) struct AwaitDurable {
     shared: Arc<Shared>,
+    /// How far the log had come when this was asked.
+    end: u64,
     /// `None` if it is not waited for, or is there.
     local: Option<Aside>,
     wants_replicas: bool,
@@ -280,17 +282,18 @@ impl AwaitDurable {
         millis: u64,
     ) -> Self {
         let log = shared.store.log();
-        let local = log.filter(|log| wants_local && !log.is_durable());
-        let local = local.map(|log| Aside::new(|ended| log.sync_aside(ended)));
+        let end = log.map_or(0, |log| log.end());
+        let local = log.filter(|log| wants_local && !log.is_durable(end));
+        let local = local.map(|log| Aside::new(|ended| log.sync_aside(end, ended)));
         let deadline =
             self::millis(millis).and_then(|wait| shared.databases().clock.deadline(wait));
         let timer = deadline.map(|deadline| Timer::until(shared.databases(), deadline));
-        Self { shared: Arc::clone(shared), local, wants_replicas, timer }
+        Self { shared: Arc::clone(shared), end, local, wants_replicas, timer }
     }
 
     /// Answers how things stand.
     pub(super) fn answer(&self, encoder: &mut Encoder<'_>) {
-        let is_durable = self.shared.store.log().is_some_and(|log| log.is_durable());
+        let is_durable = self.shared.store.log().is_some_and(|log| log.is_durable(self.end));
         encoder.array(2);
         encoder.integer(is_durable.into());
         encoder.integer(0);

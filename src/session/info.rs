@@ -157,7 +157,7 @@ fn persistence_of(shared: &Shared, report: &Report, text: &mut String) {
         |occasion| report.time_under_way(occasion).map_or(-1, |elapsed| elapsed.as_secs() as i64);
     let last = past.last_duration.map_or(-1, |last| last.as_secs() as i64);
     let log = shared.store.log();
-    let is_durable = log.is_none_or(|log| log.is_durable());
+    let is_durable = log.is_none_or(|log| log.is_durable(log.end()));
     fields!(
         text,
         "loading": 0,

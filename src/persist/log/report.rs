@@ -79,16 +79,20 @@ impl Log {
         }));
     }
 
-    /// As [`sync`](Self::sync), in a thread of its own. What has been recorded so far is meant.
-    pub(crate) fn sync_aside(self: &Arc<Self>, ended: Ended) {
-        let (log, end) = (Arc::clone(self), self.pending.lock().end());
-        in_thread(Box::new(move || ended(caught(|| log.reach(end, Goal::Durable)))));
+    /// The position behind all that has been recorded so far.
+    pub(crate) fn end(&self) -> u64 {
+        self.pending.lock().end()
     }
 
-    /// Whether all that was recorded is durable.
-    pub(crate) fn is_durable(&self) -> bool {
-        let end = self.pending.lock().end();
-        self.has_reached(end, Goal::Durable)
+    /// Makes all up to a position durable, in a thread of its own.
+    pub(crate) fn sync_aside(self: &Arc<Self>, position: u64, ended: Ended) {
+        let log = Arc::clone(self);
+        in_thread(Box::new(move || ended(caught(|| log.reach(position, Goal::Durable)))));
+    }
+
+    /// Whether all up to a position is durable.
+    pub(crate) fn is_durable(&self, position: u64) -> bool {
+        self.has_reached(position, Goal::Durable)
     }
 }
 

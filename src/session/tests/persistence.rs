@@ -397,6 +397,18 @@ fn waitaof_is_answered_once_what_was_done_is_durable() {
 }
 
 #[test]
+fn waitaof_is_about_what_was_done_before_it_whatever_is_done_meanwhile() {
+    let house = KeptHouse::new(Durability::Never);
+    let (mut guest, mut other) = (house.guest(), house.guest());
+    assert_eq!(guest.say("SET a 1\nWAITAOF 1 1 500"), "+OK", "there are no replicas");
+    house.store().sync().unwrap();
+    assert_eq!(other.say("SET b 1"), "+OK");
+    house.house.clock.advance(Duration::from_millis(500));
+    assert_eq!(guest.awaited(), "*2|:1|:0");
+    assert_eq!(house.after_a_crash().keys().len().unwrap(), 1);
+}
+
+#[test]
 fn a_shutdown_makes_everything_durable_and_leaves_the_store_open() {
     let options = || FaceOptions { on_shutdown: Some(Box::new(|| ())), ..FaceOptions::default() };
     for (command, snapshots) in [("SHUTDOWN", 0), ("SHUTDOWN NOSAVE", 0), ("SHUTDOWN SAVE", 1)] {
@@ -428,7 +440,8 @@ fn replies_that_are_held_wait_for_the_log_once_for_all() {
         guest.session.receive(b"INCR a\r\nMULTI\r\nINCR a\r\nEXEC\r\nGET a\r\n");
         assert!(guest.session.is_held());
     }
-    assert!(!house.store().log().unwrap().is_durable(), "nobody has waited yet");
+    let log = house.store().log().unwrap();
+    assert!(!log.is_durable(log.end()), "nobody has waited yet");
     let position = guests.iter().map(|guest| guest.session.held_position()).max().unwrap();
     house.house.face.await_log(position).unwrap();
     house.memory.crash();
@@ -470,7 +483,7 @@ fn what_others_are_to_hear_of_is_kept_first_even_if_replies_are_held() {
     assert_eq!(reader.say("BLPOP jobs 0"), "");
     writer.session.receive(b"SET a 1\r\nRPUSH jobs x\r\n");
     let log = house.store().log().unwrap();
-    assert!(log.is_durable(), "before the reader is woken");
+    assert!(log.is_durable(log.end()), "before the reader is woken");
     assert_eq!(reader.woken(), "*2|$4|jobs|$1|x");
     writer.session.release(&Ok(()));
     assert_eq!(writer.heard(), "+OK|:1");
