@@ -17,7 +17,7 @@ use super::shard::Shard;
 use super::view::View;
 use super::waiters::Waiter;
 use super::writer::Writer;
-use super::{After, Databases, Keyspace, Moment, SHARDS, Space, shard_index};
+use super::{After, Databases, Keyspace, Moment, SHARDS, Space, journal, shard_index};
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
 use crate::sync::{Arc, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -358,7 +358,7 @@ impl Access for Channels {
         (): (),
         run: impl FnOnce(Broadcast<'_>) -> Result<R>,
     ) -> Result<R> {
-        run(Broadcast { hub: &space.databases.hub, held_back: None })
+        run(Broadcast { databases: space.databases, held_back: None })
     }
 
     fn demand(_space: Space<'_>, (): (), _demand: &mut Demand) {}
@@ -369,29 +369,31 @@ impl Access for Channels {
         (): (),
         run: impl FnOnce(Broadcast<'_>) -> Result<R>,
     ) -> Result<R> {
-        let hub = &locked.moment.databases.hub;
-        run(Broadcast { hub, held_back: Some(&mut locked.after.rest().messages) })
+        let databases = locked.moment.databases;
+        run(Broadcast { databases, held_back: Some(&mut locked.after.rest().messages) })
     }
 }
 
 /// The channels; within locks, messages are held back until the locks are released.
 pub(crate) struct Broadcast<'s> {
-    hub: &'s Hub,
+    databases: &'s Databases,
     held_back: Option<&'s mut Vec<(Value, Value)>>,
 }
 
 impl Broadcast<'_> {
     pub(crate) fn hub(&self) -> &Hub {
-        self.hub
+        &self.databases.hub
     }
 
     /// Publishes a message; answers how many get it.
     pub(crate) fn publish(&mut self, channel: &[u8], payload: Value) -> usize {
+        let hub = &self.databases.hub;
         let Some(held_back) = &mut self.held_back else {
-            return self.hub.publish(channel, payload);
+            let publish = || hub.publish(channel, payload);
+            return journal::tell_others(self.databases.journal(), publish);
         };
         held_back.push((Value::from(channel), payload));
-        self.hub.receivers(channel)
+        hub.receivers(channel)
     }
 }
 

@@ -83,24 +83,31 @@ thread_local! {
     static DEFERRED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Runs operations of one dataset without waiting for its journal, and answers the position that
-/// must be acknowledged before anybody is told that they were done; zero if there is none.
+/// Runs operations of one dataset without waiting for its journal, after some that leave `position`
+/// to be waited for. Answers the position that must be acknowledged before anybody is told that
+/// all these were done; zero if there is none.
 ///
 /// What an operation brings about for others, such as the end of their waiting, is not deferred:
-/// then the journal is waited for as ever.
+/// then the journal is waited for as ever, and for all that was deferred with it.
 #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
-pub(crate) fn deferring<R>(run: impl FnOnce() -> R) -> (R, u64) {
-    let deferral = Deferral(DEFERRED.replace(Some(0)));
+pub(crate) fn deferring<R>(position: u64, run: impl FnOnce() -> R) -> (R, u64) {
+    let deferral = Deferral(DEFERRED.replace(Some(position)));
     let answer = run();
     let position = DEFERRED.get().unwrap_or_default();
     drop(deferral);
     (answer, position)
 }
 
-/// Runs what may be the caller's code, which is to wait for its own writes.
-pub(super) fn undeferred<R>(run: impl FnOnce() -> R) -> R {
-    let _deferral = Deferral(DEFERRED.replace(None));
-    run()
+/// Tells others: waits first for what this thread defers, which they may be told of. `tell` may
+/// be the caller's code, which is to wait for its own writes.
+pub(crate) fn tell_others<R>(journal: Option<&dyn Journal>, tell: impl FnOnce() -> R) -> R {
+    let Some(journal) = journal else { return tell() };
+    let deferral = Deferral(DEFERRED.replace(None));
+    if let Some(position) = deferral.0.filter(|position| *position > 0) {
+        // Whoever deferred it waits for it too, and hears of an error.
+        let _ = journal.acknowledge(position);
+    }
+    tell()
 }
 
 /// Defers waiting for a position, if this thread does.

@@ -538,7 +538,8 @@ impl After {
         };
         self.position = 0;
         if !is_private {
-            journal::undeferred(|| Rest::tell(&mut told, databases, &outcome));
+            let tell = || Rest::tell(&mut told, databases, &outcome);
+            journal::tell_others(databases.journal(), tell);
         }
         outcome
     }

@@ -37,13 +37,16 @@ impl Held {
         if !self.is_wanted || !shared.store.log().is_some_and(|log| log.is_awaited()) {
             return run();
         }
-        let (answer, position) = journal::deferring(run);
-        self.position = self.position.max(position);
+        let (answer, position) = journal::deferring(self.position, run);
+        self.position = position;
         answer
     }
 
+    /// Notes the reply to a write, unless it is none: that of a call which blocks is yet to come.
     pub(super) fn note_reply(&mut self, place: Range<usize>) {
-        self.replies.push(place);
+        if !place.is_empty() {
+            self.replies.push(place);
+        }
     }
 
     /// Forgets replies that have been taken back: those that end behind `mark`.

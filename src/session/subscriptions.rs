@@ -13,6 +13,7 @@ use std::task::Poll;
 
 use super::table::{AT_ONCE, Command, NOSCRIPT, PUBSUB};
 use super::{Answer, Failure, Session, State};
+use crate::keyspace::journal;
 use crate::pubsub::{Hub, Message, Overflow, RecvError, Subscription, SubscriptionOptions};
 use crate::sync::Arc;
 use crate::value::Value;
@@ -134,7 +135,10 @@ pub(super) fn sunsubscribe(session: &mut Session, names: &[&[u8]]) -> Answer {
 
 pub(super) fn spublish(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     let [channel, payload] = *arguments else { return Err(super::SYNTAX.into()) };
-    let receivers = session.shared.shard_channels.publish(channel, Value::from(payload));
+    let shared = Arc::clone(&session.shared);
+    let publish = || shared.shard_channels.publish(channel, Value::from(payload));
+    let tell = || journal::tell_others(shared.databases().journal(), publish);
+    let receivers = session.held.deferring(&shared, tell);
     session.integer(receivers as i64)
 }
 

@@ -488,3 +488,60 @@ fn what_others_are_to_hear_of_is_kept_first_even_if_replies_are_held() {
     writer.session.release(&Ok(()));
     assert_eq!(writer.heard(), "+OK|:1");
 }
+
+#[test]
+fn what_was_done_before_a_message_is_kept_before_it_is_heard_even_if_replies_are_held() {
+    let messages = ["PUBLISH news x", "MULTI\r\nPUBLISH news x\r\nEXEC", "SPUBLISH news x"];
+    for message in messages {
+        let house = KeptHouse::new(Durability::Always);
+        let (mut writer, mut reader) = (house.guest(), house.guest());
+        writer.session.hold_replies();
+        reader.say("SUBSCRIBE news\nSSUBSCRIBE news");
+        writer.session.receive(format!("SET a 1\r\n{message}\r\n").as_bytes());
+        assert!(reader.woken().ends_with("$4|news|$1|x"), "{message}");
+        assert!(writer.session.is_held());
+        assert_eq!(house.after_a_crash().kv().get_as("a"), Ok(Some(1)), "{message}");
+    }
+}
+
+/// Writes whenever it is woken.
+struct Scribe(Store);
+
+impl Wake for Scribe {
+    fn wake(self: Arc<Self>) {
+        self.0.kv().set("scribe", 1).unwrap();
+    }
+}
+
+#[test]
+fn whoever_is_woken_by_a_message_waits_for_his_own_writes() {
+    for message in ["PUBLISH news x", "SPUBLISH news x"] {
+        let house = KeptHouse::new(Durability::Always);
+        let scribe = Waker::from(Arc::new(Scribe(house.store().clone())));
+        let peer = Peer { address: "test:2".into(), local: "test:0".into(), descriptor: -1 };
+        let mut reader = house.house.face.connect(peer, scribe).unwrap();
+        reader.receive(b"SUBSCRIBE news\r\nSSUBSCRIBE news\r\n");
+        let mut writer = house.guest();
+        writer.session.hold_replies();
+        writer.session.receive(format!("{message}\r\n").as_bytes());
+        assert_eq!(house.guest().say("GET scribe"), "$1|1", "{message}");
+        let log = house.store().log().unwrap();
+        assert!(log.is_durable(log.end()), "{message}");
+    }
+}
+
+#[test]
+fn a_call_that_blocks_has_no_reply_yet_that_an_error_could_take_the_place_of() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guest = house.guest();
+    guest.say("DEBUG SET-ACTIVE-EXPIRE 0\nRPUSH jobs old\nPEXPIRE jobs 10");
+    house.house.clock.advance(Duration::from_millis(10));
+    guest.session.hold_replies();
+    guest.session.receive(b"BLPOP jobs 0\r\n");
+    assert!(guest.session.is_held() && guest.session.is_blocked(), "the old list is removed");
+    house.memory.fail_from(0, Fault::FailedSync);
+    let outcome = house.house.face.await_log(guest.session.held_position());
+    assert!(outcome.is_err());
+    guest.session.release(&outcome);
+    assert_eq!(guest.heard(), "");
+}
