@@ -210,6 +210,20 @@ fn a_transaction_serves_once_it_has_ended() {
 }
 
 #[test]
+fn a_transaction_has_one_time_from_its_beginning_to_its_end() {
+    let store = Store::builder().upkeep(Upkeep::Manual).build();
+    store.kv().set_for("k", 1, Duration::from_millis(2000)).unwrap();
+    let seen = store.transaction(&["k"], |tx| {
+        let first = tx.kv().get("k")?;
+        std::thread::sleep(Duration::from_millis(2050));
+        Ok((first, tx.kv().get("k")?))
+    });
+    let (first, second) = seen.unwrap();
+    assert!(first.is_some() && second.is_some());
+    assert_eq!(store.kv().get("k"), Ok(None));
+}
+
+#[test]
 fn whatever_brings_a_set_serves() {
     let store = Store::new();
     let fill = || add(&store, "source", "x", 1.0);

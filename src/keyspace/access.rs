@@ -589,13 +589,8 @@ impl Demand {
             }
         }
         let whole = self.whole.into_iter().map(|(database, _)| database).collect();
-        Locked {
-            guards,
-            _births: births,
-            whole,
-            moment: Moment::new(space),
-            after: After::default(),
-        }
+        let moment = Moment::fixed(space);
+        Locked { guards, _births: births, whole, moment, after: After::default() }
     }
 
     /// Keeps new shards from coming into being in the databases needed whole, and demands all

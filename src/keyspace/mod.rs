@@ -355,6 +355,14 @@ impl<'e> Moment<'e> {
         Self { databases, caller, now: Cell::new(0), saw_expired: Cell::new(false) }
     }
 
+    /// The time of several operations, read at once: what one of them finds is not yet due is not
+    /// for the next either, however long that one takes.
+    fn fixed(space: Space<'e>) -> Self {
+        let moment = Self::new(space);
+        moment.now();
+        moment
+    }
+
     /// The store's time in milliseconds.
     #[inline]
     pub(crate) fn now(&self) -> u64 {

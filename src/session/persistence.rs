@@ -194,6 +194,6 @@ pub(super) fn set_durability(shared: &Shared) {
     log.set_durability(match wanted.as_str() {
         "always" => Durability::Always,
         "everysec" => Durability::EverySecond,
-        _ => Durability::Never,
+        _ => log.unsynced_durability(),
     });
 }

@@ -289,7 +289,7 @@ impl Session {
             Some(Effect::LoseReply) => {
                 let mark = self.output.len();
                 self.run_seeded(command, name, arguments);
-                self.blocked = None;
+                self.stop_waiting();
                 self.take_back(mark);
                 self.state = State::Closing;
             }

@@ -203,18 +203,21 @@ impl Session {
         let mut after = After::default();
         let caller = std::mem::take(&mut self.caller);
         let space = Space::of_caller(databases, self.database, &caller);
-        let mut locked = demand.enter(space)?;
-        let holds = watched.as_ref().is_none_or(|watched| watched.holds(&locked));
-        if holds {
-            if let Some(length) = length {
-                self.encoder().array(length);
+        let executed = demand.enter(space).map(|mut locked| {
+            let holds = watched.as_ref().is_none_or(|watched| watched.holds(&locked));
+            if holds {
+                if let Some(length) = length {
+                    self.encoder().array(length);
+                }
+                part.iter().for_each(|queued| self.execute_within(&mut locked, queued));
             }
-            part.iter().for_each(|queued| self.execute_within(&mut locked, queued));
-        }
-        locked.release(&mut after);
+            locked.release(&mut after);
+            holds
+        });
         self.caller = caller;
         // The watch lets go of its keys only now that they are not locked.
         drop(watched);
+        let holds = executed?;
         self.held.deferring(&shared, || after.settle(databases))?;
         Ok(holds)
     }

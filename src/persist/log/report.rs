@@ -65,6 +65,14 @@ impl Log {
         self.alarm.ring();
     }
 
+    /// The durability that leaves syncing to the system: as the log was opened, if that was one.
+    pub(crate) fn unsynced_durability(&self) -> Durability {
+        match self.settings.durability {
+            Durability::Os => Durability::Os,
+            _ => Durability::Never,
+        }
+    }
+
     /// Whether writers wait for the log.
     pub(crate) fn is_awaited(&self) -> bool {
         matches!(self.durability(), Durability::Always | Durability::Os)

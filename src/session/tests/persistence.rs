@@ -353,7 +353,12 @@ fn appendfsync_can_be_changed_while_the_store_is_open() {
 
     let house = KeptHouse::new(Durability::Os);
     assert_eq!(house.guest().say("CONFIG SET appendfsync no"), "+OK");
-    assert_eq!(house.store().log().unwrap().durability(), Durability::Os, "it is that already");
+    let durability = || house.store().log().unwrap().durability();
+    assert_eq!(durability(), Durability::Os, "it is that already");
+    assert_eq!(house.guest().say("CONFIG SET appendfsync always"), "+OK");
+    assert_eq!(durability(), Durability::Always);
+    assert_eq!(house.guest().say("CONFIG SET appendfsync no"), "+OK");
+    assert_eq!(durability(), Durability::Os, "it is that again");
 }
 
 #[test]
@@ -544,4 +549,16 @@ fn a_call_that_blocks_has_no_reply_yet_that_an_error_could_take_the_place_of() {
     assert!(outcome.is_err());
     guest.session.release(&outcome);
     assert_eq!(guest.heard(), "");
+}
+
+#[test]
+fn a_refused_transaction_leaves_the_client_as_it_was() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guest = house.guest();
+    assert_eq!(guest.say("SET a 1\nCLIENT NO-TOUCH on\nMULTI\nSET b 1"), "+OK|+OK|+OK|+QUEUED");
+    house.memory.fail_from(0, Fault::FailedSync);
+    house.store().kv().set("c", 1).unwrap_err();
+    assert!(guest.say("EXEC").starts_with("-EXECABORT"));
+    house.house.clock.advance(Duration::from_secs(9));
+    assert_eq!(guest.say("GET a\nOBJECT IDLETIME a"), "$1|1|:9");
 }
