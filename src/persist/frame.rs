@@ -210,8 +210,9 @@ fn checksum(segment: u64, offset: u64, line: &[u8]) -> u32 {
     crc32c::crc32c_append(place, line)
 }
 
+/// A number that something can come after: nobody has counted further than this.
 fn number(word: Option<&str>) -> Option<u64> {
-    word?.parse().ok()
+    word?.parse().ok().filter(|number| *number <= i64::MAX as u64)
 }
 
 /// Eight digits, no capitals among them.

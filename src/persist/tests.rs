@@ -513,11 +513,24 @@ fn memory_forgets_a_segment_that_no_snapshot_has_made_good() {
 
 #[test]
 fn a_place_in_the_row_of_frames_can_be_told_in_a_word() {
-    for chain in [Chain::new(), Chain { sequence: u64::MAX, checksum: u32::MAX }] {
+    for chain in [Chain::new(), Chain { sequence: i64::MAX as u64, checksum: u32::MAX }] {
         assert_eq!(Chain::parse(chain.to_text().as_bytes()), Some(chain));
     }
     for wrong in ["", "-", "1", "1-", "1-0", "-00000000", "1-0000000G", "1-00000000 ", "x-00000000"]
     {
         assert_eq!(Chain::parse(wrong.as_bytes()), None, "{wrong}");
     }
+}
+
+/// No frame could follow it.
+#[test]
+fn a_frame_with_the_last_of_all_numbers_is_none() {
+    let last = Chain { sequence: u64::MAX, checksum: 0 };
+    assert_eq!(Chain::parse(last.to_text().as_bytes()), None);
+    let mut segment = Vec::new();
+    let before = Chain { sequence: u64::MAX - 1, checksum: 0 };
+    FrameWriter::new(1, before).header(b"", 0, &mut segment);
+    let mut reader = SegmentReader::new(&segment[..], 1, None);
+    assert!(reader.next().unwrap().is_none());
+    assert!(matches!(reader.verdict(), Some(Verdict::Corrupt { offset: 0, .. })));
 }

@@ -25,6 +25,9 @@ const VERSION: &str = "1";
 /// Redis refuses longer lines.
 const LONGEST_LINE: usize = 1023;
 
+/// Redis counts no further, and the number after it is still one.
+const LAST: u64 = i64::MAX as u64;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Manifest {
     pub(super) base: Option<Base>,
@@ -227,7 +230,7 @@ impl Entry {
         let kind = value("type")??;
         let entry = Self {
             name: String::from_utf8(value("file")??.clone()).ok()?,
-            number: number(value("seq")??).filter(|number| *number > 0)?,
+            number: number(value("seq")??).filter(|number| (1..=LAST).contains(number))?,
             kind: *kind.first()?,
             length,
         };

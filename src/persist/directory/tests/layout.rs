@@ -94,6 +94,8 @@ fn what_is_missing_or_was_not_named_is_refused() {
     let third = &*format!("file appendonly.aof.3.incr.aof seq 3 type i bytes {length}\n");
     refused(&edit(third, ""), "does not follow");
     refused(&edit("seq 3", "seq 4"), "does not agree with its number");
+    let last = format!("seq {}", u64::MAX);
+    refused(&edit("seq 3", &last), "no entry");
     refused(&edit("seq 1 type b", "seq 1 type i"), "does not agree with its type");
     refused(&edit(third, "file appendonly.aof.9.base.rdb seq 9 type b\n"), "second base");
     refused(&edit("3.incr.aof", "../x"), "does not agree with its number");
