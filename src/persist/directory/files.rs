@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +92,11 @@ impl Files for System {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(OpenOptions::new().append(true).create_new(true).open(path)?))
+        SystemFile::open(OpenOptions::new().append(true).create_new(true), path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+        SystemFile::open(OpenOptions::new().append(true), path)
     }
 
     fn read(&self, path: &Path, offset: u64) -> io::Result<Box<dyn Read + Send>> {
@@ -128,18 +128,29 @@ impl Files for System {
     }
 }
 
-impl File for fs::File {
+/// A file that is open for appending, and where it is.
+struct SystemFile {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl SystemFile {
+    fn open(options: &OpenOptions, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(Self { file: options.open(path)?, path: path.to_owned() }))
+    }
+}
+
+impl File for SystemFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        // A platform that lets nobody cut a file that is open for appending alone would need
-        // another way; those that Rust knows let one.
-        self.set_len(length)
+        // Windows lets nobody cut a file by a handle that only appends.
+        OpenOptions::new().write(true).open(&self.path)?.set_len(length)
     }
 }
