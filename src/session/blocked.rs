@@ -284,7 +284,7 @@ impl AwaitDurable {
         let log = shared.store.log();
         let end = log.map_or(0, |log| log.end());
         let local = log.filter(|log| wants_local && !log.is_durable(end));
-        let local = local.map(|log| Aside::new(|ended| log.sync_aside(end, ended)));
+        let local = local.map(|log| Aside::new(|ended| log.sync_aside(ended)));
         let deadline =
             self::millis(millis).and_then(|wait| shared.databases().clock.deadline(wait));
         let timer = deadline.map(|deadline| Timer::until(shared.databases(), deadline));

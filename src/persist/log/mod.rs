@@ -37,6 +37,7 @@ use std::io;
 pub(crate) use keeper::Keeper;
 pub(crate) use opening::open;
 pub(crate) use report::Report;
+use report::Syncs;
 pub(crate) use snapshots::Occasion;
 use writer::Sizes;
 
@@ -81,6 +82,8 @@ pub(crate) struct Log {
     returned: Condvar,
     alarm: Alarm,
     snapshots: Snapshots,
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+    syncs: Mutex<Syncs>,
 }
 
 /// Where the turn lies while nobody has it.
@@ -131,6 +134,7 @@ impl Log {
             returned: Condvar::new(),
             alarm,
             snapshots,
+            syncs: Mutex::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rewrite::{Ended, caught, in_thread};
+use super::rewrite::{Ended, caught, in_thread, tell};
 use super::snapshots::{Claim, Occasion, Past, UnderWay};
 use super::writer::Sizes;
 use super::{Goal, Log};
@@ -23,6 +23,14 @@ pub(crate) struct Report {
     /// For what occasions others wait to be made.
     pub(crate) waiting: Vec<Occasion>,
     pub(crate) past: Past,
+}
+
+/// Who waits for a sync without having the turn.
+#[derive(Default)]
+pub(super) struct Syncs {
+    audience: Vec<Ended>,
+    /// Whether a thread is going to sync for them.
+    has_thread: bool,
 }
 
 impl Log {
@@ -78,12 +86,17 @@ impl Log {
         matches!(self.durability(), Durability::Always | Durability::Os)
     }
 
-    /// Makes a snapshot in a thread of its own, once those before it are made.
+    /// Makes a snapshot in a thread of its own, once those before it are made: one for all who ask
+    /// before it begins.
     pub(crate) fn rewrite_next(self: &Arc<Self>, occasion: Occasion, ended: Ended) {
-        self.snapshots.announce(occasion);
+        if !self.snapshots.join(occasion, ended) {
+            return;
+        }
         let log = Arc::clone(self);
         in_thread(Box::new(move || {
-            Claim::wait(log, occasion).rewrite_and_tell(ended);
+            let claim = Claim::wait(log, occasion);
+            let audience = claim.log().snapshots.take_audience(occasion);
+            claim.rewrite_and_tell(audience);
         }));
     }
 
@@ -92,10 +105,29 @@ impl Log {
         self.pending.lock().end()
     }
 
-    /// Makes all up to a position durable, in a thread of its own.
-    pub(crate) fn sync_aside(self: &Arc<Self>, position: u64, ended: Ended) {
+    /// As [`sync`](Self::sync), in a thread that is that of all who ask.
+    pub(crate) fn sync_aside(self: &Arc<Self>, ended: Ended) {
+        let mut syncs = self.syncs.lock();
+        syncs.audience.push(ended);
+        if std::mem::replace(&mut syncs.has_thread, true) {
+            return;
+        }
+        drop(syncs);
         let log = Arc::clone(self);
-        in_thread(Box::new(move || ended(caught(|| log.reach(position, Goal::Durable)))));
+        in_thread(Box::new(move || while log.sync_for_all() {}));
+    }
+
+    /// Syncs once for all who have asked so far; answers whether anybody had.
+    fn sync_for_all(&self) -> bool {
+        let mut syncs = self.syncs.lock();
+        let audience = std::mem::take(&mut syncs.audience);
+        syncs.has_thread = !audience.is_empty();
+        drop(syncs);
+        if audience.is_empty() {
+            return false;
+        }
+        tell(audience, &caught(|| self.sync()));
+        true
     }
 
     /// Whether all up to a position is durable.

@@ -63,7 +63,7 @@ impl Log {
         ended: Ended,
     ) -> Result<(), Occasion> {
         let claim = Claim::try_now(Arc::clone(self), occasion)?;
-        in_thread(Box::new(move || claim.rewrite_and_tell(ended)));
+        in_thread(Box::new(move || claim.rewrite_and_tell(vec![ended])));
         Ok(())
     }
 
@@ -143,11 +143,19 @@ impl<L: Deref<Target = Log>> Claim<L> {
 }
 
 impl Claim<Arc<Log>> {
-    pub(super) fn rewrite_and_tell(self, ended: Ended) {
+    pub(super) fn rewrite_and_tell(self, audience: Vec<Ended>) {
         let outcome = self.rewrite();
         // What follows may be another snapshot.
         drop(self);
-        ended(outcome);
+        tell(audience, &outcome);
+    }
+}
+
+/// Tells all, even if one of them panics.
+pub(super) fn tell(audience: Vec<Ended>, outcome: &Result<()>) {
+    for ended in audience {
+        let tell_one = AssertUnwindSafe(|| ended(outcome.clone()));
+        let _ = catch_unwind(tell_one);
     }
 }
 

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use super::Log;
+use super::rewrite::Ended;
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
 
 /// Why a snapshot is made.
@@ -64,6 +65,8 @@ struct State {
     current: Option<UnderWay>,
     /// For what occasions others are to follow.
     waiting: Vec<Occasion>,
+    /// Who is to hear of those, if a thread makes them.
+    audience: Vec<(Occasion, Ended)>,
     past: Past,
 }
 
@@ -74,13 +77,36 @@ impl Snapshots {
     }
 
     pub(super) fn read(&self) -> (Option<UnderWay>, Vec<Occasion>, Past) {
-        let State { current, waiting, past } = &*self.state.lock();
+        let State { current, waiting, past, .. } = &*self.state.lock();
         (*current, waiting.clone(), past.clone())
     }
 
     /// Says that somebody is about to wait for his turn.
     pub(super) fn announce(&self, occasion: Occasion) {
         self.state.lock().waiting.push(occasion);
+    }
+
+    /// Has `ended` hear of one that has yet to begin. Answers whether it has yet to be waited for,
+    /// and then announces it.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+    pub(super) fn join(&self, occasion: Occasion, ended: Ended) -> bool {
+        let mut state = self.state.lock();
+        let is_first = state.audience.iter().all(|(of, _)| *of != occasion);
+        state.audience.push((occasion, ended));
+        if is_first {
+            state.waiting.push(occasion);
+        }
+        is_first
+    }
+
+    /// Who has joined the one that now begins.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+    pub(super) fn take_audience(&self, occasion: Occasion) -> Vec<Ended> {
+        let mut state = self.state.lock();
+        let audience = std::mem::take(&mut state.audience).into_iter();
+        let (own, others) = audience.partition(|(of, _)| *of == occasion);
+        state.audience = others;
+        own.into_iter().map(|(_, ended)| ended).collect()
     }
 
     /// Ends the one under way, and lets none begin.

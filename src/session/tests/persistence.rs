@@ -7,10 +7,11 @@ use super::*;
 use crate::persist::{Durability, Fault, Kept, Memory, Persistence, Snapshot, Tail};
 use crate::sync::Condvar;
 
-/// Keeps in memory; snapshots wait until they may be committed.
+/// Keeps in memory; snapshots wait until they may be committed, and syncs until they may be made.
 struct Gated {
     memory: Memory,
     gate: Arc<Gate>,
+    sync_gate: Arc<Gate>,
 }
 
 #[derive(Default)]
@@ -47,6 +48,7 @@ impl Persistence for Gated {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.sync_gate.pass();
         self.memory.sync()
     }
 
@@ -91,6 +93,7 @@ struct KeptHouse {
     house: House,
     memory: Memory,
     gate: Arc<Gate>,
+    sync_gate: Arc<Gate>,
 }
 
 impl KeptHouse {
@@ -99,11 +102,14 @@ impl KeptHouse {
     }
 
     fn with(durability: Durability, options: FaceOptions) -> Self {
-        let (memory, gate, clock) = (Memory::new(), Arc::<Gate>::default(), ManualClock::new());
-        let kept = Gated { memory: memory.clone(), gate: Arc::clone(&gate) };
+        let (memory, clock) = (Memory::new(), ManualClock::new());
+        let [gate, sync_gate] = [(); 2].map(|()| Arc::<Gate>::default());
+        let (gate_too, sync_gate_too) = (Arc::clone(&gate), Arc::clone(&sync_gate));
+        let kept = Gated { memory: memory.clone(), gate: gate_too, sync_gate: sync_gate_too };
         let builder = Store::builder().clock(&clock).persistence(kept).durability(durability);
         let store = builder.rewrite_above(u64::MAX).open().unwrap();
-        Self { house: House { face: Face::new(&store, options), clock }, memory, gate }
+        let house = House { face: Face::new(&store, options), clock };
+        Self { house, memory, gate, sync_gate }
     }
 
     fn store(&self) -> &Store {
@@ -218,6 +224,25 @@ fn save_is_answered_once_the_snapshot_is_committed_and_holds_up_nobody_else() {
     let found = house.after_a_crash();
     assert_eq!(found.recovery().unwrap().snapshot_keys, 1);
     assert_eq!(found.keys().len().unwrap(), 2);
+}
+
+#[test]
+fn all_who_wait_for_a_snapshot_that_has_yet_to_begin_wait_for_the_same() {
+    let house = KeptHouse::new(Durability::EverySecond);
+    let [mut first, mut gone, mut second, mut third] = [(); 4].map(|()| house.guest());
+    house.gate.shut();
+    assert_eq!(first.say("SET a 1\nSAVE"), "+OK");
+    eventually(|| third.number("current_save_keys_processed") == 1);
+    assert_eq!(gone.say("SAVE"), "");
+    assert_eq!(second.say("SET b 1\nSAVE"), "+OK");
+    drop(gone);
+    assert_eq!(third.say("SET c 1\nSAVE"), "+OK");
+    house.gate.open();
+    for guest in [&mut first, &mut second, &mut third] {
+        assert_eq!(guest.awaited(), "+OK");
+    }
+    assert_eq!(first.number("rdb_saves"), 2);
+    assert_eq!(house.after_a_crash().recovery().unwrap().snapshot_keys, 3);
 }
 
 #[test]
@@ -411,6 +436,23 @@ fn waitaof_is_about_what_was_done_before_it_whatever_is_done_meanwhile() {
     house.house.clock.advance(Duration::from_millis(500));
     assert_eq!(guest.awaited(), "*2|:1|:0");
     assert_eq!(house.after_a_crash().keys().len().unwrap(), 1);
+}
+
+#[test]
+fn whoever_comes_to_wait_while_a_sync_hangs_waits_for_the_next() {
+    let house = KeptHouse::new(Durability::Never);
+    let [mut first, mut second, mut third] = [(); 3].map(|()| house.guest());
+    house.sync_gate.shut();
+    assert_eq!(first.say("SET a 1\nWAITAOF 1 0 0"), "+OK");
+    assert_eq!(second.say("SET b 1\nWAITAOF 1 0 5"), "+OK");
+    assert_eq!(third.say("SET c 1\nWAITAOF 1 0 0"), "+OK");
+    house.house.clock.advance(Duration::from_millis(5));
+    assert_eq!(second.awaited(), "*2|:0|:0", "its time is over");
+    house.sync_gate.open();
+    for guest in [&mut first, &mut third] {
+        assert_eq!(guest.awaited(), "*2|:1|:0");
+    }
+    assert_eq!(house.after_a_crash().keys().len().unwrap(), 3);
 }
 
 #[test]
