@@ -90,7 +90,7 @@ impl Store {
 /// A session in a database, unless there are too many clients.
 fn connect(face: &Face, database: u16, bell: &Arc<Bell>) -> Option<Session> {
     let here = String::from("in-process:0");
-    let peer = Peer { address: here.clone(), local: here, descriptor: -1 };
+    let peer = Peer { address: here.clone(), local: here, descriptor: -1, is_unix: false };
     let mut session = face.connect(peer, bell.waker()).ok()?;
     if database != 0 {
         session.execute(&[b"SELECT", database.to_string().as_bytes()]);

@@ -178,6 +178,7 @@ impl Stream {
                     address: text(stream.peer_addr()),
                     local: text(stream.local_addr()),
                     descriptor,
+                    is_unix: false,
                 }
             }
             #[cfg(unix)]
@@ -186,7 +187,7 @@ impl Stream {
                 let path = local.as_ref().and_then(|address| address.as_pathname());
                 let path = path.unwrap_or(Path::new("")).display();
                 let name = format!("{path}:0");
-                Peer { address: name.clone(), local: name, descriptor }
+                Peer { address: name.clone(), local: name, descriptor, is_unix: true }
             }
         }
     }

@@ -29,6 +29,8 @@ pub struct Peer {
     pub local: String,
     /// The file descriptor, or -1.
     pub descriptor: i64,
+    /// Whether it is connected by a Unix socket.
+    pub is_unix: bool,
 }
 
 /// A client as others reach it.
@@ -208,7 +210,7 @@ impl Client {
             " flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free=0 argv-mem=0 \
              multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={last} \
              user=default redir=-1 resp={}",
-            flags(details, *is_blocked),
+            self.flags(details, *is_blocked),
             details.database,
             details.channels,
             details.patterns,
@@ -229,20 +231,23 @@ impl Client {
         }
         line
     }
-}
 
-fn flags(details: &Details, is_blocked: bool) -> String {
-    let all = [
-        (details.is_monitor, 'O'),
-        (details.is_subscribed(), 'P'),
-        (details.queued.is_some(), 'x'),
-        (is_blocked, 'b'),
-        (details.is_closing, 'c'),
-        (details.no_evict, 'e'),
-        (details.no_touch, 'T'),
-    ];
-    let flags: String = all.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| *flag).collect();
-    if flags.is_empty() { String::from("N") } else { flags }
+    /// In the order of Redis.
+    fn flags(&self, details: &Details, is_blocked: bool) -> String {
+        let all = [
+            (details.is_monitor, 'O'),
+            (details.is_subscribed(), 'P'),
+            (details.queued.is_some(), 'x'),
+            (is_blocked, 'b'),
+            (details.is_closing, 'c'),
+            (self.peer.is_unix, 'U'),
+            (details.no_evict, 'e'),
+            (details.no_touch, 'T'),
+        ];
+        let flags: String =
+            all.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| *flag).collect();
+        if flags.is_empty() { String::from("N") } else { flags }
+    }
 }
 
 /// All clients of a face.

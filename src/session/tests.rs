@@ -43,7 +43,12 @@ impl House {
 
     fn guest(&self) -> Guest {
         let bell = Arc::new(Bell::default());
-        let peer = Peer { address: "test:1".into(), local: "test:0".into(), descriptor: -1 };
+        let peer = Peer {
+            address: "test:1".into(),
+            local: "test:0".into(),
+            descriptor: -1,
+            is_unix: false,
+        };
         let session = self.face.connect(peer, Waker::from(Arc::clone(&bell))).unwrap();
         Guest { session, bell }
     }
@@ -367,6 +372,18 @@ fn clients_know_and_kill_each_other() {
     assert!(two.session.is_done());
     drop(one);
     assert_eq!(house.face.clients(), 1);
+}
+
+#[test]
+fn clients_by_a_unix_socket_are_known_as_such() {
+    let house = House::new();
+    let path = String::from("/run/larder:0");
+    let peer = Peer { address: path.clone(), local: path, descriptor: 7, is_unix: true };
+    let bell = Arc::new(Bell::default());
+    let session = house.face.connect(peer, Waker::from(Arc::clone(&bell))).unwrap();
+    let info = Guest { session, bell }.say("MULTI\nCLIENT NO-EVICT on\nEXEC\nCLIENT INFO");
+    assert!(info.contains("addr=/run/larder:0 laddr=/run/larder:0 fd=7 "), "{info}");
+    assert!(info.contains(" flags=Ue db=0 "), "{info}");
 }
 
 #[test]

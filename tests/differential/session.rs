@@ -127,7 +127,12 @@ fn scripts() {
         real.prepare();
         let face = Face::new(&Store::new(), FaceOptions::default());
         let connect = |_| {
-            let peer = Peer { address: "peer:0".into(), local: "local:0".into(), descriptor: 8 };
+            let peer = Peer {
+                address: "peer:0".into(),
+                local: "local:0".into(),
+                descriptor: 8,
+                is_unix: false,
+            };
             face.connect(peer, Waker::from(Arc::new(Nobody))).expect("room")
         };
         let mut ours = Ours((0..CLIENTS).map(connect).collect());

@@ -19,7 +19,8 @@ use larder::{Face, FaceOptions, Peer, Session, Store};
 /// A client of the store.
 fn client(store: &Store) -> Session {
     let face = Face::new(store, FaceOptions::default());
-    let peer = Peer { address: "peer:0".into(), local: "local:0".into(), descriptor: 8 };
+    let peer =
+        Peer { address: "peer:0".into(), local: "local:0".into(), descriptor: 8, is_unix: false };
     face.connect(peer, Waker::noop().clone()).expect("a client")
 }
 

@@ -565,7 +565,12 @@ fn whoever_is_woken_by_a_message_waits_for_his_own_writes() {
     for message in ["PUBLISH news x", "SPUBLISH news x"] {
         let house = KeptHouse::new(Durability::Always);
         let scribe = Waker::from(Arc::new(Scribe(house.store().clone())));
-        let peer = Peer { address: "test:2".into(), local: "test:0".into(), descriptor: -1 };
+        let peer = Peer {
+            address: "test:2".into(),
+            local: "test:0".into(),
+            descriptor: -1,
+            is_unix: false,
+        };
         let mut reader = house.house.face.connect(peer, scribe).unwrap();
         reader.receive(b"SUBSCRIBE news\r\nSSUBSCRIBE news\r\n");
         let mut writer = house.guest();
