@@ -441,10 +441,23 @@ fn equal(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
+/// The bytes before the body.
 #[inline]
 fn fixed_size(flags: u8) -> usize {
-    let part = |flag: u8, size: usize| if flags & flag == 0 { 0 } else { size };
-    HEADER + part(WIDE, WIDE_SIZE) + part(DEADLINE, DEADLINE_SIZE) + part(STAMP, STAMP_SIZE)
+    const ALL: u8 = WIDE | DEADLINE | TAG | STAMP;
+    const SIZES: [u8; ALL as usize + 1] = {
+        let mut sizes = [HEADER as u8; ALL as usize + 1];
+        let mut flags = 0;
+        while flags <= ALL {
+            let size = &mut sizes[flags as usize];
+            *size += if flags & WIDE == 0 { 0 } else { WIDE_SIZE as u8 };
+            *size += if flags & DEADLINE == 0 { 0 } else { DEADLINE_SIZE as u8 };
+            *size += if flags & STAMP == 0 { 0 } else { STAMP_SIZE as u8 };
+            flags += 1;
+        }
+        sizes
+    };
+    SIZES[usize::from(flags & ALL)].into()
 }
 
 /// The bytes that a narrow block has for key and value: what remains of its size class.

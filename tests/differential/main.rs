@@ -211,7 +211,7 @@ impl Family {
             spoil(&mut spoiled, commands);
             let overflows = spoiled.iter().any(|argument| argument == b"1e400");
             if keeps_lexkey(&argv, &spoiled)
-                && may_spoil(&argv, &spoiled)
+                && !is_spoiled_too_far(&argv, &spoiled)
                 && !(self.sorts() && overflows)
             {
                 argv = spoiled;
@@ -231,18 +231,20 @@ fn keeps_lexkey(argv: &Argv, spoiled: &Argv) -> bool {
     }
 }
 
-/// Whether a spoiled command still does the same to both: one member popped would be another one
+/// Whether a spoiled command does not do the same to both: one member popped would be another one
 /// there, a set that is sorted by nothing has no order, the lowest number for a field is one that
 /// Redis takes for too high, and the longest time to live one that it restores a key with that is
 /// over.
-fn may_spoil(argv: &Argv, spoiled: &Argv) -> bool {
+fn is_spoiled_too_far(argv: &Argv, spoiled: &Argv) -> bool {
     let is_lowest = |argument: &Vec<u8>| argument == b"-9223372036854775808";
     let is_highest = |argument: &Vec<u8>| argument == b"9223372036854775807";
     let is_plain = |argument: &Vec<u8>| argument == b"members";
-    argv[0] != b"SPOP"
-        && !argv.iter().any(is_plain)
-        && !(argv[0] == b"BITFIELD" && spoiled.iter().any(is_lowest))
-        && !(argv[0] == b"RESTORE" && spoiled.iter().any(is_highest))
+    match &argv[0][..] {
+        b"SPOP" => true,
+        b"BITFIELD" if spoiled.iter().any(is_lowest) => true,
+        b"RESTORE" if spoiled.iter().any(is_highest) => true,
+        _ => argv.iter().any(is_plain),
+    }
 }
 
 /// Makes a command doubtful, but not into what only newer versions know.
