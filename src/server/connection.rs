@@ -118,6 +118,10 @@ impl Connection {
     /// Takes what has come for the client from within, reads once and writes once, as far as there
     /// is something to take, to read and to write. What waits for the log is not written.
     pub(super) fn serve(&mut self, buffers: &mut Buffers, registry: &Registry) -> Served {
+        // Before what has come is taken, which then goes to the next who waits for it.
+        if self.is_ending && self.session.is_blocked() {
+            return Served::Over;
+        }
         self.session.lend(&mut buffers.output);
         if std::mem::take(&mut self.is_rung) {
             self.bell.silence();

@@ -144,7 +144,8 @@ impl<F: BlockingFamily> Waiting<F> {
             Error::NoGroup { key, .. } if self.exists(key) => {
                 "NOGROUP the consumer group this client was blocked on no longer exists".into()
             }
-            Error::NoGroup { .. } | Error::WrongType => {
+            Error::NoGroup { .. } => "UNBLOCKED the stream key no longer exists".into(),
+            Error::WrongType if self.name == ReadGroup::NAME => {
                 "UNBLOCKED the stream key no longer exists".into()
             }
             other => error::redis_text(other, self.name),

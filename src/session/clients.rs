@@ -235,7 +235,7 @@ pub(super) fn reply(session: &mut Session, arguments: &[&[u8]]) -> Answer {
             Ok(())
         }
         b"SKIP" => {
-            if session.replies == Replies::On {
+            if session.replies != Replies::Off {
                 session.replies = Replies::SkipNext;
             }
             Ok(())

@@ -402,9 +402,12 @@ impl Session {
         if self.client.take_signal() == Some(Signal::Kill) {
             self.state = State::Closed;
         }
-        self.read_clock();
-        self.poll_blocked();
-        self.proceed();
+        // What a client that is gone was given goes to the next who waits.
+        if self.state != State::Closed {
+            self.read_clock();
+            self.poll_blocked();
+            self.proceed();
+        }
         self.settle();
     }
 
@@ -607,18 +610,29 @@ impl Session {
         if self.is_subscribed() {
             self.deliver();
         }
-        let mark = self.output.len();
+        let mut mark = self.output.len();
         match self.admit(name, arguments) {
-            Ok(Some(command)) if self.shared.rig.is_set() => {
-                if !self.run_rigged(command, argv) {
-                    return false;
+            Ok(Some(command)) => {
+                if self.shared.rig.is_set() {
+                    if !self.run_rigged(command, argv) {
+                        return false;
+                    }
+                } else {
+                    self.run_admitted(command, name, arguments);
+                }
+                if subscriptions::confirms(command) {
+                    // As any message, it comes whatever replies are wanted.
+                    mark = self.output.len();
                 }
             }
-            Ok(Some(command)) => self.run_admitted(command, name, arguments),
             Ok(None) => return false,
+            Err(_) if is_of_http(name) => self.state = State::Closed,
             Err(text) => self.refuse(name, &text),
         }
-        self.withhold(mark);
+        // A call that waits has yet to reply.
+        if self.blocked.is_none() {
+            self.withhold(mark);
+        }
         true
     }
 
@@ -705,6 +719,9 @@ impl Session {
         let mark = self.output.len();
         let position = self.held.position();
         self.call(command, name, arguments);
+        if self.state == State::Closed {
+            return;
+        }
         let length = self.output.len() - mark;
         if self.is_subscribed() && !subscriptions::confirms(command) {
             self.deliver_before(mark);
@@ -805,7 +822,10 @@ impl Session {
         };
         if ended {
             self.client.set_blocked(false);
-            self.withhold(mark);
+            // A pause is followed by the request that waited for its end, and is no reply itself.
+            if self.output.len() > mark {
+                self.withhold(mark);
+            }
         } else {
             self.blocked = Some(call);
         }
@@ -887,6 +907,12 @@ impl Session {
             Failure::Of(error) => self.fail(&error::redis_text(&error, command.entry.name())),
         }
     }
+}
+
+/// Whether a request is a line of HTTP: a browser was talked into sending it, and what follows is
+/// not the user's.
+fn is_of_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }
 
 /// Limits, and what others see.

@@ -174,6 +174,84 @@ fn a_client_killed_while_it_waits_waits_no_longer() {
 }
 
 #[test]
+fn what_a_killed_client_was_given_goes_to_the_next() {
+    let house = House::new();
+    let mut two = house.guest();
+    let blocked = |request: &str| {
+        let mut guest = house.guest();
+        guest.say(request);
+        assert!(guest.session.is_blocked());
+        guest
+    };
+    for order in ["CLIENT KILL ID {}\nRPUSH q e", "RPUSH q e\nCLIENT KILL ID {}"] {
+        let (mut one, mut next) = (blocked("BLPOP q 0"), blocked("BLPOP q 0"));
+        two.say(&order.replace("{}", &one.session.id().to_string()));
+        one.session.wake();
+        assert!(one.session.is_done() && one.heard().is_empty());
+        drop(one);
+        assert_eq!(next.woken(), "*2|$1|q|$1|e");
+    }
+    let one = blocked("BZPOPMIN z 0");
+    let kill = format!("MULTI\nCLIENT KILL ID {}\nZADD z 1 a\nEXEC", one.session.id());
+    two.say(&kill);
+    drop(one);
+    assert_eq!(two.say("ZCARD z"), ":1");
+}
+
+#[test]
+fn a_reply_that_is_not_wanted_may_come_late() {
+    let house = House::new();
+    let (mut one, mut two) = (house.guest(), house.guest());
+    assert_eq!(one.say("CLIENT REPLY SKIP\nBLPOP q 0"), "");
+    two.say("RPUSH q e");
+    assert_eq!(one.woken(), "");
+    assert_eq!(one.say("PING"), "+PONG");
+    two.say("CLIENT PAUSE 100 WRITE");
+    assert_eq!(one.say("CLIENT REPLY SKIP\nSET a 1"), "");
+    house.clock.advance(Duration::from_millis(100));
+    assert_eq!(one.woken(), "");
+    assert_eq!(one.say("GET a"), "$1|1");
+    assert_eq!(one.say("CLIENT REPLY SKIP\nCLIENT REPLY SKIP\nPING\nPING 2"), "$1|2");
+    assert_eq!(one.say("CLIENT REPLY SKIP\nSUBSCRIBE c"), "*3|$9|subscribe|$1|c|:1");
+}
+
+#[test]
+fn a_transaction_whose_replies_pass_the_limit_runs_to_its_end_and_keeps_few() {
+    let house = House::new();
+    let (mut one, mut two) = (house.guest(), house.guest());
+    two.say("CONFIG SET client-output-buffer-limit \"normal 100000 0 0\"");
+    two.say(&format!("SET big {}", "x".repeat(60_000)));
+    one.say("MULTI");
+    (0..100).for_each(|_| drop(one.say("GET big")));
+    one.say("SET done 1");
+    one.session.receive(b"EXEC\r\n");
+    assert!(one.session.is_done() && one.session.output().is_empty());
+    assert_eq!(two.say("GET done"), "$1|1");
+}
+
+#[test]
+fn a_browser_is_shown_the_door() {
+    let house = House::new();
+    for line in ["POST / HTTP/1.1", "host: 127.0.0.1"] {
+        let mut guest = house.guest();
+        assert_eq!(guest.say(&format!("{line}\nSET owned yes")), "");
+        assert!(guest.session.is_done());
+    }
+    assert_eq!(house.guest().say("GET owned"), "$-1");
+}
+
+#[test]
+fn a_move_that_waited_for_a_place_of_another_type_says_so() {
+    let house = House::new();
+    let (mut one, mut two) = (house.guest(), house.guest());
+    one.say("BLMOVE q dd LEFT LEFT 0");
+    two.say("SET dd 1\nRPUSH q e");
+    let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+    assert_eq!(one.woken(), wrong);
+    assert_eq!(two.say("LLEN q"), ":1");
+}
+
+#[test]
 fn a_blocked_call_times_out_and_can_be_ended() {
     let house = House::new();
     let (mut one, mut two) = (house.guest(), house.guest());

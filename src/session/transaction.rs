@@ -149,6 +149,7 @@ pub(super) fn exec(session: &mut Session, _: &[&[u8]]) -> Answer {
         let Some((alone, behind)) = behind.split_first() else { break };
         let argv = alone.argv();
         session.call(alone.command, argv[0], &argv[1..]);
+        session.mind_output_limit();
         rest = behind;
         if rest.is_empty() {
             break;
@@ -258,6 +259,8 @@ impl Session {
         if let Err(error) = row.execute(arguments, &mut context, &mut encoder) {
             self.fail_as(queued.command, arguments, Failure::Of(error));
         }
+        // The commands run to the last, but what nobody will read is not kept.
+        self.mind_output_limit();
     }
 }
 
