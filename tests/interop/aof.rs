@@ -46,9 +46,12 @@ impl Folder {
     }
 
     /// A server that has it.
+    /// A server that rewrites its log when it is told to and at no other time: what it holds after
+    /// reading its log again would not be what a rewrite that began before leaves behind.
     fn serve(&self, more: &[&str]) -> Server {
         let folder = self.0.to_str().expect("a path of text");
         let options = ["--appendonly", "yes", "--dir", folder, "--enable-debug-command", "yes"];
+        let options = [&options[..], &["--auto-aof-rewrite-percentage", "0"]].concat();
         Server::start_with(&[&options[..], more].concat())
     }
 
