@@ -68,6 +68,15 @@ pub enum Error {
     /// A database index past the number of databases.
     #[error("the database index is out of range")]
     NoSuchDatabase,
+    /// A file or a log has something in a database that the store is without: it is to be opened
+    /// with more of them, by [`Builder::databases`](crate::Builder::databases).
+    #[error("there is something in database {used}, and the store has only {count}, from 0 on")]
+    TooFewDatabases {
+        /// The number of a database that is needed.
+        used: u64,
+        /// How many the store has.
+        count: u16,
+    },
     /// Source and destination are the same object.
     #[error("source and destination are the same")]
     SameObject,

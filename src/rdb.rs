@@ -169,7 +169,7 @@ pub fn import(store: &Store, reader: impl io::Read) -> Result<Imported> {
 /// - [`Error::Corrupt`], with the place, if the file is damaged, is of a version to come, or has
 ///   what is not supported;
 /// - [`Error::Io`] if the reader fails;
-/// - [`Error::NoSuchDatabase`] if the file has a database that the store has not;
+/// - [`Error::TooFewDatabases`] if the file has a database that the store has not;
 /// - [`Error::KeyExists`] if a key is there already and that is refused.
 ///
 /// ```
@@ -253,7 +253,7 @@ pub fn import_kept(store: &Store, kept: Kept) -> Result<Imported> {
 ///
 /// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed;
 /// - [`Error::Io`] if a reader fails;
-/// - [`Error::NoSuchDatabase`] if a snapshot has a database that the store has not;
+/// - [`Error::TooFewDatabases`] if a database is used in it that the store has not;
 /// - [`Error::KeyExists`] if a key is there already and that is refused.
 ///
 /// ```

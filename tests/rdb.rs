@@ -98,7 +98,8 @@ fn a_damaged_file_changes_nothing() {
 fn too_few_databases_and_a_reader_that_fails_are_errors() {
     let file = exported(&full(&ManualClock::new()));
     let small = Store::builder().databases(3).build();
-    assert_eq!(rdb::import(&small, &file[..]), Err(Error::NoSuchDatabase));
+    let too_few = Err(Error::TooFewDatabases { used: 3, count: 3 });
+    assert_eq!(rdb::import(&small, &file[..]), too_few);
     let failing = file[..1000].chain(Failing);
     let imported = rdb::import(&Store::new(), failing);
     assert!(matches!(imported, Err(Error::Io { kind: io::ErrorKind::Other, .. })), "{imported:?}");

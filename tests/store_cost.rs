@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use allocation_counter::{AllocationInfo, measure};
-use larder::{ManualClock, Store};
+use larder::{ManualClock, Store, rdb};
 
 /// The median over a thousand stores made one after the other.
 fn median_time_to_build() -> Duration {
@@ -49,6 +49,22 @@ fn a_few_keys_take_few_shards() {
     let store = Store::new();
     let cost = measure(|| (0..10).for_each(|n| store.kv().set(format!("k{n}"), n).unwrap()));
     assert!(cost.bytes_max < 64 << 10, "{} bytes", cost.bytes_max);
+}
+
+#[test]
+fn what_is_done_to_all_databases_costs_nothing_for_those_never_used() {
+    let store = Store::new();
+    store.kv().set("key", "value").unwrap();
+    let cost = measure(|| {
+        rdb::export(&store, std::io::sink()).unwrap();
+        store.database(5).unwrap().keys().clear().unwrap();
+        store.clear_all().unwrap();
+    });
+    assert!(cost.bytes_current <= 0, "{} bytes are left", cost.bytes_current);
+    store.database(5).unwrap().kv().set("key", "value").unwrap();
+    assert_eq!(rdb::export(&store, std::io::sink()).unwrap().keys, 1);
+    store.clear_all().unwrap();
+    assert_eq!(store.stats().keys, 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::io;
 
 use super::file::{FileEntry, FileReader};
 use super::{Loaded, Times};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::{Databases, Loader};
 
 /// What a file held.
@@ -29,8 +29,8 @@ pub(crate) struct Loading {
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`], [`Error::Io`], and [`Error::NoSuchDatabase`] if the file has more databases
-/// than there are.
+/// [`Error::Corrupt`](crate::Error::Corrupt), [`Error::Io`](crate::Error::Io), and
+/// [`Error::TooFewDatabases`](crate::Error::TooFewDatabases).
 pub(crate) fn load(
     reader: &mut dyn io::Read,
     databases: &Databases,
@@ -56,8 +56,7 @@ pub(crate) fn load_entries(
     let mut told = 0;
     while let Some(entry) = file.next_entry()? {
         let FileEntry { database, key, deadline, loaded } = entry;
-        let database = u16::try_from(database).ok().filter(|n| *n < databases.count());
-        let database = database.ok_or(Error::NoSuchDatabase)?;
+        let database = databases.known(database)?;
         let is_new = match loaded {
             Loaded::String(value) => loader.string(database, key, value, deadline),
             Loaded::Object(object) => loader.object(database, key, object, deadline),

@@ -594,14 +594,17 @@ impl Demand {
     }
 
     /// Keeps new shards from coming into being in the databases needed whole, and demands all
-    /// that there are.
+    /// that there are. A database that was never used has none, and stays unborn meanwhile.
     fn hold_births<'e>(&mut self, databases: &'e Databases) -> Vec<MutexGuard<'e, ()>> {
-        let lock = |&(database, _): &(u16, bool)| databases.keyspace(database).births.lock();
-        let births: Vec<_> = self.whole.iter().map(lock).collect();
         let swapped = self.swapped.iter().map(|database| databases.keyspace(*database));
-        Keyspace::match_shards(&swapped.collect::<Vec<_>>());
+        let swapped: Vec<_> = swapped.collect();
+        let born = || self.whole.iter().filter_map(|(database, _)| databases.born(*database));
+        let lacks_some = born().count() < self.whole.len();
+        let mut births: Vec<_> = lacks_some.then(|| databases.births.lock()).into_iter().collect();
+        births.extend(born().map(|keyspace| keyspace.births.lock()));
+        Keyspace::match_shards(&swapped);
         for &(database, writes) in &self.whole {
-            let keyspace = databases.keyspace(database);
+            let Some(keyspace) = databases.born(database) else { continue };
             let born = (0..SHARDS).filter(|index| keyspace.shards[*index].get().is_some());
             self.shards.extend(born.map(|index| (id(database, index), writes)));
         }

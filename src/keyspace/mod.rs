@@ -14,10 +14,11 @@
 //! # Locks
 //!
 //! A database has [`SHARDS`] shards, each in a lock of its own, allocated on first use. Whoever
-//! needs several locks them in ascending order of (database, shard). A database's `births` lock
-//! is taken before its shards; holding it keeps shards from coming into being, so that a walk
-//! over all shards has them all. Nothing of the caller's runs under a lock, but for the closures
-//! that say so.
+//! needs several locks them in ascending order of (database, shard). A database's `births` lock is
+//! taken before its shards; holding it keeps shards from coming into being, so that a walk over all
+//! shards has them all. Before these comes the one `births` lock that keeps databases from coming
+//! into being: one that was never used costs whoever locks everything nothing. Nothing of the
+//! caller's runs under a lock, but for the closures that say so.
 
 pub(crate) mod access;
 pub(crate) mod capture;
@@ -85,7 +86,7 @@ pub(crate) struct Databases {
     pub(crate) clock: Clock,
     hasher: RandomState,
     spaces: Box<[OnceLock<Keyspace>]>,
-    /// Held while a database comes into being.
+    /// Held while a database comes into being, and by whoever needs that none does.
     births: Mutex<()>,
     /// Blocked calls so far.
     tickets: AtomicU64,
@@ -180,6 +181,18 @@ impl Databases {
         self.spaces.len() as u16
     }
 
+    /// The number of a database that a file or a log has something in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewDatabases`] if there is none.
+    #[inline]
+    pub(crate) fn known(&self, used: u64) -> Result<u16> {
+        let count = self.count();
+        let number = u16::try_from(used).ok().filter(|number| *number < count);
+        number.ok_or(Error::TooFewDatabases { used, count })
+    }
+
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
         self.hasher.hash_one(key)
@@ -192,10 +205,16 @@ impl Databases {
 
     #[inline]
     fn keyspace(&self, database: u16) -> &Keyspace {
-        match self.spaces[usize::from(database)].get() {
+        match self.born(database) {
             Some(keyspace) => keyspace,
             None => self.give_birth(database),
         }
+    }
+
+    /// A database, if it has been used.
+    #[inline]
+    fn born(&self, database: u16) -> Option<&Keyspace> {
+        self.spaces[usize::from(database)].get()
     }
 
     #[cold]
@@ -223,7 +242,7 @@ impl Databases {
     /// The shard with this index, if it has been used.
     #[inline]
     fn shard(&self, database: u16, index: usize) -> Option<&RwLock<Shard>> {
-        self.spaces[usize::from(database)].get()?.shards[index].get().map(|slot| &slot.0)
+        self.born(database)?.shards[index].get().map(|slot| &slot.0)
     }
 
     /// All shards that have been used, database by database.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Kept;
 use super::reading::{Damage, Visitor, for_each_command, read};
+use super::replay::Refusal;
 use super::segment::Payload;
 use crate::codec::Times;
 use crate::codec::file::FileReader;
@@ -138,7 +139,11 @@ impl<S: FnMut(Frame<'_>)> Visitor for Inspector<S> {
         Ok(())
     }
 
-    fn payload(&mut self, payload: &Payload<'_>, parser: &mut RequestParser) -> Result<(), String> {
+    fn payload(
+        &mut self,
+        payload: &Payload<'_>,
+        parser: &mut RequestParser,
+    ) -> Result<(), Refusal> {
         let file = &mut self.files[self.begun - 1];
         let mut commands = 0;
         for_each_command(payload.bytes, parser, |argv| {
@@ -160,10 +165,11 @@ impl<S: FnMut(Frame<'_>)> Visitor for Inspector<S> {
     }
 }
 
-fn name_of(argv: &[&[u8]]) -> Result<&'static str, String> {
+fn name_of(argv: &[&[u8]]) -> Result<&'static str, Refusal> {
     let given = argv.first().copied().unwrap_or_default();
     let known = ["SELECT", "MULTI", "EXEC"].into_iter();
     let known = known.chain(table::find(given).map(|row| row.name));
     let name = known.into_iter().find(|name| given.eq_ignore_ascii_case(name.as_bytes()));
-    name.ok_or_else(|| format!("there is no command {:?}", String::from_utf8_lossy(given)))
+    let unknown = || format!("there is no command {:?}", String::from_utf8_lossy(given));
+    name.ok_or_else(|| Refusal::Damage(unknown()))
 }

@@ -6,7 +6,7 @@
 use super::Kept;
 use super::frame::Chain;
 use super::reading::{Damage, Reading, Visitor, for_each_command, read};
-use super::replay::Replay;
+use super::replay::{Refusal, Replay};
 use super::segment::Payload;
 use super::settings::TornEnd;
 use crate::codec::Times;
@@ -36,8 +36,7 @@ pub(crate) struct Contents {
 /// # Errors
 ///
 /// [`Error::Corrupt`](crate::Error::Corrupt), with the name of the file,
-/// [`Error::Io`](crate::Error::Io), and [`Error::NoSuchDatabase`](crate::Error::NoSuchDatabase) if
-/// the snapshot has more databases than there are.
+/// [`Error::Io`](crate::Error::Io), and [`Error::TooFewDatabases`](crate::Error::TooFewDatabases).
 pub(crate) fn load(
     kept: Kept,
     databases: &Databases,
@@ -89,15 +88,19 @@ impl Visitor for Loader<'_> {
         Ok(())
     }
 
-    fn payload(&mut self, payload: &Payload<'_>, parser: &mut RequestParser) -> Result<(), String> {
+    fn payload(
+        &mut self,
+        payload: &Payload<'_>,
+        parser: &mut RequestParser,
+    ) -> Result<(), Refusal> {
         let Self { replay, commands, .. } = self;
         for_each_command(payload.bytes, parser, |argv| {
             *commands += 1;
-            replay.command(argv).map_err(|error| format!("a command fails with {error:?}"))
+            replay.command(argv)
         })?;
         match replay.is_in_transaction() {
             false => Ok(()),
-            true => Err("a transaction goes on behind the end of its frame".to_owned()),
+            true => Err(Refusal::damage("a transaction goes on behind the end of its frame")),
         }
     }
 }

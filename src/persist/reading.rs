@@ -13,6 +13,7 @@ use std::io::{self, Cursor, Read};
 use smallvec::SmallVec;
 
 use super::frame::Chain;
+use super::replay::Refusal;
 use super::segment::{Payload, SegmentReader, Verdict};
 use super::{Kept, Source};
 use crate::codec::Times;
@@ -35,9 +36,10 @@ pub(super) trait Visitor {
     /// [`Error::Corrupt`] is damage, where reading ends; any other ends it with that error.
     fn entries(&mut self, file: &mut FileReader<'_>, progress: &mut dyn FnMut(u64)) -> Result<()>;
 
-    /// Takes a frame, or a command or transaction without one, and its commands; an error says
-    /// what is wrong with them.
-    fn payload(&mut self, payload: &Payload<'_>, parser: &mut RequestParser) -> Result<(), String>;
+    /// Takes a frame, or a command or transaction without one, and its commands. Reading ends where
+    /// one is refused, and with an error if that is no damage.
+    fn payload(&mut self, payload: &Payload<'_>, parser: &mut RequestParser)
+    -> Result<(), Refusal>;
 }
 
 /// What was read.
@@ -169,9 +171,13 @@ impl<V: Visitor> Reader<'_, V> {
         let (mut good, mut told) = (source.offset(), 0);
         let mut wrong = None;
         while let Some(payload) = source.next()? {
-            if let Err(reason) = self.visitor.payload(&payload, &mut self.parser) {
-                wrong = Some((payload.offset, reason));
-                break;
+            match self.visitor.payload(&payload, &mut self.parser) {
+                Ok(()) => {}
+                Err(Refusal::Damage(reason)) => {
+                    wrong = Some((payload.offset, reason));
+                    break;
+                }
+                Err(Refusal::Error(error)) => return Err(error),
             }
             good = source.offset();
             if good - told >= STEP {
@@ -206,17 +212,18 @@ fn unusable(file: String, length: u64, offset: u64, reason: String) -> Damage {
     Damage { file, offset, valid_length: 0, lost: length, reason, is_torn: false }
 }
 
-/// Shows the commands of a payload, in order. An error says what is wrong.
+/// Shows the commands of a payload, in order.
 pub(super) fn for_each_command(
     mut bytes: &[u8],
     parser: &mut RequestParser,
-    mut show: impl FnMut(&[&[u8]]) -> Result<(), String>,
-) -> Result<(), String> {
+    mut show: impl FnMut(&[&[u8]]) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     while let Some(first) = bytes.first() {
         // People may type commands in another form; nobody writes a log in it.
         let request = parser.parse(bytes).ok().flatten();
         let request = request.filter(|request| *first == b'*' && !request.is_empty());
-        let request = request.ok_or("there is no command where one should be")?;
+        let none = || Refusal::damage("there is no command where one should be");
+        let request = request.ok_or_else(none)?;
         let argv: SmallVec<[&[u8]; FEW]> = request.iter().collect();
         show(&argv)?;
         bytes = &bytes[request.consumed()..];

@@ -6,12 +6,27 @@
 //!
 //! Runs within [`Databases::load`], so that nothing is due, and before there is a journal.
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::keyspace::{Databases, Space};
 use crate::number;
 use crate::wire::args::Argv;
 use crate::wire::command::Context;
 use crate::wire::{Encoder, Protocol, error, table};
+
+/// Why a command that was kept cannot be run.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// What is wrong with it: whatever was kept has been done before without an error.
+    Damage(String),
+    /// It could be, elsewhere.
+    Error(Error),
+}
+
+impl Refusal {
+    pub(super) fn damage(reason: &str) -> Self {
+        Self::Damage(reason.to_owned())
+    }
+}
 
 /// Runs commands that were kept.
 pub(crate) struct Replay<'d> {
@@ -30,11 +45,7 @@ impl<'d> Replay<'d> {
     }
 
     /// Runs a command, with its name, or keeps it until `EXEC`.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it: whatever was kept has been done before without an error.
-    pub(crate) fn command(&mut self, argv: &[&[u8]]) -> Result<(), String> {
+    pub(crate) fn command(&mut self, argv: &[&[u8]]) -> Result<(), Refusal> {
         let Some((name, arguments)) = argv.split_first() else { return Ok(()) };
         let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
         if is("MULTI") && self.queue.is_none() {
@@ -65,28 +76,35 @@ impl<'d> Replay<'d> {
         self.queue.is_some()
     }
 
-    fn run(&mut self, name: &[u8], arguments: &[&[u8]]) -> Result<(), String> {
+    fn run(&mut self, name: &[u8], arguments: &[&[u8]]) -> Result<(), Refusal> {
         if name.eq_ignore_ascii_case(b"SELECT") {
             return self.select(arguments);
         }
-        let row = table::find(name).ok_or_else(|| error::unknown_command(name, arguments))?;
+        let row =
+            table::find(name).ok_or_else(|| fails(&error::unknown_command(name, arguments)))?;
         self.replies.clear();
         let space = Space::new(self.databases, self.database);
         let mut encoder = Encoder::new(&mut self.replies, Protocol::Resp2);
         let outcome = row.execute(arguments, &mut Context::Run(space), &mut encoder);
-        outcome.map_err(|error| error::redis_text(&error, row.name).into_owned())
+        outcome.map_err(|error| match error {
+            Error::NoSuchDatabase => Refusal::Error(error),
+            error => fails(&error::redis_text(&error, row.name)),
+        })
     }
 
-    fn select(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
+    fn select(&mut self, arguments: &[&[u8]]) -> Result<(), Refusal> {
         let number = match arguments {
-            [number] => number::parse_integer(number).and_then(|number| u16::try_from(number).ok()),
+            [number] => number::parse_integer(number).and_then(|number| u64::try_from(number).ok()),
             _ => None,
         };
-        let known = number.filter(|number| *number < self.databases.count());
-        let refusal = || error::redis_text(&Error::NoSuchDatabase, "SELECT").into_owned();
-        self.database = known.ok_or_else(refusal)?;
+        let number = number.ok_or_else(|| Refusal::damage("a database without a number"))?;
+        self.database = self.databases.known(number).map_err(Refusal::Error)?;
         Ok(())
     }
+}
+
+fn fails(error: &str) -> Refusal {
+    Refusal::Damage(format!("a command fails with {error:?}"))
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ impl PersistentBuilder {
     ///
     /// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed;
     /// - [`Error::Io`], if the persistence fails or is open already;
-    /// - [`Error::NoSuchDatabase`], if a snapshot has more databases than the store is to have.
+    /// - [`Error::TooFewDatabases`], if a database is used that the store is not to have.
     pub fn open(self) -> Result<Store> {
         let store = self.builder.build();
         let (keeper, recovery) = persist::open(self.persistence, &store.databases, self.settings)?;

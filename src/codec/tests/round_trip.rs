@@ -88,7 +88,7 @@ fn a_database_that_is_not_there_is_an_error() {
     let bytes = write(&entries, Version::Ten);
     let databases = Databases::new(3, (&ManualClock::new()).into(), Maintenance::new(false));
     let loading = load(&mut &bytes[..], &databases, &mut |_| ());
-    assert_eq!(loading, Err(crate::Error::NoSuchDatabase));
+    assert_eq!(loading, Err(crate::Error::TooFewDatabases { used: 3, count: 3 }));
 }
 
 /// Short strings, integers of all widths, long strings.

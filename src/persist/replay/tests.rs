@@ -82,7 +82,7 @@ impl Collector {
             let mut replay = Replay::new(databases);
             let mut run = |argv: &[&[u8]]| {
                 let outcome = replay.command(argv);
-                outcome.unwrap_or_else(|error| panic!("{error}: {}", shown(argv)));
+                outcome.unwrap_or_else(|refusal| panic!("{refusal:?}: {}", shown(argv)));
             };
             for record in &*self.records.lock() {
                 run(&[b"MULTI"]);

@@ -245,3 +245,30 @@ fn progress_is_told() {
     assert_eq!((stage, done), (Stage::Loading, total));
     assert!(total > 0);
 }
+
+#[test]
+fn a_store_with_too_few_databases_is_told_which_is_used_and_changes_nothing() {
+    let kept = Memory::new();
+    let open = |databases: u16| {
+        let builder = Store::builder().databases(databases).persistence(kept.clone());
+        builder.durability(Durability::Always).open()
+    };
+    open(16).unwrap().database(9).unwrap().kv().set("a", 1).unwrap();
+    let too_few = |databases| Error::TooFewDatabases { used: 9, count: databases };
+    for in_snapshot in [false, true] {
+        if in_snapshot {
+            open(16).unwrap().snapshot().unwrap();
+        }
+        for databases in [4, 9] {
+            assert_eq!(open(databases).map(drop), Err(too_few(databases)), "{in_snapshot}");
+        }
+        let small = Store::builder().databases(4).build();
+        let imported = rdb::import_kept(&small, kept.clone().open().unwrap());
+        assert_eq!(imported, Err(too_few(4)));
+        assert_eq!(open(10).unwrap().database(9).unwrap().kv().get_as("a"), Ok(Some(1)));
+    }
+    assert_eq!(
+        too_few(4).to_string(),
+        "there is something in database 9, and the store has only 4, from 0 on"
+    );
+}

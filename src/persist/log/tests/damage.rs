@@ -201,7 +201,7 @@ impl Sample {
     fn check(&self, states: &BTreeMap<u64, Store>, what: impl Fn() -> String) -> Option<Recovery> {
         match open(self.memory(), Durability::Never) {
             // The number of a database may be what is damaged.
-            Err(Error::Corrupt { .. } | Error::NoSuchDatabase) => None,
+            Err(Error::Corrupt { .. } | Error::TooFewDatabases { .. }) => None,
             Err(other) => panic!("{}: {other}", what()),
             Ok((store, recovery)) => {
                 let state = states.get(&recovery.commands);
