@@ -21,6 +21,9 @@
 //! of the same sectors, is no frame.
 //!
 //! Redis 7.0 reads lines of up to 1,023 bytes; a header has at most [`LONGEST_HEADER`].
+//!
+//! The commands are as Redis would write them, but that `select` is in small letters: see
+//! [`segment`](super::segment).
 
 use std::io::Write;
 

@@ -60,6 +60,11 @@
 //! - any loss, zeros included, in front of a frame which says that it was durable;
 //! - any loss at the end of a segment that another follows, and a segment that is missing.
 //!
+//! A server of Redis has no frames, and takes a torn end in another way: it keeps the whole
+//! commands of it, and appends to them. What it has made of a directory is read as the server reads
+//! it, what it has acknowledged is there; but no checksum covers those commands, until the next
+//! snapshot.
+//!
 //! # What no opening can see
 //!
 //! That the end of the *last* segment is gone, if something else than a crash took it: a file

@@ -13,6 +13,13 @@
 //! A segment may go on without frames, if Redis has written to it. Then commands are read as Redis
 //! reads them, each transaction as one.
 //!
+//! A server that finds a torn write keeps what of it are whole commands, and appends to them: what
+//! is left of the frame runs into what is the server's. The server begins with a `SELECT`, perhaps
+//! as the first of a transaction, and spells it in capitals, as no frame has it. Where one stands
+//! at the end of a command and before the end of the frame, the server has been there: then the
+//! commands of the frame are read as it has read them. No damage looks like that, and no torn write
+//! does.
+//!
 //! Reading is lazy and takes memory for one payload. A length is believed once its header's
 //! checksum is right, and even then memory grows only with what has been read.
 
@@ -27,6 +34,9 @@ use super::frame::{
 
 /// How Redis begins the only comments that it writes.
 const REDIS_COMMENT: &[u8] = b"#TS:";
+
+/// How a server names the database of what it appends; frames have it in small letters.
+const SERVER_SELECT: &[u8] = b"SELECT";
 
 /// The longest line that Redis reads.
 const LONGEST_LINE: usize = 1023;
@@ -89,6 +99,8 @@ pub(crate) struct SegmentReader<R> {
     chain: Option<Chain>,
     state: State,
     payload: Vec<u8>,
+    /// Whether there was a `SELECT` as servers spell it, and where they put it.
+    met_server: bool,
 }
 
 impl<R: Read> SegmentReader<R> {
@@ -110,7 +122,7 @@ impl<R: Read> SegmentReader<R> {
         chain: Option<Chain>,
     ) -> Self {
         let window = Window { source, buffer: Vec::new(), start: 0, offset, ended: false };
-        Self { window, segment, chain, state, payload: Vec::new() }
+        Self { window, segment, chain, state, payload: Vec::new(), met_server: false }
     }
 
     /// The next payload; `None` once there is a [`verdict`](Self::verdict).
@@ -209,12 +221,17 @@ impl<R: Read> SegmentReader<R> {
     fn payload_of(&mut self, start: u64, header: Header) -> io::Result<Step> {
         let begins = self.window.offset;
         self.payload.clear();
-        if !self.window.take(header.length, &mut self.payload)? {
-            return Ok(Step::tail(start, "the file ends within a frame"));
-        }
-        if header.fits(&self.payload) {
+        let is_there = self.window.take(header.length, &mut self.payload)?;
+        if is_there && header.fits(&self.payload) {
             self.chain = Some(header.chain());
             return Ok(Step::Payload(Some(header)));
+        }
+        if self.server_went_on(begins, header.length)? {
+            self.window.give_back(&self.payload);
+            return Ok(Step::Go(State::Commands));
+        }
+        if !is_there {
+            return Ok(Step::tail(start, "the file ends within a frame"));
         }
         // The last sector goes on with what follows the frame.
         let ends = begins + header.length;
@@ -224,6 +241,20 @@ impl<R: Read> SegmentReader<R> {
         let torn = sectors(begins, &self.payload)
             .any(|(end, sector)| is_zero(sector) && (end < ends || rest_is_zero));
         self.judge(start, torn, "the checksum of a frame is wrong")
+    }
+
+    /// Whether a server has cut the frame whose payload begins here, and gone on before its end.
+    fn server_went_on(&mut self, begins: u64, length: u64) -> io::Result<bool> {
+        let ends = begins.saturating_add(length);
+        let behind = self.window.peek(CHUNK)?;
+        let mut commands = SegmentReader::commands(self.payload.chain(behind), begins);
+        loop {
+            let place = commands.offset();
+            let is_over = commands.next()?.is_none();
+            if place >= ends || commands.met_server || is_over {
+                return Ok(place < ends && commands.met_server);
+            }
+        }
     }
 
     fn bad_header(&mut self, start: u64) -> io::Result<Step> {
@@ -308,6 +339,8 @@ enum NoCommand {
 enum Verb {
     Multi,
     Exec,
+    /// A `SELECT` as servers spell it.
+    ServerSelect,
     Other,
 }
 
@@ -330,6 +363,7 @@ impl<R: Read> SegmentReader<R> {
         self.payload.clear();
         let start = self.window.offset;
         let mut open = false;
+        let mut commands = 0;
         loop {
             let place = self.window.offset;
             let Some(first) = self.window.peek(1)?.first().copied() else {
@@ -348,14 +382,20 @@ impl<R: Read> SegmentReader<R> {
                     return Ok(Step::corrupt(place, "there is no command where one should be"));
                 }
             };
+            commands += usize::from(verb.is_some());
+            // Of a transaction it is the first.
+            let selects = verb == Some(Verb::ServerSelect);
+            self.met_server |= selects && commands == 1 + usize::from(open);
             match verb {
                 None => {}
                 Some(Verb::Multi) if open => {
                     return Ok(Step::corrupt(place, "a transaction within a transaction"));
                 }
                 Some(Verb::Multi) => open = true,
-                Some(Verb::Other) if open => {}
-                Some(Verb::Exec | Verb::Other) => return Ok(Step::Payload(None)),
+                Some(Verb::Other | Verb::ServerSelect) if open => {}
+                Some(Verb::Exec | Verb::Other | Verb::ServerSelect) => {
+                    return Ok(Step::Payload(None));
+                }
             }
         }
     }
@@ -382,7 +422,7 @@ impl<R: Read> SegmentReader<R> {
             return Ok(Err(NoCommand::Garbage));
         }
         let mut verb = Verb::Other;
-        for _ in 0..count {
+        for place in 0..count {
             let length = parsed!(self.length(b'$', LONGEST_ARGUMENT));
             let begins = self.payload.len();
             if !self.window.take(length + 2, &mut self.payload)? {
@@ -395,6 +435,8 @@ impl<R: Read> SegmentReader<R> {
                 verb = Verb::Multi;
             } else if count == 1 && word.eq_ignore_ascii_case(b"EXEC") {
                 verb = Verb::Exec;
+            } else if count == 2 && place == 0 && word == SERVER_SELECT {
+                verb = Verb::ServerSelect;
             }
         }
         Ok(Ok(Some(verb)))
@@ -446,6 +488,13 @@ impl<R: Read> Window<R> {
             }
         }
         Ok(&self.buffer[self.start..])
+    }
+
+    /// Takes back what was consumed last, to be read again.
+    fn give_back(&mut self, bytes: &[u8]) {
+        self.buffer = [bytes, &self.buffer[self.start..]].concat();
+        self.start = 0;
+        self.offset -= bytes.len() as u64;
     }
 
     fn consume(&mut self, length: usize) {

@@ -319,6 +319,88 @@ fn what_redis_has_written_is_read_as_redis_reads_it() {
     }
 }
 
+/// A server keeps the whole commands of a torn frame, and appends to them.
+struct TakenOver {
+    sample: Sample,
+    /// What the last frame holds, each command and transaction by itself.
+    units: Vec<Vec<u8>>,
+}
+
+impl TakenOver {
+    fn new() -> Self {
+        let set = |key: &[u8]| command(&[b"SET", key, b"value"]);
+        let units = vec![
+            command(&[b"select", b"0"]),
+            set(b"a"),
+            transaction(),
+            command(&[b"select", b"3"]),
+            command(&[b"SET", b"SELECT", &b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".repeat(9)]),
+            set(b"b"),
+        ];
+        let payloads = vec![command(&[b"DEL", b"old"]), units.concat()];
+        Self { sample: Sample::new(1, Chain::default(), payloads, 0), units }
+    }
+
+    /// How many of the units a server keeps if the file ends here, and what is left of it.
+    fn cut(&self, length: usize) -> (usize, &[u8]) {
+        let begins = self.sample.bytes.len() - self.sample.payloads[1].len();
+        let mut end = begins;
+        let mut kept = 0;
+        while let Some(unit) = self.units.get(kept)
+            && end + unit.len() <= length
+        {
+            end += unit.len();
+            kept += 1;
+        }
+        let end = if kept == 0 { self.sample.places[0].end } else { end };
+        (kept, &self.sample.bytes[..end])
+    }
+}
+
+#[test]
+fn what_a_server_makes_of_a_torn_frame_is_read_as_the_server_reads_it() {
+    let taken = TakenOver::new();
+    let select = command(&[b"SELECT", b"5"]);
+    let short = vec![select.clone(), command(&[b"DEL", b"a"])];
+    let multi = [command(&[b"MULTI"]), select.clone(), command(&[b"DEL", b"a"])].concat();
+    let transaction = vec![[multi, command(&[b"EXEC"])].concat()];
+    let long = [short.clone(), vec![command(&[b"SET", b"a", &[b'x'; 3000]]); 40]].concat();
+    for length in taken.sample.places[1].start..taken.sample.bytes.len() {
+        let (kept, left) = taken.cut(length);
+        for (comment, added) in
+            [(&b""[..], &short), (b"#TS:1700000000\r\n", &transaction), (b"#TS:1\r\n", &long)]
+        {
+            let bytes = [left, comment, &added.concat()].concat();
+            let found = read(&bytes, 1, None);
+            let whole = [&taken.sample.payloads[..1], &taken.units[..kept], &added[..]].concat();
+            assert_eq!(found.verdict, Verdict::Clean { length: bytes.len() as u64 }, "{length}");
+            assert!(found.payloads == whole, "{length}");
+            let first = read(&taken.sample.bytes[..taken.sample.places[0].end], 1, None);
+            assert_eq!(found.chain, first.chain, "the next frame follows the last good one");
+        }
+    }
+}
+
+#[test]
+fn without_a_trace_of_a_server_a_torn_frame_is_torn_and_a_damaged_one_damaged() {
+    let taken = TakenOver::new();
+    let (bytes, start) = (&taken.sample.bytes, taken.sample.places[1].start as u64);
+    for length in taken.sample.places[1].start + 1..bytes.len() {
+        let torn = read(&bytes[..length], 1, None);
+        assert!(
+            matches!(torn.verdict, Verdict::Tail { valid_length, .. } if valid_length == start)
+        );
+    }
+    let server = [command(&[b"SELECT", b"0"]), command(&[b"DEL", b"a"])].concat();
+    for at in bytes.len() - taken.sample.payloads[1].len()..bytes.len() {
+        let mut damaged = [&bytes[..], &server].concat();
+        damaged[at] ^= 1;
+        let found = read(&damaged, 1, None);
+        assert_eq!(found.payloads, taken.sample.payloads[..1], "{at}");
+        assert!(matches!(found.verdict, Verdict::Corrupt { offset, .. } if offset == start));
+    }
+}
+
 #[test]
 fn garbage_is_no_command() {
     let set = command(&[b"SET", b"n", b"1"]);

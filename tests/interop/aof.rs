@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use larder::persist::{Directory, Durability};
+use larder::persist::{self, Directory, Durability};
 use larder::{Store, rdb};
 
 use crate::data::{change, fill, for_each_command, text};
@@ -41,11 +41,29 @@ impl Folder {
     }
 
     fn open(&self) -> Store {
-        let builder = Store::builder().persistence(Directory::new(&self.0));
-        builder.durability(Durability::Os).open().expect("a directory of either")
+        self.open_with(Durability::Os)
     }
 
-    /// A server that has it.
+    fn open_with(&self, durability: Durability) -> Store {
+        let builder = Store::builder().persistence(Directory::new(&self.0));
+        builder.durability(durability).open().expect("a directory of either")
+    }
+
+    /// Cuts the log within the last command of its last frame, which has several, as a crash may.
+    fn tear(&self) {
+        let mut last = None;
+        let kept = Directory::new(&self.0).peek().expect("a directory of a store");
+        let note = |frame: persist::Frame<'_>| {
+            let end = frame.offset + frame.length;
+            last = Some((frame.file.to_owned(), end, frame.commands));
+        };
+        persist::inspect(kept, note).expect("a disk that works");
+        let (file, end, commands) = last.expect("a frame");
+        assert!(commands > 10, "a frame of {commands} commands");
+        let file = fs::OpenOptions::new().write(true).open(self.log(&file)).expect("its file");
+        file.set_len(end - 50).expect("a disk that works");
+    }
+
     /// A server that rewrites its log when it is told to and at no other time: what it holds after
     /// reading its log again would not be what a rewrite that began before leaves behind.
     fn serve(&self, more: &[&str]) -> Server {
@@ -190,6 +208,46 @@ fn a_directory_of_a_hundred_thousand_keys_goes_back_and_forth() {
 fn a_directory_goes_back_and_forth_whatever_the_server_writes() {
     for (at, settings) in SETTINGS.iter().enumerate() {
         back_and_forth(&format!("settings-{at}"), settings, 3_000, rounds(2));
+    }
+}
+
+/// A server keeps the whole commands of a frame that a crash has torn, and appends its own, so that
+/// what is left of the frame runs into them. What the server has acknowledged is there.
+#[test]
+fn what_a_server_makes_of_a_torn_frame_is_opened_as_the_server_has_it() {
+    let first: [&[&[&[u8]]]; 2] = [
+        &[&[b"SET", b"server", b"1"]],
+        &[&[b"MULTI"], &[b"INCR", b"server"], &[b"RPUSH", b"list", b"a"], &[b"EXEC"]],
+    ];
+    for (requests, settings, more) in
+        [(first[0], SETTINGS[0], 0), (first[1], SETTINGS[1], 0), (first[0], SETTINGS[2], 500)]
+    {
+        let folder = Folder::new(&format!("torn-{more}-{}", requests.len()));
+        let store = folder.open_with(Durability::Never);
+        for number in 0..200 {
+            store.kv().set(format!("key {number}"), "x".repeat(100)).expect("a disk that works");
+        }
+        store.close().expect("a disk that works");
+        drop(store);
+        folder.tear();
+
+        let server = folder.serve(settings);
+        let mut redis = server.connect(false);
+        assert_eq!(text(&redis.call(&[b"DBSIZE"])), ":199\r\n", "it has cut the last command off");
+        requests.iter().for_each(|request| _ = redis.call(request));
+        for number in 0..more {
+            redis.call(&[b"SET", format!("more {number}").as_bytes(), b"value"]);
+        }
+        let digest = digest(&mut redis);
+        server.shut_down();
+
+        for _ in 0..2 {
+            let store = folder.open();
+            assert_eq!(store.recovery().expect("one that keeps").torn, None);
+            assert_eq!(digest_of(&store), digest);
+        }
+        folder.check();
+        assert_eq!(self::digest(&mut folder.serve(settings).connect(false)), digest);
     }
 }
 

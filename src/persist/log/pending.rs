@@ -1,7 +1,7 @@
 //! What is recorded and not yet written.
 //!
 //! Invariant: the bytes are [`ROOM`] for a header, and then the commands of whole records, each
-//! for the database that the last `SELECT` before it names.
+//! for the database that the last `select` before it names.
 
 use crate::keyspace::journal::Record;
 use crate::persist::frame::{FrameWriter, LONGEST_HEADER};
@@ -19,7 +19,7 @@ pub(super) const TOO_LATE: u64 = u64::MAX;
 /// Records that wait to be written, in the order of what they tell of.
 pub(super) struct Pending {
     batch: Batch,
-    /// The database that the next command is for unless a `SELECT` says otherwise, if it is known.
+    /// The database that the next command is for unless a `select` says otherwise, if it is known.
     database: Option<u16>,
     /// How many records there ever were.
     recorded: u64,
@@ -154,10 +154,12 @@ impl Batch {
     }
 }
 
+/// In small letters, which no server uses: by its own `SELECT` it is known where one has gone on
+/// from a frame that it has cut.
 fn select(database: u16, bytes: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(database).as_bytes();
-    bytes.extend_from_slice(b"*2\r\n$6\r\nSELECT\r\n$");
+    bytes.extend_from_slice(b"*2\r\n$6\r\nselect\r\n$");
     bytes.push(b'0' + digits.len() as u8);
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(digits);

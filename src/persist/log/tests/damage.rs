@@ -86,7 +86,6 @@ const KEPT_AS: &[&str] = &[
     "RPOP",
     "RPUSH",
     "SADD",
-    "SELECT",
     "SET",
     "SETRANGE",
     "SREM",
@@ -105,6 +104,7 @@ const KEPT_AS: &[&str] = &[
     "ZADD",
     "ZREM",
     "ZREMRANGEBYRANK",
+    "select",
 ];
 
 /// What a store has kept.
