@@ -1,8 +1,8 @@
 //! RDB files: Redis's own snapshots, read into a store and written from one.
 //!
-//! [`import`] reads what Redis 2.4 to 8 and Valkey 7.2 to 9 save, in every encoding; [`export`]
-//! writes what Redis 7.0 and later and Valkey load. [`import_kept`] reads a log, too: what a Redis
-//! with `appendonly yes` keeps, or another store.
+//! [`import`] reads what Redis 2.4 to 8.8 and Valkey 7.2 to 9 save, in every encoding of the types
+//! that a store has; [`export`] writes what Redis 7.0 and later and Valkey load. [`import_kept`]
+//! reads a log, too: what a Redis with `appendonly yes` keeps, or another store.
 //!
 //! ```
 //! use larder::{Store, rdb};
@@ -20,8 +20,13 @@
 //! ```
 //!
 //! What a file cannot hold: subscriptions, blocked calls, settings. What a store has no use for,
-//! and an import passes over: libraries of functions, data that modules keep beside the keys, how
-//! recently keys were used. Values of modules' own types are an error.
+//! and an import passes over: libraries of functions, data that modules keep beside the keys or
+//! with them, how recently keys were used, what the producers of a stream have sent already (Redis
+//! 8.6).
+//!
+//! What a store cannot hold is an error that names it: values of modules' own types, arrays and
+//! entries of a stream that a consumer has given back (Redis 8.8), hashes with templates (8.10),
+//! slots on their way from one node to another (Valkey 9.0), and files of versions to come.
 
 use std::io;
 

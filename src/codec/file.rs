@@ -26,6 +26,9 @@ const FIRST_WITH_CHECKSUM: u16 = 5;
 
 /// What may stand where an entry's type is expected.
 mod opcode {
+    /// In Redis templates of hashes, in Valkey changes made while the file was.
+    pub(super) const TEMPLATE_OR_CHANGE: u8 = 242;
+    pub(super) const KEY_DATA_OR_SLOT_IMPORT: u8 = super::value::KEY_DATA;
     pub(super) const SLOT_INFO: u8 = 244;
     pub(super) const FUNCTION: u8 = 245;
     pub(super) const FUNCTION_EARLY: u8 = 246;
@@ -291,6 +294,18 @@ impl<'r> FileReader<'r> {
                     input.length()?;
                     input.length()?;
                 }
+                opcode::KEY_DATA_OR_SLOT_IMPORT if self.dialect.is_valkey => {
+                    return Err(input.corrupt("a slot on its way to another node: not supported"));
+                }
+                opcode::KEY_DATA_OR_SLOT_IMPORT => {
+                    value::skip_key_data(input, &mut self.scratch)?;
+                }
+                opcode::TEMPLATE_OR_CHANGE if self.dialect.is_valkey => {
+                    return Err(input.corrupt("changes behind the entries: not supported"));
+                }
+                opcode::TEMPLATE_OR_CHANGE => {
+                    return Err(input.corrupt("a template of hashes, of Redis 8.10: not supported"));
+                }
                 opcode::SLOT_INFO => {
                     for _ in 0..3 {
                         input.length()?;
@@ -325,24 +340,8 @@ impl<'r> FileReader<'r> {
 
     /// Passes over what a module keeps beside the keys.
     fn skip_module(&mut self) -> Result<()> {
-        let input = &mut self.input;
-        let name = module_name(input.length()?);
-        loop {
-            match input.length()? {
-                0 => return Ok(()),
-                1 | 2 => {
-                    input.length()?;
-                }
-                3 => {
-                    input.array::<4>()?;
-                }
-                4 => {
-                    input.array::<8>()?;
-                }
-                5 => input.blob(&mut self.scratch)?,
-                _ => return Err(input.corrupt(format!("damaged data of the module {name}"))),
-            }
-        }
+        let name = module_name(self.input.length()?);
+        value::skip_module_data(&mut self.input, &mut self.scratch, &format!("the module {name}"))
     }
 
     fn check_sum(&mut self) -> Result<()> {

@@ -13,10 +13,11 @@
 //!
 //! # What is read
 //!
-//! Every encoding of a value from Redis 2.0 to 8 and Valkey 9. A reader trusts nothing: no memory
-//! is taken by a declared length before the bytes are there, every inner length is held against
-//! the bytes around it, and what could not be (a member twice, ids that do not grow, a score that
-//! is no number) is [`Error::Corrupt`](crate::Error::Corrupt) with its place.
+//! Every encoding of a value of the types that a store has, from Redis 2.0 to 8.8 and Valkey 9;
+//! what else there is in these and in later ones is an error by its name. A reader trusts nothing:
+//! no memory is taken by a declared length before the bytes are there, every inner length is held
+//! against the bytes around it, and what could not be (a member twice, ids that do not grow, a
+//! score that is no number) is [`Error::Corrupt`](crate::Error::Corrupt) with its place.
 //!
 //! # Threading
 //!
@@ -128,9 +129,15 @@ mod kind {
     pub(super) const HASH_DATED_LISTPACK_EARLY: u8 = 23;
     pub(super) const HASH_DATED: u8 = 24;
     pub(super) const HASH_DATED_LISTPACK: u8 = 25;
+    /// Of Redis 8.6: with what producers are known to have sent already.
+    pub(super) const STREAM_4: u8 = 26;
+    /// Of Redis 8.8: and with what consumers have given back.
+    pub(super) const STREAM_5: u8 = 27;
 }
 
-/// Versions of Redis that are read. Types that came after 12 are refused by their numbers.
-const REDIS_VERSIONS: std::ops::RangeInclusive<u16> = 1..=16;
-/// Versions of Valkey's own.
+/// Versions that are read: up to 10 of Redis 7.0, 11 of Redis 7.2 and Valkey before 9, 12 of Redis
+/// 7.4 to 8.4, 13 of 8.6, 14 of 8.8, 15 of 8.10. They differ in what types there are, of which some
+/// are refused.
+const REDIS_VERSIONS: std::ops::RangeInclusive<u16> = 1..=15;
+/// Versions of Valkey's own: 80 of 9.0 and 9.1, 81 of 9.2.
 const VALKEY_VERSIONS: std::ops::RangeInclusive<u16> = 80..=81;

@@ -52,7 +52,11 @@ pub(crate) fn read<'b>(
     }
     let mut rest = body;
     let mut input = Input::with_room(&mut rest, body.len());
-    let kind = input.byte()?;
+    let mut kind = input.byte()?;
+    if kind == value::KEY_DATA && !is_valkey {
+        value::skip_key_data(&mut input, scratch)?;
+        kind = input.byte()?;
+    }
     let mut object = None;
     if kind == super::kind::STRING {
         input.string(scratch)?;

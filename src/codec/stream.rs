@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A group lists what is pending with times and counts; then each consumer lists the ids that it
-//! has of these.
+//! has of these, and since Redis 8.8 the group those that no consumer has any more.
 
 use super::input::Input;
 use super::listpack;
@@ -129,7 +129,27 @@ pub(super) fn read(
     for _ in 0..input.length()? {
         read_group(input, kind, times, &mut stream, scratch)?;
     }
+    if kind >= kind::STREAM_4 {
+        skip_producers(input, scratch)?;
+    }
     Ok(stream)
+}
+
+/// Passes over what is known of producers who send things twice: for how long and how many, then
+/// for each what it has sent and as which entry, then two counters.
+fn skip_producers(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<()> {
+    input.length()?;
+    input.length()?;
+    for _ in 0..input.length()? {
+        input.string(scratch)?;
+        for _ in 0..input.length()? {
+            input.string(scratch)?;
+            read_id(input)?;
+        }
+    }
+    input.length()?;
+    input.length()?;
+    Ok(())
 }
 
 fn id_of(bytes: [u8; 16]) -> StreamId {
@@ -251,10 +271,10 @@ fn read_group(
     for _ in 0..input.length()? {
         input.string(scratch)?;
         let seen_at = times.store(input.millis()?);
-        let active_at = match kind {
-            kind::STREAM_3 => Some(input.millis()?).filter(|at| *at != NEVER),
+        let active_at = match kind >= kind::STREAM_3 {
+            true => Some(input.millis()?).filter(|at| *at != NEVER),
             // The best that is known.
-            _ => Some(times.unix(seen_at)),
+            false => Some(times.unix(seen_at)),
         };
         let active_at = active_at.map(|at| times.store(at));
         if !group.restore_consumer(scratch, seen_at, active_at) {
@@ -269,6 +289,9 @@ fn read_group(
             };
             group.restore_pending(id, scratch, at, count);
         }
+    }
+    if kind >= kind::STREAM_5 && input.length()? > 0 {
+        return Err(input.corrupt("an entry that was given back to its group: not supported"));
     }
     if pending.iter().any(|(_, delivery)| delivery.is_some()) {
         return Err(input.corrupt("a pending entry without a consumer"));

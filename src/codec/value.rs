@@ -229,10 +229,62 @@ pub(super) fn read_object(
         kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => {
             stream::read(input, kind, times, scratch)?.into_object()
         }
+        kind::STREAM_4 | kind::STREAM_5 if !dialect.is_valkey => {
+            stream::read(input, kind, times, scratch)?.into_object()
+        }
         kind::MODULE | kind::MODULE_2 => return Err(module_value(input, kind)),
-        kind => return Err(input.corrupt(format!("a value of the unknown type {kind}"))),
+        kind => return Err(input.corrupt(unsupported(kind, dialect))),
     };
     Ok(object.may_live().then_some(object))
+}
+
+/// Says what is not read.
+fn unsupported(kind: u8, dialect: Dialect) -> String {
+    let what = match (dialect.is_valkey, kind) {
+        (false, 28) => "an array, of Redis 8.8",
+        (false, 29..=32) => "a hash with a template, of Redis 8.10",
+        (false, 33) => "a rate limiter, of Redis 8.10",
+        (true, 23) => "a hash of paths, of Valkey 9.2",
+        _ => return format!("a value of the unknown type {kind}"),
+    };
+    format!("{what}: not supported")
+}
+
+/// Passes over numbers and strings that a module of Redis has written, up to their end.
+pub(super) fn skip_module_data(
+    input: &mut Input<'_>,
+    scratch: &mut Vec<u8>,
+    of: &str,
+) -> Result<()> {
+    loop {
+        match input.length()? {
+            0 => return Ok(()),
+            1 | 2 => {
+                input.length()?;
+            }
+            3 => {
+                input.array::<4>()?;
+            }
+            4 => {
+                input.array::<8>()?;
+            }
+            5 => input.blob(scratch)?,
+            _ => return Err(input.corrupt(format!("damaged data of {of}"))),
+        }
+    }
+}
+
+/// Stands before the type of a value in Redis: what modules keep with the key. In Valkey it is
+/// something else.
+pub(super) const KEY_DATA: u8 = 243;
+
+/// Passes over what modules keep with a key: how many do, and for each a word and its data.
+pub(super) fn skip_key_data(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<()> {
+    for _ in 0..input.length()? {
+        input.array::<4>()?;
+        skip_module_data(input, scratch, "a module with a key")?;
+    }
+    Ok(())
 }
 
 /// The error of a value that only a module of Redis could read.

@@ -1,18 +1,23 @@
 //! Encodings that are read and not written, made by hand.
 
 use super::*;
-use crate::codec::{CHECKSUM, kind, payload};
+use crate::codec::{CHECKSUM, kind, payload, value};
 
 fn value(kind: u8, body: &[u8]) -> String {
     versioned(kind, body, 10)
 }
 
 fn versioned(kind: u8, body: &[u8], version: u8) -> String {
-    let mut payload = [&[kind], body, &[version, 0]].concat();
+    restored(&[&[kind], body].concat(), version).expect("it is well formed")
+}
+
+/// What a payload holds, from the number of its type to its end.
+fn restored(typed: &[u8], version: u8) -> Result<String> {
+    let mut payload = [typed, &[version, 0]].concat();
     payload.extend_from_slice(&CHECKSUM.checksum(&payload).to_le_bytes());
     let mut scratch = Vec::new();
-    let loaded = payload::read(&payload, TIMES, &mut scratch).expect("it is well formed");
-    Held::of(loaded).describe()
+    let loaded = payload::read(&payload, TIMES, &mut scratch)?;
+    Ok(Held::of(loaded).describe())
 }
 
 /// Bytes behind their length, which is below 64.
@@ -122,6 +127,67 @@ fn streams_before_they_counted() {
     assert_eq!(value(kind::STREAM, &body), describe_stream(&stream));
 }
 
+/// Since Redis 8.6 a stream ends with what its producers have sent; since 8.8 a group ends with the
+/// ids of what was given back.
+#[test]
+fn streams_of_redis_8() {
+    let mut stream = sample_stream(4);
+    stream.destroy_group(b"idle");
+    let text = describe_stream(&stream);
+    let mut body = Vec::new();
+    let object = stream.into_object();
+    value::write(&mut body, Content::Object(&object), Version::Twelve, TIMES);
+    let none = b"\x3c\x32\0\0\0";
+    let some = b"\x3c\x40\x64\x02\x01p\x02\x02i1\x01\x02\x02i2\x81\0\0\x01\x98\0\0\0\0\x07\
+        \x01q\0\x02\x05";
+    for producers in [&none[..], some] {
+        let own = [&body[..], producers].concat();
+        assert_eq!(versioned(kind::STREAM_4, &own, 13), text);
+        assert!(restored(&[&[kind::STREAM_4], &own[..]].concat(), 80).is_err(), "Valkey has none");
+        let own = [&body[..], b"\0", producers].concat();
+        assert_eq!(versioned(kind::STREAM_5, &own, 14), text);
+    }
+    let id = [[0_u8, 0, 0, 0, 0, 0, 0, 1]; 2].concat();
+    let own = [&[kind::STREAM_5], &body[..], b"\x01", &id, none].concat();
+    assert!(restored(&own, 14).unwrap_err().to_string().contains("was given back"));
+}
+
+#[test]
+fn what_came_later_and_is_not_read_is_named() {
+    let refused = |kind: u8, version: u8| restored(&[kind, 1, 1], version).unwrap_err().to_string();
+    assert!(refused(28, 14).starts_with("an array, of Redis 8.8: not supported"));
+    assert!((29..=32).all(|kind| refused(kind, 15).starts_with("a hash with a template")));
+    assert!(refused(33, 15).starts_with("a rate limiter"));
+    assert!(refused(23, 81).starts_with("a hash of paths"));
+    assert!(refused(34, 15).starts_with("a value of the unknown type 34"));
+    assert!(refused(24, 80).starts_with("a value of the unknown type 24"), "Valkey has none");
+    let file = |head: &[u8], opcode: u8| {
+        let bytes = [head, &[opcode, 1, b'a', 1, b'b', 0xff]].concat();
+        read(&bytes).unwrap_err().to_string()
+    };
+    assert!(file(b"VALKEY080", 243).starts_with("a slot on its way"));
+    assert!(file(b"VALKEY081", 242).starts_with("changes behind the entries"));
+    assert!(file(b"REDIS0015", 242).starts_with("a template of hashes"));
+    assert!(file(b"REDIS0016", 0).contains("version 0016, which is not supported"));
+}
+
+/// Redis 8.6 writes it before the type.
+#[test]
+fn what_modules_keep_with_a_key_is_passed_over() {
+    let data = b"\xf3\x02abcd\x02\x07\x05\x03xyz\0efgh\x01\x05\x04\0\0\0\0\0\0\0\0\0";
+    let value = [&data[..], b"\0\x01v"].concat();
+    assert_eq!(restored(&value, 13), Ok(r#""v""#.to_owned()));
+    assert!(restored(&value, 80).is_err());
+    let head = b"REDIS0013\xfc\x40\x42\x0f\0\0\0\0\0";
+    let mut file = [head, &data[..], b"\0\x01k\x01v\xff"].concat();
+    file.extend_from_slice(&CHECKSUM.checksum(&file).to_le_bytes());
+    let entries = read(&file).expect("it is well formed");
+    assert_eq!(describe_all(&entries), [r#"0 "k" Some(1) "v""#]);
+    let damaged = b"\xf3\x01abcd\x07\0\0\x01v";
+    let error = restored(damaged, 13).unwrap_err().to_string();
+    assert!(error.starts_with("damaged data of a module with a key"), "{error}");
+}
+
 #[test]
 fn files_of_old_and_of_others() {
     let file = |head: &[u8], body: &[u8], summed: bool| {
@@ -136,7 +202,7 @@ fn files_of_old_and_of_others() {
     // Properties, functions, data of a module, sizes, a slot, how often and when used.
     let body = b"\xfa\x01a\x01b\xf5\x03lib\xf7\x05\x02\x01\x01\x07\x03\0\0\0\0\x04\0\0\0\0\0\0\0\0\
         \x05\x01x\0\xfb\x01\0\xf4\x01\x02\x03\xf8\x05\xf9\x07\0\x01k\x01v";
-    for head in [&b"REDIS0011"[..], b"REDIS0012", b"VALKEY080"] {
+    for head in [&b"REDIS0011"[..], b"REDIS0012", b"REDIS0015", b"VALKEY080", b"VALKEY081"] {
         assert_eq!(file(head, body, true), [r#"0 "k" None "v""#]);
     }
     for head in ["REDIS0000", "REDIS0099", "VALKEY011", "REDIS001x", "RESIS0010"] {
