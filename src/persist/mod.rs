@@ -133,6 +133,8 @@ use std::path::PathBuf;
 pub use directory::{Cut, Directory, Repair};
 pub use inspect::{Frame, InspectedFile, InspectedRdb, Inspection, inspect};
 pub(crate) use load::{Contents, load};
+#[cfg_attr(not(feature = "session"), allow(unused_imports, reason = "clients are a feature"))]
+pub(crate) use log::{Growth, SavePoint};
 pub(crate) use log::{Keeper, Log, Occasion, Report, open};
 pub use memory::{Fault, Memory};
 pub use promises::check_promises;

@@ -42,6 +42,12 @@ pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), String> {
     if names.contains(&"appendfsync") {
         super::persistence::set_durability(shared);
     }
+    if names.iter().any(|name| name.starts_with("auto-aof-rewrite-")) {
+        super::persistence::set_growth(shared);
+    }
+    if names.contains(&"save") {
+        super::persistence::set_save_points(shared);
+    }
     let of_uses = ["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"];
     if names.iter().any(|name| of_uses.contains(name)) {
         shared.databases().uses.count(shared.config.counting());

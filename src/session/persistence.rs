@@ -14,13 +14,15 @@
 //! Snapshots are made in threads of their own, so no client but the one that waits for his is held
 //! up.
 
+use std::time::Duration;
+
 use super::blocked::{Aside, AwaitDurable};
 use super::clients::read_timeout;
 use super::config::Config;
 use super::{Answer, Failure, SYNTAX, Session, Shared};
 use crate::error::Error;
 use crate::number;
-use crate::persist::{Durability, Log, Occasion};
+use crate::persist::{Durability, Growth, Log, Occasion, SavePoint};
 use crate::store::Store;
 use crate::sync::Arc;
 use crate::wire::error;
@@ -160,14 +162,14 @@ pub(super) fn prepare_shutdown(shared: &Shared, wants_snapshot: bool) -> Result<
 pub(super) fn describe(store: &Store, config: &mut Config) {
     let Some(log) = store.log() else { return config.pin("appendonly", "no") };
     config.pin("appendonly", "yes");
-    // Changes are logged, so nothing is gained by snapshots at certain times.
-    config.pin("save", "");
     config.preset("appendfsync", name_of(log.durability()));
     // There is no such file.
     config.pin("dbfilename", "");
-    let rewrite_above = log.rewrite_above();
-    config.pin("auto-aof-rewrite-percentage", if rewrite_above.is_some() { "100" } else { "0" });
-    config.pin("auto-aof-rewrite-min-size", &rewrite_above.unwrap_or_default().to_string());
+    let Growth { above, percent } = log.growth();
+    config.preset("auto-aof-rewrite-percentage", &percent.to_string());
+    if percent > 0 {
+        config.preset("auto-aof-rewrite-min-size", &above.to_string());
+    }
     if let Some(location) = log.location() {
         config.pin("dir", &location.path.to_string_lossy());
         config.pin("appenddirname", &location.folder);
@@ -180,6 +182,27 @@ fn name_of(durability: Durability) -> &'static str {
         Durability::Always => "always",
         Durability::EverySecond => "everysec",
         Durability::Os | Durability::Never => "no",
+    }
+}
+
+/// Has the log grow as far as `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size` say.
+/// Both are of the log alone, without the snapshot before it.
+pub(super) fn set_growth(shared: &Shared) {
+    let number = |name| shared.config.value(name).parse().unwrap_or_default();
+    if let Some(log) = shared.store.log() {
+        let above = number("auto-aof-rewrite-min-size");
+        log.set_growth(Growth { above, percent: number("auto-aof-rewrite-percentage") });
+    }
+}
+
+/// Has snapshots be made as `save` says.
+pub(super) fn set_save_points(shared: &Shared) {
+    let value = shared.config.value("save");
+    let numbers = value.split_ascii_whitespace().map(|word| word.parse().unwrap_or_default());
+    let numbers: Vec<u64> = numbers.collect();
+    let point = |pair: &[u64]| SavePoint { after: Duration::from_secs(pair[0]), changes: pair[1] };
+    if let Some(log) = shared.store.log() {
+        log.set_save_points(numbers.chunks_exact(2).map(point).collect());
     }
 }
 

@@ -84,6 +84,10 @@ impl PersistentBuilder {
     /// The size in bytes from which on the log is replaced by a snapshot, if it is also longer
     /// than the last one: 64 MiB, unless set. So the time that it takes to open the store is
     /// bounded. `u64::MAX` leaves snapshots to [`Store::snapshot`].
+    ///
+    /// Clients of a server may change it, and how much longer than the last snapshot the log may
+    /// be: `CONFIG SET auto-aof-rewrite-min-size` and `auto-aof-rewrite-percentage`; and with
+    /// `save` have snapshots be made at times.
     #[doc(alias = "auto-aof-rewrite-min-size")]
     pub fn rewrite_above(mut self, bytes: u64) -> Self {
         self.settings.rewrite_above = bytes;

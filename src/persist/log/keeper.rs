@@ -151,11 +151,15 @@ impl Routine {
             let _ = log.turn()?.advance(Goal::Written);
         }
         let next_sync = self.sync(log)?;
-        if log.turn()?.writer().is_long() {
+        log.announce_growth()?;
+        let is_long = log.turn()?.writer().is_long();
+        if is_long || log.is_save_due() {
+            let occasion = if is_long { Occasion::Rewrite } else { Occasion::BackgroundSave };
             // One that is under way is as good.
-            let _ = log.rewrite_aside(Occasion::Rewrite, Box::new(|_| ()));
+            let _ = log.rewrite_aside(occasion, Box::new(|_| ()));
         }
-        Some(next_sync.map_or(WakeUp::OnAlarm, WakeUp::At))
+        let next = next_sync.into_iter().chain(log.next_look()).min();
+        Some(next.map_or(WakeUp::OnAlarm, WakeUp::At))
     }
 
     /// Syncs if it is time; answers when it will be.

@@ -27,6 +27,7 @@ mod pending;
 #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
 mod report;
 mod rewrite;
+mod schedule;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -38,11 +39,14 @@ pub(crate) use keeper::Keeper;
 pub(crate) use opening::open;
 pub(crate) use report::Report;
 use report::Syncs;
+#[cfg_attr(not(feature = "session"), allow(unused_imports, reason = "clients are a feature"))]
+pub(crate) use schedule::{Growth, SavePoint};
 pub(crate) use snapshots::Occasion;
 use writer::Sizes;
 
 use self::keeper::Alarm;
 use self::pending::{Pending, TOO_LATE};
+use self::schedule::Schedule;
 use self::snapshots::Snapshots;
 use self::writer::{Trouble, Writer};
 use super::Location;
@@ -82,6 +86,7 @@ pub(crate) struct Log {
     returned: Condvar,
     alarm: Alarm,
     snapshots: Snapshots,
+    schedule: Schedule,
     #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
     syncs: Mutex<Syncs>,
 }
@@ -117,6 +122,7 @@ impl Log {
         snapshots.begin(databases.clock.wall());
         Self {
             durability: AtomicU8::new(settings.durability as u8),
+            schedule: Schedule::new(Growth::above(settings.rewrite_above)),
             settings,
             location,
             databases: Arc::downgrade(databases),

@@ -61,11 +61,6 @@ impl Log {
         self.location.as_ref()
     }
 
-    /// The size from which on the log is rewritten; `None` if it is not by itself.
-    pub(crate) fn rewrite_above(&self) -> Option<u64> {
-        Some(self.settings.rewrite_above).filter(|bytes| *bytes < u64::MAX)
-    }
-
     /// Has writes be acknowledged in another way from now on.
     pub(crate) fn set_durability(&self, durability: Durability) {
         self.durability.store(durability as u8, Ordering::Relaxed);

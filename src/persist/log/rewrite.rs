@@ -111,7 +111,7 @@ impl Log {
         drop((capture, databases));
         stoppable.snapshot.commit()?;
         let mut turn = self.turn().ok_or_else(closed)?;
-        turn.writer_mut().replaced_by(length, self.settings.rewrite_above);
+        turn.writer_mut().replaced_by(length, self.growth());
         self.written.fetch_max(end, Ordering::AcqRel);
         self.durable.fetch_max(end, Ordering::AcqRel);
         // What was lost since it was begun is not in it. While something is lost nothing is
@@ -136,7 +136,7 @@ impl<L: Deref<Target = Log>> Claim<L> {
         if outcome.is_err()
             && let Some(mut turn) = log.turn()
         {
-            turn.writer_mut().rewrite_later(log.settings.rewrite_above);
+            turn.writer_mut().rewrite_later(log.growth());
         }
         outcome.map(|_| ())
     }

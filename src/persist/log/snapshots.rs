@@ -45,7 +45,11 @@ pub(crate) struct Past {
     pub(crate) failed: u64,
     /// What the last took, whatever came of it.
     pub(crate) last_duration: Option<Duration>,
-    /// The Unix time in milliseconds of the last that was committed, or of the opening.
+    /// When the last ended, whatever came of it.
+    pub(crate) ended: Option<Instant>,
+    /// When the last that was committed ended, or when the log was opened.
+    pub(crate) saved: Option<Instant>,
+    /// The same as the Unix time in milliseconds by the store's clock.
     pub(crate) saved_at: u64,
     /// Records that are in that one, of those since the opening.
     pub(crate) saved_records: u64,
@@ -73,7 +77,8 @@ struct State {
 impl Snapshots {
     /// Begins the account, at a Unix time in milliseconds.
     pub(super) fn begin(&self, now: u64) {
-        self.state.lock().past.saved_at = now;
+        let past = &mut self.state.lock().past;
+        (past.saved, past.saved_at) = (Some(Instant::now()), now);
     }
 
     pub(super) fn read(&self) -> (Option<UnderWay>, Vec<Occasion>, Past) {
@@ -135,8 +140,10 @@ impl Snapshots {
         let mut state = self.state.lock();
         let State { current, past, .. } = &mut *state;
         past.last_duration = current.map(|current| current.since.elapsed());
+        past.ended = Some(Instant::now());
         match committed {
             Some(saved) => {
+                past.saved = past.ended;
                 (past.saved_at, past.saved_records) = saved;
                 past.committed += 1;
                 past.failed = 0;

@@ -7,6 +7,7 @@
 use std::io;
 
 use super::pending::Batch;
+use super::schedule::Growth;
 use crate::persist::frame::{Chain, FrameWriter};
 use crate::persist::{Persistence, Tail};
 use crate::sync::Arc;
@@ -64,7 +65,7 @@ impl Writer {
         number: u64,
         chain: Chain,
         sizes: Sizes,
-        rewrite_above: u64,
+        growth: Growth,
     ) -> Self {
         Self {
             persistence,
@@ -76,7 +77,7 @@ impl Writer {
             trouble: None,
             behind: sizes.log,
             base: sizes.base,
-            rewrite_at: rewrite_above.max(sizes.base),
+            rewrite_at: growth.limit(sizes.base),
         }
     }
 
@@ -151,14 +152,22 @@ impl Writer {
     }
 
     /// A snapshot of this length has taken the place of all segments before the current one.
-    pub(super) fn replaced_by(&mut self, snapshot: u64, rewrite_above: u64) {
+    pub(super) fn replaced_by(&mut self, snapshot: u64, growth: Growth) {
         (self.behind, self.base) = (0, snapshot);
-        self.rewrite_at = rewrite_above.max(snapshot);
+        self.grow_up_to(growth);
+    }
+
+    /// Lets the log grow so far.
+    pub(super) fn grow_up_to(&mut self, growth: Growth) {
+        self.rewrite_at = growth.limit(self.base);
     }
 
     /// Has a rewrite that failed tried again when the log has grown further.
-    pub(super) fn rewrite_later(&mut self, rewrite_above: u64) {
-        self.rewrite_at = self.sizes().log.saturating_add(rewrite_above / 2);
+    pub(super) fn rewrite_later(&mut self, growth: Growth) {
+        self.rewrite_at = match growth.percent {
+            0 => u64::MAX,
+            _ => self.sizes().log.saturating_add(growth.above / 2),
+        };
     }
 
     /// Whether it is time for a rewrite.
