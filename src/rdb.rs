@@ -30,11 +30,13 @@
 
 use std::io;
 
+use crate::block::Block;
 use crate::codec::load::{Loading, load};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Extent, WriteMany};
-use crate::keyspace::{Databases, EventKind, Shard};
+use crate::keyspace::capture::Captured;
+use crate::keyspace::{Databases, EventKind, Object, Shard, Writer};
 use crate::persist::{self, Contents, Kept, Progress, Stage, TornEnd};
 use crate::store::Store;
 use crate::sync::RwLock;
@@ -293,19 +295,64 @@ pub fn import_kept_with(
     Ok(Imported { functions: loading.functions, commands, bytes, torn, ..put })
 }
 
-/// Puts all that databases beside the store's hold and that has not expired into the store;
-/// answers how many keys became what.
-fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<Imported> {
+/// Writes all data as a file and reads it back, at one instant: as Redis tests that what it saves
+/// is what it has. Keys that have expired are gone then, and whoever watches a key sees a change.
+///
+/// `O(n)`; takes the memory of the data three times. Blocks all others.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`] if it cannot be read back, and those of any write. Nothing has changed then.
+#[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+pub(crate) fn reload(store: &Store) -> Result<()> {
+    let databases = store.databases();
+    WriteMany::enter(store.space(), Extent::Everything, |mut writers| {
+        let mut file = Vec::new();
+        save(&mut file, databases, &writers.capture(), None, &mut |_| ())?;
+        let fresh = databases.beside();
+        load(&mut &file[..], &fresh, &mut |_| ())?;
+        for database in 0..databases.count() {
+            writers.in_database(database).clear();
+        }
+        for (database, entries) in take_all(&fresh).0 {
+            let mut writers = writers.in_database(database);
+            for (block, object) in entries {
+                put(&mut writers.writer(block.key())?, &block, object);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Takes all entries out of databases that nobody else uses; answers how many had expired, which
+/// are left out.
+fn take_all(fresh: &Databases) -> (Vec<(u16, Vec<Captured>)>, u64) {
     let now = fresh.clock.now();
-    let mut put = Imported::default();
+    let mut expired = 0;
     let take = |(database, shard): (u16, &RwLock<Shard>)| {
         let mut entries = shard.write().take_entries();
         let before = entries.len();
         entries.retain(|(block, _)| block.deadline().is_none_or(|deadline| deadline > now));
-        put.expired += (before - entries.len()) as u64;
+        expired += (before - entries.len()) as u64;
         (database, entries)
     };
-    let shards: Vec<_> = fresh.shards().map(take).collect();
+    let shards = fresh.shards().map(take).collect();
+    (shards, expired)
+}
+
+/// Puts an entry under its key.
+fn put(writer: &mut Writer<'_>, block: &Block, object: Option<Object>) {
+    match object {
+        Some(object) => writer.put_object(object, block.deadline()),
+        None => writer.set_string(block.value(), block.deadline()),
+    }
+}
+
+/// Puts all that databases beside the store's hold and that has not expired into the store;
+/// answers how many keys became what.
+fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<Imported> {
+    let (shards, expired) = take_all(fresh);
+    let mut imported = Imported { expired, ..Imported::default() };
     for (database, entries) in &shards {
         if let Some((block, _)) = entries.first() {
             // Of all: the keys of one shard have one shard in the store too.
@@ -328,17 +375,14 @@ fn put_all(store: &Store, fresh: &Databases, existing: Existing) -> Result<Impor
             for (block, object) in entries {
                 let mut writer = writers.writer(block.key())?;
                 if existing == Existing::Keep && writer.view().exists() {
-                    put.kept += 1;
+                    imported.kept += 1;
                     continue;
                 }
-                match object {
-                    Some(object) => writer.put_object(object, block.deadline()),
-                    None => writer.set_string(block.value(), block.deadline()),
-                }
+                put(&mut writer, &block, object);
                 writer.notify(EventKind::Restored);
-                put.keys += 1;
+                imported.keys += 1;
             }
         }
-        Ok(put)
+        Ok(imported)
     })
 }

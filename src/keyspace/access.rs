@@ -12,6 +12,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::capture::Capture;
 use super::effect::Effect;
 use super::shard::Shard;
 use super::view::View;
@@ -494,6 +495,12 @@ impl Writers<'_> {
     pub(crate) fn clear(&mut self) {
         self.locked.clear(self.database);
     }
+
+    /// What all locked shards hold, of all databases.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+    pub(crate) fn capture(&self) -> Capture {
+        self.locked.capture()
+    }
 }
 
 /// [`Locked`] without the lifetime of its guards, which would otherwise infect [`Writers`].
@@ -503,6 +510,7 @@ pub(super) trait LockSet {
     fn writer<'w>(&'w mut self, database: u16, key: &'w [u8]) -> Result<Writer<'w>>;
     fn clear(&mut self, database: u16);
     fn swap(&mut self, one: u16, other: u16);
+    fn capture(&self) -> Capture;
 }
 
 /// The locks that some operations need, before they are taken.
@@ -802,6 +810,11 @@ impl LockSet for Locked<'_> {
             }
         }
         self.record(one, &Effect::Swap { one, other });
+    }
+
+    fn capture(&self) -> Capture {
+        let shards = self.guards.iter().map(|(place, guard)| (place_of(*place).0, guard.shard()));
+        Capture::of(shards)
     }
 }
 

@@ -117,6 +117,16 @@ impl Census {
 }
 
 impl Capture {
+    /// All shards that are locked for changes, taken at once.
+    pub(super) fn of<'s>(shards: impl Iterator<Item = (u16, &'s Shard)>) -> Self {
+        let (mut taken, mut census) = (Vec::new(), Census::default());
+        for (database, shard) in shards {
+            census.count(database, shard);
+            taken.push(CapturedShard { database, entries: shard.entries() });
+        }
+        Self { places: Vec::new(), surrendered: Mutex::new(taken), census }
+    }
+
     pub(crate) fn census(&self) -> &Census {
         &self.census
     }

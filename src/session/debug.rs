@@ -7,6 +7,7 @@ use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
 use crate::ops::{self, encoding::EncodingOf, uses::ReferenceCount};
+use crate::rdb;
 use crate::sync::Arc;
 use crate::wire::Protocol;
 
@@ -31,6 +32,7 @@ pub(super) fn debug(session: &mut Session, arguments: &[&[u8]]) -> Answer {
         (b"DIGEST-VALUE", keys) => digest_values(session, keys),
         (b"PROTOCOL", [kind]) => protocol(session, kind),
         (b"LOADAOF", []) => load_log(session),
+        (b"RELOAD", options) => reload(session, options),
         (b"QUICKLIST-PACKED-THRESHOLD", [size]) => packed_threshold(session, size),
         // There is no Java heap here either; clients of other servers ask for one.
         (b"JMAP", _) => session.ok(),
@@ -65,6 +67,31 @@ fn load_log(session: &mut Session) -> Answer {
         Some(_) => Err("ERR the log is read back when the store is opened, and only then".into()),
         None => Err(super::persistence::NOT_KEPT.into()),
     }
+}
+
+/// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: saves all data and reads it back.
+///
+/// Redis drops what it has in between, unless `NOFLUSH` keeps it, and then `MERGE` says that what
+/// is read takes its place. Here nobody sees anything in between, so all of that is the same. There
+/// is no file that something else has saved, for `NOSAVE` to read.
+fn reload(session: &mut Session, options: &[&[u8]]) -> Answer {
+    let is = |word: &str| options.iter().any(|option| option.eq_ignore_ascii_case(word.as_bytes()));
+    let known = |option: &&[u8]| {
+        ["MERGE", "NOFLUSH", "NOSAVE"]
+            .iter()
+            .any(|word| option.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    if !options.iter().all(known) {
+        return Err("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.".into());
+    }
+    if is("NOSAVE") {
+        return Err("ERR there is no file to load: what is reloaded is saved just before".into());
+    }
+    if is("NOFLUSH") && !is("MERGE") && session.shared.store.stats().keys > 0 {
+        return Err("ERR with NOFLUSH all keys are there already, which takes MERGE".into());
+    }
+    rdb::reload(&session.shared.store)?;
+    session.ok()
 }
 
 fn digest_values(session: &mut Session, keys: &[&[u8]]) -> Answer {
@@ -167,6 +194,7 @@ fn help(session: &mut Session) -> Answer {
         "OBJECT <key>: what a key takes",
         "PROTOCOL <type>: a reply of that type",
         "QUICKLIST-PACKED-THRESHOLD <size>: remembered by nobody",
+        "RELOAD [MERGE] [NOFLUSH]: writes all data as a file of Redis's and reads it back",
         "SET-ACTIVE-EXPIRE 0|1: whether what has expired is removed before it is met",
         "SLEEP <seconds>: has this client wait",
         "HELP: this text",

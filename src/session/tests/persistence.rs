@@ -396,6 +396,37 @@ fn the_log_is_rewritten_when_it_has_grown_as_far_as_the_configuration_says() {
 }
 
 #[test]
+fn a_reload_is_kept_and_changes_nothing() {
+    let house = KeptHouse::new(Durability::Always);
+    let mut guest = house.guest();
+    guest.say("SET a 1\nRPUSH l a b\nEXPIRE l 100\nHSET h f v\nHPEXPIRE h 50000 FIELDS 1 f");
+    guest.say("XADD s 1-1 a b\nXGROUP CREATE s g 0\nXREADGROUP GROUP g ann STREAMS s >");
+    guest.say("SELECT 3\nZADD z 1.5 a\nSADD s 1 2\nSET gone 1 PX 10");
+    house.house.clock.advance(Duration::from_millis(10));
+    let before = guest.say("DEBUG DIGEST");
+    let copy = Store::builder().clock(&house.house.clock).build();
+    let mut file = Vec::new();
+    crate::rdb::export(house.store(), &mut file).unwrap();
+    crate::rdb::import(&copy, &file[..]).unwrap();
+
+    assert_eq!(guest.say("DEBUG RELOAD\nDEBUG DIGEST\nDBSIZE"), format!("+OK|{before}|:2"));
+    assert_eq!(copy.first_difference(house.store()), None);
+    assert_eq!(guest.say("DEBUG RELOAD MERGE NOFLUSH\nDEBUG DIGEST"), format!("+OK|{before}"));
+    for options in ["NOSAVE", "NOFLUSH", "FOO"] {
+        assert!(guest.say(&format!("DEBUG RELOAD {options}")).starts_with("-ERR"), "{options}");
+    }
+    for (_, shard) in house.store().databases().shards() {
+        shard.read().check(house.store().databases().hasher());
+    }
+    let clock = ManualClock::at(house.store().now());
+    let memory = house.memory.clone();
+    memory.crash();
+    drop((guest, house));
+    let found = Store::builder().clock(&clock).persistence(memory).open().unwrap();
+    assert_eq!(copy.first_difference(&found), None);
+}
+
+#[test]
 fn appendfsync_can_be_changed_while_the_store_is_open() {
     let house = KeptHouse::new(Durability::Never);
     let mut guest = house.guest();
