@@ -1,11 +1,17 @@
 //! redis-rs over a store in this process: its commands, pipelines, transactions, errors and
 //! blocking calls, as its users write them.
 
+#[path = "common/disk.rs"]
+mod disk;
+
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use disk::Disk;
+use larder::persist::Durability;
 use larder::{ManualClock, RedisConnection, Store};
 use redis::streams::{StreamId, StreamReadOptions, StreamReadReply};
 use redis::{
@@ -515,4 +521,37 @@ fn too_many_clients_are_refused_as_a_closed_connection() {
     let mut second = store.redis_connection();
     assert!(!second.is_open());
     assert!(TypedCommands::get(&mut second, "a").unwrap_err().is_connection_dropped());
+}
+
+#[test]
+fn the_requests_of_a_pipeline_wait_for_the_log_once() {
+    let disk = Disk::default();
+    let builder = Store::builder().persistence(disk.clone()).durability(Durability::Always);
+    let store = builder.open().unwrap();
+    let mut connection = store.redis_connection();
+    let before = disk.syncs.load(Ordering::SeqCst);
+    let mut pipeline = pipe();
+    for number in 0..100 {
+        pipeline.set(number, number).ignore();
+    }
+    pipeline.incr("0", 1);
+    assert_eq!(pipeline.query::<Vec<i64>>(&mut connection).unwrap(), [1]);
+    assert_eq!(disk.syncs.load(Ordering::SeqCst) - before, 1);
+    disk.memory.crash();
+    drop((connection, store));
+    let found = Store::builder().persistence(disk.memory.clone()).open().unwrap();
+    assert_eq!((found.stats().keys, found.kv().get_as("0")), (100, Ok(Some(1))));
+
+    // What cannot be kept is an error for each write, and for nothing else.
+    let disk = Disk::default();
+    let builder = Store::builder().persistence(disk.clone()).durability(Durability::Always);
+    let store = builder.open().unwrap();
+    let mut connection = store.redis_connection();
+    disk.memory.fail_from(0, larder::persist::Fault::FailedSync);
+    let replies = connection
+        .req_packed_commands(&pipe().set("a", 1).get("a").set("b", 1).get_packed_pipeline(), 0, 3)
+        .unwrap();
+    assert!(matches!(replies[0], Value::ServerError(_)), "{replies:?}");
+    assert_eq!(replies[1], Value::BulkString(b"1".to_vec()));
+    assert!(matches!(replies[2], Value::ServerError(_)), "{replies:?}");
 }

@@ -1,131 +1,27 @@
 //! The server of a store that keeps its data, over real sockets: what clients share, and what they
 //! do not wait for.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+#[path = "common/client.rs"]
+mod client;
+#[path = "common/disk.rs"]
+mod disk;
 
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use client::{Client, PATIENCE};
+use disk::Disk;
 use larder::Store;
-use larder::persist::{Directory, Durability, Kept, Memory, Persistence, Snapshot, Tail};
+use larder::persist::{Directory, Durability};
 use larder::server::Server;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Keeps in memory, as slowly as a disk does, and tells of it.
-#[derive(Clone, Default)]
-struct Disk {
-    memory: Memory,
-    syncs: Arc<AtomicU64>,
-    /// Whether a sync takes some milliseconds.
-    is_slow: Arc<AtomicBool>,
-    /// A snapshot is committed when this has heard or lost its sender.
-    gate: Arc<Mutex<Option<Receiver<()>>>>,
-}
-
-impl Disk {
-    /// Has the next snapshot wait until the answer is dropped.
-    fn shut(&self) -> Sender<()> {
-        let (sender, receiver) = channel();
-        *self.gate.lock().unwrap() = Some(receiver);
-        sender
-    }
-
-    fn serve(&self, durability: Durability, threads: usize) -> (Store, Server) {
-        let builder = Store::builder().persistence(self.clone()).durability(durability);
-        let store = builder.open().expect("what is kept is sound");
-        let server = Server::builder(&store).threads(threads).start().expect("a free port");
-        (store, server)
-    }
-}
-
-impl Persistence for Disk {
-    fn open(&self) -> io::Result<Kept> {
-        self.memory.open()
-    }
-
-    fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        self.memory.append(bytes)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.syncs.fetch_add(1, Ordering::SeqCst);
-        if self.is_slow.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.memory.sync()
-    }
-
-    fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
-        self.memory.truncate(length, tail)
-    }
-
-    fn rotate(&self) -> io::Result<u64> {
-        self.memory.rotate()
-    }
-
-    fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
-        let gate = self.gate.lock().unwrap().take();
-        Ok(Box::new(Slow { snapshot: self.memory.snapshot()?, gate }))
-    }
-}
-
-struct Slow {
-    snapshot: Box<dyn Snapshot>,
-    gate: Option<Receiver<()>>,
-}
-
-impl Write for Slow {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.snapshot.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.snapshot.flush()
-    }
-}
-
-impl Snapshot for Slow {
-    fn commit(self: Box<Self>) -> io::Result<()> {
-        if let Some(gate) = self.gate {
-            // An error is what opens it.
-            let _ = gate.recv();
-        }
-        self.snapshot.commit()
-    }
-}
-
-struct Client(TcpStream);
-
-impl Client {
-    fn of(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.tcp_address().expect("TCP")).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_nodelay(true).expect("no delay");
-        Self(stream)
-    }
-
-    fn send(&mut self, requests: &str) -> &mut Self {
-        self.0.write_all(requests.as_bytes()).expect("the server reads");
-        self
-    }
-
-    fn expect(&mut self, replies: &str) -> &mut Self {
-        let mut bytes = vec![0; replies.len()];
-        let outcome = self.0.read_exact(&mut bytes);
-        let got = String::from_utf8_lossy(&bytes);
-        assert!(outcome.is_ok() && got == replies, "{got:?} instead of {replies:?}: {outcome:?}");
-        self
-    }
-
-    fn expect_closed(&mut self) {
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).expect("the end of the connection");
-        assert_eq!(String::from_utf8_lossy(&rest), "");
-    }
+fn serve(disk: &Disk, durability: Durability, threads: usize) -> (Store, Server) {
+    let builder = Store::builder().persistence(disk.clone()).durability(durability);
+    let store = builder.open().expect("what is kept is sound");
+    let server = Server::builder(&store).threads(threads).start().expect("a free port");
+    (store, server)
 }
 
 /// A folder that is not there yet, and will not be when the test is done.
@@ -147,7 +43,7 @@ impl Drop for Folder {
 #[test]
 fn a_client_that_saves_holds_up_no_other() {
     let disk = Disk::default();
-    let (_store, server) = disk.serve(Durability::EverySecond, 1);
+    let (_store, server) = serve(&disk, Durability::EverySecond, 1);
     let (mut one, mut two) = (Client::of(&server), Client::of(&server));
     let gate = disk.shut();
     one.send("SET a 1\r\nSAVE\r\nGET a\r\n").expect("+OK\r\n");
@@ -163,7 +59,7 @@ fn writes_of_one_turn_share_a_sync_and_are_durable_before_any_is_answered() {
     const PIPELINED: u64 = 20;
     for threads in [1, 3] {
         let disk = Disk::default();
-        let (store, server) = disk.serve(Durability::Always, threads);
+        let (store, server) = serve(&disk, Durability::Always, threads);
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::of(&server)).collect();
         disk.is_slow.store(true, Ordering::SeqCst);
         disk.syncs.store(0, Ordering::SeqCst);
@@ -201,10 +97,10 @@ fn writes_of_one_turn_share_a_sync_and_are_durable_before_any_is_answered() {
 fn what_is_answered_is_kept_at_any_instant() {
     for durability in [Durability::Always, Durability::Os] {
         let disk = Disk::default();
-        let (store, server) = disk.serve(durability, 2);
+        let (store, server) = serve(&disk, durability, 2);
         let mut clients: Vec<Client> = (0..4).map(|_| Client::of(&server)).collect();
         for (client, key) in clients.iter_mut().zip(["a", "b", "c", "d"]) {
-            client.send(&format!("INCR {key}\r\nGET {key}\r\nMULTI\r\nINCR {key}\r\nEXEC\r\n"));
+            client.send(format!("INCR {key}\r\nGET {key}\r\nMULTI\r\nINCR {key}\r\nEXEC\r\n"));
             client.expect(":1\r\n$1\r\n1\r\n+OK\r\n+QUEUED\r\n*1\r\n:2\r\n");
         }
         if durability == Durability::Always {
@@ -220,7 +116,7 @@ fn what_is_answered_is_kept_at_any_instant() {
 #[test]
 fn a_client_that_leaves_before_its_reply_has_written_all_the_same() {
     let disk = Disk::default();
-    let (_store, server) = disk.serve(Durability::Always, 1);
+    let (_store, server) = serve(&disk, Durability::Always, 1);
     disk.is_slow.store(true, Ordering::SeqCst);
     let mut hasty = Client::of(&server);
     hasty.send("SET a 1\r\n");
@@ -245,16 +141,16 @@ fn a_client_that_leaves_before_its_reply_has_written_all_the_same() {
 #[test]
 fn replies_longer_than_a_socket_takes_come_whole_while_writes_wait_for_the_log() {
     let disk = Disk::default();
-    let (store, server) = disk.serve(Durability::Always, 1);
+    let (store, server) = serve(&disk, Durability::Always, 1);
     store.kv().set("long", vec![b'x'; 3 << 20]).unwrap();
     let mut client = Client::of(&server);
     let rounds = 8;
-    client.send(&"GET long\r\nINCR count\r\n".repeat(rounds));
+    client.send("GET long\r\nINCR count\r\n".repeat(rounds));
     for round in 1..=rounds {
         let mut long = vec![0; "$3145728\r\n".len() + (3 << 20) + 2];
         client.0.read_exact(&mut long).expect("a long reply");
         assert!(long.starts_with(b"$3145728\r\nxxx") && long.ends_with(b"x\r\n"));
-        client.expect(&format!(":{round}\r\n"));
+        client.expect(format!(":{round}\r\n"));
     }
 }
 

@@ -41,7 +41,11 @@ impl Line {
     /// A line to a new session in a database; closed if there are too many clients.
     pub(super) fn open(face: &Face, database: u16) -> Self {
         let bell = Arc::<Bell>::default();
-        let session = super::connect(face, database, &bell);
+        let mut session = super::connect(face, database, &bell);
+        if let Some(session) = &mut session {
+            // The requests of a pipeline wait for the log once, not each by itself.
+            session.hold_replies();
+        }
         Self { bell, state: Mutex::new(State { session, is_busy: false, queue: Vec::new() }) }
     }
 
@@ -93,7 +97,7 @@ impl Exchange<'_> {
         if let Some(session) = &mut state.session {
             // What came since the last exchange answers no request of this one.
             session.wake();
-            while !session.take_output().is_empty() {}
+            while !take_output(session).is_empty() {}
             session.receive(&self.requests);
         }
         true
@@ -104,8 +108,12 @@ impl Exchange<'_> {
         let Some(session) = &mut state.session else {
             return Some(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
         };
-        while !session.output().is_empty() {
-            if let Err(error) = parse_all(&session.take_output(), &mut self.replies) {
+        loop {
+            let output = take_output(session);
+            if output.is_empty() {
+                break;
+            }
+            if let Err(error) = parse_all(&output, &mut self.replies) {
                 return Some(Err(error));
             }
         }
@@ -178,6 +186,12 @@ impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Takes what a session answers, once the log answers for it.
+fn take_output(session: &mut Session) -> Vec<u8> {
+    session.await_log();
+    session.take_output()
 }
 
 /// Parses whole replies. Messages that no request asked for are left out.

@@ -1,7 +1,11 @@
-//! Replies that wait for the log: an owner of many sessions has them all run what they have been
-//! sent, waits once until all of it is kept, and only then sends the replies.
+//! Replies that wait for the log: an owner has its sessions, one or many, run all that they have
+//! been sent, waits once until all of it is kept, and only then sends the replies.
 //!
 //! Without it every write waits for a sync of its own, and with it all other clients of the thread.
+//!
+//! What others are to hear of waits by itself all the same: a write that serves somebody who waits,
+//! a message that is published. They hear of it at once, in another thread perhaps, and are to hear
+//! of nothing that a crash may take; and whoever is served may be a thread that goes on from there.
 //!
 //! # Invariant
 //!
@@ -71,6 +75,15 @@ impl Session {
         self.held.position > 0
     }
 
+    /// For an owner of one session: waits for the log if the output is held, and lets it be sent.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "connections are a feature"))]
+    pub fn await_log(&mut self) {
+        if self.is_held() {
+            let outcome = self.shared.await_log(self.held.position);
+            self.release(&outcome);
+        }
+    }
+
     /// How far the log has to be [awaited](Face::await_log) before a release.
     pub fn held_position(&self) -> u64 {
         self.held.position
@@ -100,7 +113,13 @@ impl Face {
     ///
     /// If it is not known whether all of it is kept.
     pub fn await_log(&self, position: u64) -> Result<()> {
-        match self.0.databases().journal() {
+        self.0.await_log(position)
+    }
+}
+
+impl Shared {
+    fn await_log(&self, position: u64) -> Result<()> {
+        match self.databases().journal() {
             Some(journal) => journal.acknowledge(position),
             None => Ok(()),
         }
