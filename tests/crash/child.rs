@@ -10,13 +10,11 @@ use std::time::Duration;
 use larder::persist::{Directory, Durability};
 use larder::{ManualClock, Store};
 
-use crate::grammar::{self, Argv, Commands};
+use crate::grammar::Commands;
+use crate::step::{DATABASES, Step, stamp_of};
 
 /// The variable that tells a child what to do.
 const ORDERS: &str = "LARDER_CRASH_CHILD";
-
-/// The key that holds the number of the last step.
-const STAMP: &str = "stamp";
 
 /// Writers that count.
 pub(crate) const COUNTERS: usize = 3;
@@ -83,7 +81,7 @@ impl Orders {
     /// Opens the store as a child does.
     pub(crate) fn open(&self) -> larder::Result<Store> {
         // With a clock that stands still, steps come to the same whenever they are done.
-        let builder = Store::builder().clock(&ManualClock::new()).databases(4);
+        let builder = Store::builder().clock(&ManualClock::new()).databases(DATABASES);
         let builder = builder.persistence(Directory::new(&self.folder));
         builder.durability(self.durability).rewrite_above(self.rewrite_above).open()
     }
@@ -115,44 +113,11 @@ pub(crate) fn last_note(path: &Path) -> Option<u64> {
     last.map(u64::from_le_bytes)
 }
 
-/// A step of a history.
-pub(crate) struct Step {
-    database: u16,
-    commands: Vec<Argv>,
-}
-
-impl Step {
-    /// The step of this number.
-    pub(crate) fn new(seed: u64, number: u64) -> Self {
-        let mut commands = Commands::new(seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        commands.newer = true;
-        let makers = grammar::named(&["SET", "RPUSH", "ZADD", "HSET", "SADD", "XADD"]);
-        let (all, count) = (grammar::all(), 1 + commands.below(3));
-        let database = commands.below(2) as u16;
-        let commands = (0..count).map(|_| commands.draw(&all, &makers).1).collect();
-        Self { database, commands }
-    }
-
-    /// Does it at one instant, with its number; answers whether that is kept.
-    pub(crate) fn run(&self, store: &Store, number: u64) -> bool {
-        let number = number.to_string();
-        let stamp: &[&[u8]] = &[b"SET", STAMP.as_bytes(), number.as_bytes()];
-        let drawn: Vec<Vec<&[u8]>> =
-            self.commands.iter().map(|argv| argv.iter().map(|word| &word[..]).collect()).collect();
-        // Last, as a command may empty the database.
-        let all: Vec<&[&[u8]]> = drawn.iter().map(|argv| &argv[..]).chain([stamp]).collect();
-        let store = store.database(self.database).expect("there is one");
-        !store.answer_all(&all, false).starts_with(b"-")
-    }
-}
-
-/// The number of the last step that a store has seen.
-pub(crate) fn stamp_of(store: &Store) -> u64 {
-    let stamps = (0..4).map(|number| {
-        let database = store.database(number).expect("there is one");
-        database.kv().get_as(STAMP).expect("a number").unwrap_or(0)
-    });
-    stamps.max().expect("there are databases")
+/// The step of this number.
+pub(crate) fn step(seed: u64, number: usize) -> Step {
+    let mut commands = Commands::new(seed ^ (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    commands.newer = true;
+    Step::draw(&mut commands)
 }
 
 #[test]
@@ -180,13 +145,13 @@ fn child() {
 fn make_history(store: &Store, orders: &Orders) {
     let mut number = stamp_of(store);
     let mut notes = Notes::begin(&orders.notes_of(0));
-    notes.add(number);
+    notes.add(number as u64);
     loop {
         number += 1;
-        if !Step::new(orders.seed, number).run(store, number) {
+        if step(orders.seed, number).run(store, number).starts_with(b"-") {
             return;
         }
-        notes.add(number);
+        notes.add(number as u64);
     }
 }
 

@@ -16,6 +16,9 @@ mod child;
 mod kill;
 mod real_disk;
 mod scene;
+mod step;
+
+use larder::Store;
 
 /// How often to try something, unless the environment says so.
 fn rounds(variable: &str, usual: usize) -> usize {

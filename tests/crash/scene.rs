@@ -11,7 +11,8 @@ use larder::persist::Durability;
 use larder::{ManualClock, Store};
 
 use crate::Random;
-use crate::child::{COUNTERS, Orders, Step, Work, last_note, own_key, stamp_of};
+use crate::child::{COUNTERS, Orders, Work, last_note, own_key, step};
+use crate::step::stamp_of;
 
 /// What is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,14 +161,14 @@ impl Scene {
     }
 
     fn check_history(&mut self, store: &Store, noted: Option<u64>) {
-        let (found, noted) = (stamp_of(store), noted.unwrap_or(0));
+        let (found, noted) = (stamp_of(store) as u64, noted.unwrap_or(0));
         assert!(!self.keeps() || found >= noted, "{noted} was acknowledged, {found} is there");
         let (model, number) = &mut self.model;
         assert!(found >= *number, "{number} was there before, {found} is now");
         self.met.lost += usize::from(found < noted);
         while *number < found {
             *number += 1;
-            Step::new(self.orders.seed, *number).run(model, *number);
+            step(self.orders.seed, *number as usize).run(model, *number as usize);
         }
         let difference = model.first_difference(store);
         assert_eq!(difference, None, "after step {found}");

@@ -1,27 +1,25 @@
 //! Stores whose log is kept by something that crashes and fails.
 //!
-//! Every step of a history sets a stamp in the same transaction as whatever else it does. So what
-//! is found after a crash says which step it stands for, and must be all that a store holds after
-//! that step, and nothing else.
+//! What is found after a crash says by its stamp which [`step`] of a history it stands for.
 
 mod basics;
 mod crashes;
 mod damage;
 mod faults;
 mod panics;
+#[path = "../../../tests/crash/step.rs"]
+mod step;
 mod threads;
 
+use self::step::{DATABASES, Step, stamp_of};
 use super::keeper::Keeper;
 use super::opening::begin;
 use super::snapshots::Occasion;
 use super::writer::Trouble;
 use crate::persist::{Durability, Persistence, Recovery, Settings};
 use crate::random::Random;
-use crate::wire::grammar::{self, Argv, Commands};
+use crate::wire::grammar::{self, Commands};
 use crate::{ManualClock, Result, Store, rdb};
-
-/// The key that holds the number of the last step.
-const STAMP: &str = "stamp";
 
 /// The steps of a history; they are numbered from one on.
 struct History {
@@ -34,12 +32,6 @@ struct History {
     steps: Vec<Step>,
     /// Steps up to here no crash may take.
     kept: usize,
-}
-
-/// Commands that are run at one instant, in a database.
-struct Step {
-    database: u16,
-    commands: Vec<Argv>,
 }
 
 /// What came of a step, as its caller was told.
@@ -64,7 +56,7 @@ impl History {
     }
 
     fn memory_store(&self) -> Store {
-        Store::builder().clock(&self.clock).databases(4).build()
+        Store::builder().clock(&self.clock).databases(DATABASES).build()
     }
 
     /// Opens a store on what is kept, and asserts that it holds a step of this history, which is
@@ -112,8 +104,8 @@ impl History {
 
     /// Does another step, which is kept if that is what the store says.
     fn step(&mut self, store: &Store) -> Told {
-        let step = self.draw();
-        let told = step.run(store, self.last() + 1);
+        let step = Step::draw(&mut self.commands);
+        let told = told(&step.run(store, self.last() + 1));
         if told != Told::Refused {
             self.steps.push(step);
         }
@@ -122,43 +114,15 @@ impl History {
         }
         told
     }
-
-    fn draw(&mut self) -> Step {
-        let makers = grammar::named(&["SET", "RPUSH", "ZADD", "HSET", "SADD", "XADD"]);
-        let count = 1 + self.commands.below(3);
-        let all = grammar::all();
-        Step {
-            database: self.commands.below(2) as u16,
-            commands: (0..count).map(|_| self.commands.draw(&all, &makers).1).collect(),
-        }
-    }
 }
 
-impl Step {
-    fn run(&self, store: &Store, number: usize) -> Told {
-        let number = number.to_string();
-        let stamp: &[&[u8]] = &[b"SET", STAMP.as_bytes(), number.as_bytes()];
-        let drawn: Vec<Vec<&[u8]>> =
-            self.commands.iter().map(|argv| argv.iter().map(|word| &word[..]).collect()).collect();
-        // Last, as a command may empty the database.
-        let all: Vec<&[&[u8]]> = drawn.iter().map(|argv| &argv[..]).chain([stamp]).collect();
-        let store = store.database(self.database).expect("there is one");
-        let reply = store.answer_all(&all, false);
-        match reply.strip_prefix(b"-") {
-            None => Told::Done,
-            Some(error) if error.starts_with(b"MISCONF") => Told::Refused,
-            Some(_) => Told::Indeterminate,
-        }
+/// What the reply to a step tells.
+fn told(reply: &[u8]) -> Told {
+    match reply.strip_prefix(b"-") {
+        None => Told::Done,
+        Some(error) if error.starts_with(b"MISCONF") => Told::Refused,
+        Some(_) => Told::Indeterminate,
     }
-}
-
-/// The last step that a store has seen.
-fn stamp_of(store: &Store) -> usize {
-    let stamps = (0..4).map(|number| {
-        let database = store.database(number).expect("there is one");
-        database.kv().get_as(STAMP).expect("a number").unwrap_or(0)
-    });
-    stamps.max().expect("there are databases")
 }
 
 /// Does what the thread of a log does, at once.
