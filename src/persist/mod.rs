@@ -241,7 +241,8 @@ pub enum Tail {
 /// What [`Persistence::open`] found.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// The last snapshot that was committed, which is never empty.
+    /// The last snapshot that was committed. Larder commits none without bytes: to find one is
+    /// damage.
     pub snapshot: Option<Source>,
     /// The segments that followed it, oldest first. Their numbers ascend by one.
     pub segments: Vec<Segment>,
