@@ -18,7 +18,8 @@
 //! as the first of a transaction, and spells it in capitals, as no frame has it. Where one stands
 //! at the end of a command and before the end of the frame, the server has been there: then the
 //! commands of the frame are read as it has read them. No damage looks like that, and no torn write
-//! does.
+//! does. Of a header that is torn itself the server makes a comment, which runs into its first
+//! line: it cannot read that again, but what it has written is all there, and is read here.
 //!
 //! Reading is lazy and takes memory for one payload. A length is believed once its header's
 //! checksum is right, and even then memory grows only with what has been read.
@@ -259,6 +260,10 @@ impl<R: Read> SegmentReader<R> {
 
     fn bad_header(&mut self, start: u64) -> io::Result<Step> {
         let bytes = self.window.peek(2 * SECTOR as usize)?;
+        if let Some(torn) = torn_before_server(bytes)? {
+            self.window.consume(torn);
+            return Ok(Step::Go(State::Commands));
+        }
         let (first, rest) = sector_of(start, bytes);
         let (second, _) = sector_of(start + first.len() as u64, rest);
         let torn =
@@ -301,6 +306,18 @@ impl<R: Read> SegmentReader<R> {
             self.window.consume(MARK.len());
         }
     }
+}
+
+/// How much there is of a header that a crash has torn, if a server has gone on behind it: the
+/// server takes it for a comment that ends with the file, and leaves it.
+fn torn_before_server(bytes: &[u8]) -> io::Result<Option<usize>> {
+    let command = memchr::memchr(b'*', bytes);
+    let comment = memmem::find(bytes, REDIS_COMMENT);
+    let Some(torn) = command.into_iter().chain(comment).min() else { return Ok(None) };
+    let mut commands = SegmentReader::commands(&bytes[torn..], 0);
+    commands.next()?;
+    let is_torn = torn > 0 && may_begin_header(&bytes[..torn]);
+    Ok((is_torn && commands.met_server).then_some(torn))
 }
 
 /// Whether a write that was cut off may have left these bytes, which are all there are.

@@ -327,7 +327,8 @@ struct TakenOver {
 }
 
 impl TakenOver {
-    fn new() -> Self {
+    /// The frame before has a command of about this length.
+    fn behind(length: usize) -> Self {
         let set = |key: &[u8]| command(&[b"SET", key, b"value"]);
         let units = vec![
             command(&[b"select", b"0"]),
@@ -337,13 +338,17 @@ impl TakenOver {
             command(&[b"SET", b"SELECT", &b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".repeat(9)]),
             set(b"b"),
         ];
-        let payloads = vec![command(&[b"DEL", b"old"]), units.concat()];
+        let payloads = vec![command(&[b"DEL", &vec![b'x'; length]]), units.concat()];
         Self { sample: Sample::new(1, Chain::default(), payloads, 0), units }
     }
 
     /// How many of the units a server keeps if the file ends here, and what is left of it.
     fn cut(&self, length: usize) -> (usize, &[u8]) {
         let begins = self.sample.bytes.len() - self.sample.payloads[1].len();
+        if length <= begins {
+            // A comment to the end of the file.
+            return (0, &self.sample.bytes[..length]);
+        }
         let mut end = begins;
         let mut kept = 0;
         while let Some(unit) = self.units.get(kept)
@@ -359,7 +364,13 @@ impl TakenOver {
 
 #[test]
 fn what_a_server_makes_of_a_torn_frame_is_read_as_the_server_reads_it() {
-    let taken = TakenOver::new();
+    // Behind the longer there is padding before the header.
+    for taken in [3, 380].map(TakenOver::behind) {
+        check_taken_over(&taken);
+    }
+}
+
+fn check_taken_over(taken: &TakenOver) {
     let select = command(&[b"SELECT", b"5"]);
     let short = vec![select.clone(), command(&[b"DEL", b"a"])];
     let multi = [command(&[b"MULTI"]), select.clone(), command(&[b"DEL", b"a"])].concat();
@@ -383,7 +394,7 @@ fn what_a_server_makes_of_a_torn_frame_is_read_as_the_server_reads_it() {
 
 #[test]
 fn without_a_trace_of_a_server_a_torn_frame_is_torn_and_a_damaged_one_damaged() {
-    let taken = TakenOver::new();
+    let taken = TakenOver::behind(3);
     let (bytes, start) = (&taken.sample.bytes, taken.sample.places[1].start as u64);
     for length in taken.sample.places[1].start + 1..bytes.len() {
         let torn = read(&bytes[..length], 1, None);

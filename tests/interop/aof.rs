@@ -49,19 +49,21 @@ impl Folder {
         builder.durability(durability).open().expect("a directory of either")
     }
 
-    /// Cuts the log within the last command of its last frame, which has several, as a crash may.
-    fn tear(&self) {
+    /// Cuts the log within its last frame, which has several commands, as a crash may: within its
+    /// header, or else within the last command.
+    fn tear(&self, in_header: bool) {
         let mut last = None;
         let kept = Directory::new(&self.0).peek().expect("a directory of a store");
         let note = |frame: persist::Frame<'_>| {
-            let end = frame.offset + frame.length;
-            last = Some((frame.file.to_owned(), end, frame.commands));
+            let place =
+                if in_header { frame.offset + 15 } else { frame.offset + frame.length - 50 };
+            last = Some((frame.file.to_owned(), place, frame.commands));
         };
         persist::inspect(kept, note).expect("a disk that works");
-        let (file, end, commands) = last.expect("a frame");
+        let (file, place, commands) = last.expect("a frame");
         assert!(commands > 10, "a frame of {commands} commands");
         let file = fs::OpenOptions::new().write(true).open(self.log(&file)).expect("its file");
-        file.set_len(end - 50).expect("a disk that works");
+        file.set_len(place).expect("a disk that works");
     }
 
     /// A server that rewrites its log when it is told to and at no other time: what it holds after
@@ -212,28 +214,36 @@ fn a_directory_goes_back_and_forth_whatever_the_server_writes() {
 }
 
 /// A server keeps the whole commands of a frame that a crash has torn, and appends its own, so that
-/// what is left of the frame runs into them. What the server has acknowledged is there.
+/// what is left of the frame runs into them. What the server has acknowledged is there, even where
+/// it has appended to a torn header, and could not start on that itself.
 #[test]
 fn what_a_server_makes_of_a_torn_frame_is_opened_as_the_server_has_it() {
     let first: [&[&[&[u8]]]; 2] = [
         &[&[b"SET", b"server", b"1"]],
         &[&[b"MULTI"], &[b"INCR", b"server"], &[b"RPUSH", b"list", b"a"], &[b"EXEC"]],
     ];
-    for (requests, settings, more) in
-        [(first[0], SETTINGS[0], 0), (first[1], SETTINGS[1], 0), (first[0], SETTINGS[2], 500)]
-    {
-        let folder = Folder::new(&format!("torn-{more}-{}", requests.len()));
+    let cases = [
+        (first[0], SETTINGS[0], 0, false),
+        (first[1], SETTINGS[1], 0, false),
+        (first[0], SETTINGS[2], 500, false),
+        (first[0], SETTINGS[0], 0, true),
+        (first[1], SETTINGS[0], 0, true),
+    ];
+    for (requests, settings, more, in_header) in cases {
+        let folder = Folder::new(&format!("torn-{more}-{}-{in_header}", requests.len()));
         let store = folder.open_with(Durability::Never);
         for number in 0..200 {
             store.kv().set(format!("key {number}"), "x".repeat(100)).expect("a disk that works");
         }
         store.close().expect("a disk that works");
         drop(store);
-        folder.tear();
+        folder.tear(in_header);
 
         let server = folder.serve(settings);
         let mut redis = server.connect(false);
-        assert_eq!(text(&redis.call(&[b"DBSIZE"])), ":199\r\n", "it has cut the last command off");
+        if !in_header {
+            assert_eq!(text(&redis.call(&[b"DBSIZE"])), ":199\r\n", "the last command is cut off");
+        }
         requests.iter().for_each(|request| _ = redis.call(request));
         for number in 0..more {
             redis.call(&[b"SET", format!("more {number}").as_bytes(), b"value"]);
@@ -245,6 +255,9 @@ fn what_a_server_makes_of_a_torn_frame_is_opened_as_the_server_has_it() {
             let store = folder.open();
             assert_eq!(store.recovery().expect("one that keeps").torn, None);
             assert_eq!(digest_of(&store), digest);
+            if in_header {
+                store.snapshot().expect("a disk that works");
+            }
         }
         folder.check();
         assert_eq!(self::digest(&mut folder.serve(settings).connect(false)), digest);

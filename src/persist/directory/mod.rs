@@ -59,9 +59,10 @@ use crate::sync::{Arc, Mutex};
 /// Redis has written has no checksums until the next snapshot is written; then damage is seen only
 /// where it leaves no commands, or commands that fail.
 ///
-/// A server that finds the end of the log torn keeps the whole commands of it, where a store keeps
-/// whole frames: a store that opens the directory after that keeps them too, if the server has
-/// appended to them, as its clients have seen them.
+/// After a crash let a store open it first, which cuts off a torn end. A server keeps the whole
+/// commands of it, where a store keeps whole frames; refuses zeros; and may append to a torn
+/// header, which it cannot read again. A store that opens the directory after that finds all that
+/// the server has appended, and what it has appended to.
 ///
 /// Files that are missing, linked or not named by the manifest are errors of
 /// [`open`](Persistence::open), never guesses. What an opening cuts off a log that a crash has
