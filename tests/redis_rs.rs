@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use disk::Disk;
-use larder::persist::Durability;
+use larder::persist::{self, Durability};
 use larder::{ManualClock, RedisConnection, Store};
 use redis::streams::{StreamId, StreamReadOptions, StreamReadReply};
 use redis::{
@@ -547,7 +547,7 @@ fn the_requests_of_a_pipeline_wait_for_the_log_once() {
     let builder = Store::builder().persistence(disk.clone()).durability(Durability::Always);
     let store = builder.open().unwrap();
     let mut connection = store.redis_connection();
-    disk.memory.fail_from(0, larder::persist::Fault::FailedSync);
+    disk.memory.fail_from(0, persist::Fault::FailedSync);
     let replies = connection
         .req_packed_commands(&pipe().set("a", 1).get("a").set("b", 1).get_packed_pipeline(), 0, 3)
         .unwrap();

@@ -14,7 +14,7 @@ use std::time::Instant;
 use client::{Client, PATIENCE};
 use disk::Disk;
 use larder::Store;
-use larder::persist::{Directory, Durability};
+use larder::persist::{self, Directory, Durability};
 use larder::server::Server;
 
 fn serve(disk: &Disk, durability: Durability, threads: usize) -> (Store, Server) {
@@ -45,10 +45,10 @@ fn a_client_that_saves_holds_up_no_other() {
     let disk = Disk::default();
     let (_store, server) = serve(&disk, Durability::EverySecond, 1);
     let (mut one, mut two) = (Client::of(&server), Client::of(&server));
-    let gate = disk.shut();
+    disk.snapshot_gate.shut();
     one.send("SET a 1\r\nSAVE\r\nGET a\r\n").expect("+OK\r\n");
     two.send("SET b 2\r\nGET a\r\n").expect("+OK\r\n$1\r\n1\r\n");
-    drop(gate);
+    disk.snapshot_gate.open();
     one.expect("+OK\r\n$1\r\n1\r\n");
 }
 

@@ -1,33 +1,50 @@
-//! A persistence that takes its time.
+//! A persistence in memory that takes its time, as a disk does, and tells of it.
+//!
+//! The unit tests of sessions share this file.
 
 #![allow(dead_code, reason = "other tests use the rest")]
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use larder::persist::{Kept, Memory, Persistence, Snapshot, Tail};
+use super::persist::{Kept, Memory, Persistence, Snapshot, Tail};
 
-/// Keeps in memory, as slowly as a disk does, and tells of it.
+/// Clones share everything.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
     pub(crate) memory: Memory,
-    /// How many there have been.
+    /// How many syncs there have been.
     pub(crate) syncs: Arc<AtomicU64>,
     /// Whether a sync takes some milliseconds.
     pub(crate) is_slow: Arc<AtomicBool>,
-    /// A snapshot is committed when this has heard or lost its sender.
-    gate: Arc<Mutex<Option<Receiver<()>>>>,
+    /// Where syncs wait.
+    pub(crate) sync_gate: Arc<Gate>,
+    /// Where snapshots wait to be committed.
+    pub(crate) snapshot_gate: Arc<Gate>,
 }
 
-impl Disk {
-    /// Has the next snapshot wait until the answer is dropped.
-    pub(crate) fn shut(&self) -> Sender<()> {
-        let (sender, receiver) = channel();
-        *self.gate.lock().unwrap() = Some(receiver);
-        sender
+/// Lets all pass, or none until it is opened.
+#[derive(Default)]
+pub(crate) struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn shut(&self) {
+        *self.is_shut.lock().unwrap() = true;
+    }
+
+    pub(crate) fn open(&self) {
+        *self.is_shut.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let is_shut = self.is_shut.lock().unwrap();
+        drop(self.opened.wait_while(is_shut, |is_shut| *is_shut).unwrap());
     }
 }
 
@@ -45,6 +62,7 @@ impl Persistence for Disk {
         if self.is_slow.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(5));
         }
+        self.sync_gate.pass();
         self.memory.sync()
     }
 
@@ -57,17 +75,17 @@ impl Persistence for Disk {
     }
 
     fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
-        let gate = self.gate.lock().unwrap().take();
-        Ok(Box::new(Slow { snapshot: self.memory.snapshot()?, gate }))
+        let snapshot = self.memory.snapshot()?;
+        Ok(Box::new(Gated { snapshot, gate: Arc::clone(&self.snapshot_gate) }))
     }
 }
 
-struct Slow {
+struct Gated {
     snapshot: Box<dyn Snapshot>,
-    gate: Option<Receiver<()>>,
+    gate: Arc<Gate>,
 }
 
-impl Write for Slow {
+impl Write for Gated {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.snapshot.write(bytes)
     }
@@ -77,12 +95,9 @@ impl Write for Slow {
     }
 }
 
-impl Snapshot for Slow {
+impl Snapshot for Gated {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        if let Some(gate) = self.gate {
-            // An error is what opens it.
-            let _ = gate.recv();
-        }
+        self.gate.pass();
         self.snapshot.commit()
     }
 }

@@ -1,92 +1,14 @@
 //! Sessions of a store that keeps its data.
 
-use std::io::{self, Write};
+#[path = "../../../tests/common/disk.rs"]
+mod disk;
+
 use std::time::Instant;
 
+use disk::{Disk, Gate};
+
 use super::*;
-use crate::persist::{Durability, Fault, Kept, Memory, Persistence, Snapshot, Tail};
-use crate::sync::Condvar;
-
-/// Keeps in memory; snapshots wait until they may be committed, and syncs until they may be made.
-struct Gated {
-    memory: Memory,
-    gate: Arc<Gate>,
-    sync_gate: Arc<Gate>,
-}
-
-#[derive(Default)]
-struct Gate {
-    is_shut: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn shut(&self) {
-        *self.is_shut.lock() = true;
-    }
-
-    fn open(&self) {
-        *self.is_shut.lock() = false;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        let mut is_shut = self.is_shut.lock();
-        while *is_shut {
-            self.opened.wait(&mut is_shut);
-        }
-    }
-}
-
-impl Persistence for Gated {
-    fn open(&self) -> io::Result<Kept> {
-        self.memory.open()
-    }
-
-    fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        self.memory.append(bytes)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.sync_gate.pass();
-        self.memory.sync()
-    }
-
-    fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
-        self.memory.truncate(length, tail)
-    }
-
-    fn rotate(&self) -> io::Result<u64> {
-        self.memory.rotate()
-    }
-
-    fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
-        let snapshot = self.memory.snapshot()?;
-        Ok(Box::new(GatedSnapshot { snapshot, gate: Arc::clone(&self.gate) }))
-    }
-}
-
-struct GatedSnapshot {
-    snapshot: Box<dyn Snapshot>,
-    gate: Arc<Gate>,
-}
-
-impl Write for GatedSnapshot {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.snapshot.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.snapshot.flush()
-    }
-}
-
-impl Snapshot for GatedSnapshot {
-    fn commit(self: Box<Self>) -> io::Result<()> {
-        self.gate.pass();
-        self.snapshot.commit()
-    }
-}
+use crate::persist::{self, Durability, Fault, Memory};
 
 /// A house whose store keeps in memory.
 struct KeptHouse {
@@ -102,11 +24,9 @@ impl KeptHouse {
     }
 
     fn with(durability: Durability, options: FaceOptions) -> Self {
-        let (memory, clock) = (Memory::new(), ManualClock::new());
-        let [gate, sync_gate] = [(); 2].map(|()| Arc::<Gate>::default());
-        let (gate_too, sync_gate_too) = (Arc::clone(&gate), Arc::clone(&sync_gate));
-        let kept = Gated { memory: memory.clone(), gate: gate_too, sync_gate: sync_gate_too };
-        let builder = Store::builder().clock(&clock).persistence(kept).durability(durability);
+        let (disk, clock) = (Disk::default(), ManualClock::new());
+        let Disk { memory, snapshot_gate: gate, sync_gate, .. } = disk.clone();
+        let builder = Store::builder().clock(&clock).persistence(disk).durability(durability);
         let store = builder.rewrite_above(u64::MAX).open().unwrap();
         let house = House { face: Face::new(&store, options), clock };
         Self { house, memory, gate, sync_gate }
@@ -342,7 +262,7 @@ fn the_configuration_tells_how_the_store_was_opened() {
     assert_eq!(guest.say("CONFIG SET appendonly YES save \"\""), "+OK");
 
     let folder = std::env::temp_dir().join(format!("larder-config-{}", std::process::id()));
-    let kept = crate::persist::Directory::new(&folder).file_name("log.aof").folder_name("kept");
+    let kept = persist::Directory::new(&folder).file_name("log.aof").folder_name("kept");
     let store = Store::builder().persistence(kept).rewrite_above(1 << 20).open().unwrap();
     let clock = ManualClock::new();
     let mut guest = House { face: Face::new(&store, FaceOptions::default()), clock }.guest();
