@@ -177,6 +177,12 @@ impl<F: BlockingFamily> Blocked<F> {
         })
     }
 
+    /// What decides whether the call has ended.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]
+    pub(crate) fn waiter(&self) -> &Arc<Waiter> {
+        &self.waiter
+    }
+
     /// Writes an answer as the operation's reply; nothing if it cannot be read back, which its own
     /// arguments always can.
     #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "read by sessions"))]

@@ -94,21 +94,21 @@ impl Waiter {
 
     /// Ends the call without an answer, if it is still blocked, and wakes whoever waits for it.
     pub(crate) fn end(&self) {
-        if let Some(waker) = self.abandon() {
+        if let Some(Some(waker)) = self.abandon() {
             waker.wake();
         }
     }
 
-    /// Ends the call as [`end`](Self::end) does, for the one who would be woken: that waker is
-    /// the answer.
-    pub(crate) fn abandon(&self) -> Option<Waker> {
+    /// Ends the call as [`end`](Self::end) does, for the one who would be woken, by the waker that
+    /// is answered. `None` if it was no longer blocked.
+    pub(crate) fn abandon(&self) -> Option<Option<Waker>> {
         let mut state = self.state.lock();
         let attempt = state.attempt.take()?;
         state.has_ended = true;
         let waker = state.waker.take();
         drop(state);
         drop(attempt);
-        waker
+        Some(waker)
     }
 
     /// Runs the attempt, if the call is still blocked; answers whether the waiter may leave the

@@ -119,7 +119,6 @@ impl Extended {
     }
 
     /// The double nearest to what [`format`](Self::format) prints.
-    #[cfg(test)]
     pub(crate) fn to_f64(self) -> f64 {
         let text = self.format();
         std::str::from_utf8(&text)

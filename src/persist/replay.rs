@@ -103,8 +103,8 @@ impl<'d> Replay<'d> {
     }
 }
 
-fn fails(error: &str) -> Refusal {
-    Refusal::Damage(format!("a command fails with {error:?}"))
+fn fails(error: &[u8]) -> Refusal {
+    Refusal::Damage(format!("a command fails with {:?}", String::from_utf8_lossy(error)))
 }
 
 #[cfg(test)]

@@ -534,12 +534,16 @@ impl<T> fmt::Debug for Messages<'_, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), allow(dead_code, reason = "asked by sessions"))]
 impl<M: Item> Queue<M> {
     pub(crate) fn has_ended(&self) -> bool {
         self.backlog.lock().ended.is_some()
     }
+}
 
+#[cfg(test)]
+impl<M: Item> Queue<M> {
     /// Asserts the invariant of the file's head.
     pub(crate) fn check(&self) {
         let inbox = self.inbox.lock();

@@ -202,6 +202,13 @@ impl Subscription {
         wakers.wake();
     }
 
+    /// Whether it has been closed.
+    #[cfg(any(test, fuzzing))]
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "asked by sessions"))]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.subscriber.queue.has_ended()
+    }
+
     /// Names this subscription as the origin of messages that it should not get back itself.
     pub(crate) fn id(&self) -> u64 {
         self.subscriber.id

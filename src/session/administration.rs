@@ -22,6 +22,9 @@ const MONITORED: usize = 1 << 16;
 
 /// Once more it answers nothing at all, as in Redis.
 pub(super) fn monitor(session: &mut Session, _: &[&[u8]]) -> Answer {
+    if session.is_executing {
+        return Err("ERR MONITOR isn't allowed for DENY BLOCKING client".into());
+    }
     if session.monitor.is_some() {
         return Ok(());
     }
@@ -363,13 +366,13 @@ impl Session {
     /// Answers `reply` once a time has passed; `None` is never.
     pub(super) fn delay(&mut self, wait: Option<Duration>, reply: &'static [u8]) {
         let delay = Delay::new(self.shared.databases(), wait, reply);
-        self.wait_for(Box::new(delay), true);
+        self.wait_for(Box::new(delay));
     }
 
-    /// Answers when a call has ended; others may end it if it `may_be_ended`.
-    pub(super) fn wait_for(&mut self, call: Box<dyn Call>, may_be_ended: bool) {
+    /// Answers when a call has ended.
+    pub(super) fn wait_for(&mut self, call: Box<dyn Call>) {
+        self.client.set_blocked(call.waiter().cloned());
         self.blocked = Some(call);
-        self.client.set_blocked(may_be_ended);
         self.poll_blocked();
     }
 }

@@ -3,7 +3,6 @@
 //! A session has at most one. It is polled with the session's waker, and writes its reply when it
 //! has ended. Dropping it loses nothing.
 
-use std::borrow::Cow;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -25,20 +24,23 @@ use crate::wire::args::Args;
 use crate::wire::command::{Command, Family};
 use crate::wire::{Encoder, error};
 
-const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+const UNBLOCKED: &[u8] = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
+const STREAM_GONE: &[u8] = b"UNBLOCKED the stream key no longer exists";
+const GROUP_GONE: &[u8] = b"NOGROUP the consumer group this client was blocked on no longer exists";
 
 /// Something that a session waits for.
 pub(super) trait Call: Send {
     /// Writes the reply if the wait has ended; otherwise `waker` is woken when it has. An error is
     /// left to the caller to write.
-    fn poll(
-        &mut self,
-        waker: &Waker,
-        encoder: &mut Encoder<'_>,
-    ) -> Poll<Result<(), Cow<'static, str>>>;
+    fn poll(&mut self, waker: &Waker, encoder: &mut Encoder<'_>) -> Poll<Result<(), error::Text>>;
 
-    /// Ends the wait, and writes the reply that this makes.
-    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>);
+    /// What another client may end, if it may.
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        None
+    }
+
+    /// Writes the reply that it makes if another has ended it.
+    fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
 }
 
 /// Runs a command that may block: its reply is written, or the call that waits comes back.
@@ -115,11 +117,7 @@ struct Waiting<F: BlockingFamily> {
 }
 
 impl<F: BlockingFamily> Call for Waiting<F> {
-    fn poll(
-        &mut self,
-        waker: &Waker,
-        encoder: &mut Encoder<'_>,
-    ) -> Poll<Result<(), Cow<'static, str>>> {
+    fn poll(&mut self, waker: &Waker, encoder: &mut Encoder<'_>) -> Poll<Result<(), error::Text>> {
         self.blocked.poll(waker).map(|outcome| match outcome {
             Ok(output) => {
                 self.blocked.reply(&output, encoder);
@@ -129,25 +127,25 @@ impl<F: BlockingFamily> Call for Waiting<F> {
         })
     }
 
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        Some(self.blocked.waiter())
+    }
+
     fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
         match reason {
             Reason::Timeout => self.blocked.reply(&None, encoder),
-            Reason::Error => encoder.error(UNBLOCKED.as_bytes()),
+            Reason::Error => encoder.error(UNBLOCKED),
         }
     }
 }
 
 impl<F: BlockingFamily> Waiting<F> {
     /// What Redis says when a group, or its stream, goes away from under its reader.
-    fn text(&self, error: &Error) -> Cow<'static, str> {
+    fn text(&self, error: &Error) -> error::Text {
         match error {
-            Error::NoGroup { key, .. } if self.exists(key) => {
-                "NOGROUP the consumer group this client was blocked on no longer exists".into()
-            }
-            Error::NoGroup { .. } => "UNBLOCKED the stream key no longer exists".into(),
-            Error::WrongType if self.name == ReadGroup::NAME => {
-                "UNBLOCKED the stream key no longer exists".into()
-            }
+            Error::NoGroup { key, .. } if self.exists(key) => GROUP_GONE.into(),
+            Error::NoGroup { .. } => STREAM_GONE.into(),
+            Error::WrongType if self.name == ReadGroup::NAME => STREAM_GONE.into(),
             other => error::redis_text(other, self.name),
         }
     }
@@ -159,25 +157,34 @@ impl<F: BlockingFamily> Waiting<F> {
     }
 }
 
-/// A time that passes by the store's clock.
+/// A time that passes by the store's clock, or never does.
 struct Timer {
     databases: Arc<Databases>,
     waiter: Arc<Waiter>,
-    deadline: u64,
+    deadline: Option<u64>,
 }
 
 impl Timer {
-    fn until(databases: &Arc<Databases>, deadline: u64) -> Self {
+    fn until(databases: &Arc<Databases>, deadline: Option<u64>) -> Self {
         let waiter = Waiter::new(databases, Vec::new(), false, Box::new(|_, _| false));
-        databases.maintenance.end_at(deadline, &databases.clock, &waiter);
+        if let Some(deadline) = deadline {
+            databases.maintenance.end_at(deadline, &databases.clock, &waiter);
+        }
         Self { databases: Arc::clone(databases), waiter, deadline }
+    }
+
+    /// `None` is never.
+    fn after(databases: &Arc<Databases>, wait: Option<Duration>) -> Self {
+        Self::until(databases, wait.and_then(|wait| databases.clock.deadline(wait)))
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
         self.waiter.abandon();
-        self.databases.maintenance.forget(self.deadline, &self.waiter);
+        if let Some(deadline) = self.deadline {
+            self.databases.maintenance.forget(deadline, &self.waiter);
+        }
     }
 }
 
@@ -190,21 +197,15 @@ pub(super) struct Pause {
 impl Pause {
     /// Waits until `end` by the store's clock.
     pub(super) fn new(shared: &Arc<Shared>, end: u64) -> Self {
-        Self { timer: Timer::until(shared.databases(), end), shared: Arc::clone(shared) }
+        Self { timer: Timer::until(shared.databases(), Some(end)), shared: Arc::clone(shared) }
     }
 }
 
 impl Call for Pause {
-    fn poll(
-        &mut self,
-        waker: &Waker,
-        _encoder: &mut Encoder<'_>,
-    ) -> Poll<Result<(), Cow<'static, str>>> {
+    fn poll(&mut self, waker: &Waker, _encoder: &mut Encoder<'_>) -> Poll<Result<(), error::Text>> {
         let has_ended = self.timer.waiter.poll(waker) || !self.shared.clients.is_paused();
         if has_ended { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
-
-    fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
 }
 
 /// Something that is done in a thread of its own.
@@ -246,21 +247,15 @@ impl Aside {
 
 /// Answers OK when it has been done.
 impl Call for Aside {
-    fn poll(
-        &mut self,
-        waker: &Waker,
-        encoder: &mut Encoder<'_>,
-    ) -> Poll<Result<(), Cow<'static, str>>> {
+    fn poll(&mut self, waker: &Waker, encoder: &mut Encoder<'_>) -> Poll<Result<(), error::Text>> {
         Self::poll(self, waker).map(|outcome| match outcome {
             Ok(()) => {
                 encoder.simple(b"OK");
                 Ok(())
             }
-            Err(error) => Err(error::redis_text(&error, "").into_owned().into()),
+            Err(error) => Err(error::redis_text(&error, "")),
         })
     }
-
-    fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
 }
 
 /// `WAITAOF`: what was done before is to be durable, here and at replicas that there are none of.
@@ -271,7 +266,7 @@ pub(super) struct AwaitDurable {
     /// `None` if it is not waited for, or is there.
     local: Option<Aside>,
     wants_replicas: bool,
-    timer: Option<Timer>,
+    timer: Timer,
 }
 
 impl AwaitDurable {
@@ -286,9 +281,7 @@ impl AwaitDurable {
         let end = log.map_or(0, |log| log.end());
         let local = log.filter(|log| wants_local && !log.is_durable(end));
         let local = local.map(|log| Aside::new(|ended| log.sync_aside(ended)));
-        let deadline =
-            self::millis(millis).and_then(|wait| shared.databases().clock.deadline(wait));
-        let timer = deadline.map(|deadline| Timer::until(shared.databases(), deadline));
+        let timer = Timer::after(shared.databases(), self::millis(millis));
         Self { shared: Arc::clone(shared), end, local, wants_replicas, timer }
     }
 
@@ -302,36 +295,35 @@ impl AwaitDurable {
 }
 
 impl Call for AwaitDurable {
-    fn poll(
-        &mut self,
-        waker: &Waker,
-        encoder: &mut Encoder<'_>,
-    ) -> Poll<Result<(), Cow<'static, str>>> {
+    fn poll(&mut self, waker: &Waker, encoder: &mut Encoder<'_>) -> Poll<Result<(), error::Text>> {
         if let Some(local) = &self.local
             && local.poll(waker).is_ready()
         {
             self.local = None;
         }
         let is_done = self.local.is_none() && !self.wants_replicas;
-        let is_late = || self.timer.as_ref().is_some_and(|timer| timer.waiter.poll(waker));
-        if !is_done && !is_late() {
+        if !is_done && !self.timer.waiter.poll(waker) {
             return Poll::Pending;
         }
         self.answer(encoder);
         Poll::Ready(Ok(()))
     }
 
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        Some(&self.timer.waiter)
+    }
+
     fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
         match reason {
             Reason::Timeout => self.answer(encoder),
-            Reason::Error => encoder.error(UNBLOCKED.as_bytes()),
+            Reason::Error => encoder.error(UNBLOCKED),
         }
     }
 }
 
 /// A reply that comes when a time has passed, or never.
 pub(super) struct Delay {
-    timer: Option<Timer>,
+    timer: Timer,
     reply: &'static [u8],
 }
 
@@ -342,30 +334,27 @@ impl Delay {
         wait: Option<Duration>,
         reply: &'static [u8],
     ) -> Self {
-        let deadline = wait.and_then(|wait| databases.clock.deadline(wait));
-        Self { timer: deadline.map(|deadline| Timer::until(databases, deadline)), reply }
+        Self { timer: Timer::after(databases, wait), reply }
     }
 }
 
 impl Call for Delay {
-    fn poll(
-        &mut self,
-        waker: &Waker,
-        encoder: &mut Encoder<'_>,
-    ) -> Poll<Result<(), Cow<'static, str>>> {
-        match &self.timer {
-            Some(timer) if timer.waiter.poll(waker) => {
-                encoder.raw(self.reply);
-                Poll::Ready(Ok(()))
-            }
-            _ => Poll::Pending,
+    fn poll(&mut self, waker: &Waker, encoder: &mut Encoder<'_>) -> Poll<Result<(), error::Text>> {
+        if !self.timer.waiter.poll(waker) {
+            return Poll::Pending;
         }
+        encoder.raw(self.reply);
+        Poll::Ready(Ok(()))
+    }
+
+    fn waiter(&self) -> Option<&Arc<Waiter>> {
+        Some(&self.timer.waiter)
     }
 
     fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
         match reason {
             Reason::Timeout => encoder.raw(self.reply),
-            Reason::Error => encoder.error(UNBLOCKED.as_bytes()),
+            Reason::Error => encoder.error(UNBLOCKED),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::registry::{Client, Reason};
 use super::{Answer, Failure, NOT_AN_INTEGER, Replies, SYNTAX, Session};
 use crate::number;
 use crate::sync::Arc;
+use crate::wire::error::shown;
 
 /// The types that clients can be listed and killed by.
 const TYPES: &[&str] = &["normal", "master", "replica", "pubsub"];
@@ -33,8 +34,8 @@ pub(super) fn set_info(session: &mut Session, arguments: &[&[u8]]) -> Answer {
     let [attribute, value] = *arguments else { return Err(SYNTAX.into()) };
     let lower = String::from_utf8_lossy(attribute).to_ascii_lowercase();
     if !matches!(lower.as_str(), "lib-name" | "lib-ver") {
-        let given = String::from_utf8_lossy(attribute);
-        return Err(format!("ERR Unrecognized option '{given}'").into());
+        let text = [b"ERR Unrecognized option '", shown(attribute), b"'"].concat();
+        return Err(text.into());
     }
     if check_name(value).is_err() {
         let text = format!("ERR {lower} cannot contain spaces, newlines or special characters.");
@@ -90,9 +91,7 @@ fn read_type(given: &[u8]) -> Result<&'static str, Failure> {
     let lower = String::from_utf8_lossy(given).to_ascii_lowercase();
     let name = if lower == "slave" { "replica" } else { &lower };
     let known = TYPES.iter().find(|known| **known == name);
-    known.copied().ok_or_else(|| {
-        format!("ERR Unknown client type '{}'", String::from_utf8_lossy(given)).into()
-    })
+    known.copied().ok_or_else(|| [b"ERR Unknown client type '", shown(given), b"'"].concat().into())
 }
 
 /// Which clients to kill.
@@ -121,8 +120,7 @@ impl<'a> Filter<'a> {
                 b"LADDR" => filter.local = Some(value),
                 b"USER" if *value == b"default" => {}
                 b"USER" => {
-                    let user = String::from_utf8_lossy(value);
-                    return Err(format!("ERR No such user '{user}'").into());
+                    return Err([b"ERR No such user '", shown(value), b"'"].concat().into());
                 }
                 b"SKIPME" => filter.skips_itself = read_yes(value)?,
                 _ => return Err(SYNTAX.into()),
@@ -175,7 +173,10 @@ pub(super) fn kill(session: &mut Session, arguments: &[&[u8]]) -> Answer {
         }
         killed += 1;
         // Its own reply is still to be sent.
-        if is_own { session.state = super::State::Closing } else { client.kill() }
+        match is_own {
+            true => session.state = super::State::Closing,
+            false => session.shared.clients.kill(&client),
+        }
     }
     match is_old {
         true if killed == 0 => Err("ERR No such client".into()),

@@ -4,6 +4,7 @@ use super::transaction::number_of;
 use super::{Answer, NOT_AN_INTEGER, Replies, SYNTAX, Session, State};
 use crate::number;
 use crate::wire::Protocol;
+use crate::wire::error::shown;
 
 /// The version whose behaviour clients find.
 pub(super) const VERSION: &str = "7.0.15";
@@ -61,8 +62,8 @@ impl<'a> Hello<'a> {
                     rest
                 }
                 _ => {
-                    let option = String::from_utf8_lossy(option);
-                    return Err(format!("ERR Syntax error in HELLO option '{option}'").into());
+                    let words = b"ERR Syntax error in HELLO option '";
+                    return Err([&words[..], shown(option), b"'"].concat().into());
                 }
             };
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Session, digest};
+use super::{Answer, Failure, Session, digest};
 use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
@@ -36,14 +36,10 @@ pub(super) fn debug(session: &mut Session, arguments: &[&[u8]]) -> Answer {
         (b"QUICKLIST-PACKED-THRESHOLD", [size]) => packed_threshold(session, size),
         // There is no Java heap here either; clients of other servers ask for one.
         (b"JMAP", _) => session.ok(),
-        (b"ERROR", [text]) => Err(String::from_utf8_lossy(text).into_owned().into()),
+        (b"ERROR", [text]) => Err(text.to_vec().into()),
         (b"CHANGE-REPL-ID", []) | (b"LOG", [_]) => session.ok(),
         (b"HELP", []) => help(session),
-        _ => Err(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-            String::from_utf8_lossy(given)
-        )
-        .into()),
+        _ => Err(Failure::Usage),
     }
 }
 

@@ -97,7 +97,7 @@ impl Session {
         let Err(error) = outcome else { return };
         let text = error::redis_text(error, "");
         let mut reply = Vec::new();
-        Encoder::new(&mut reply, self.protocol).error(text.as_bytes());
+        Encoder::new(&mut reply, self.protocol).error(&text);
         // From the last on, so that the places of the others stay where they are.
         for place in replies.into_iter().rev() {
             self.shared.statistics.note_error(&text);

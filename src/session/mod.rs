@@ -7,7 +7,8 @@
 //! - [`table`]: the commands of a session, beside the operations of [`wire`](crate::wire);
 //! - [`connection`], [`clients`], [`transaction`], [`subscriptions`], [`commands`],
 //!   [`configuration`], [`persistence`], [`info`], [`debug`], [`administration`]: these commands;
-//! - [`digest`]: what `DEBUG DIGEST` compares; [`docs`]: what `COMMAND DOCS` tells;
+//! - [`digest`]: what `DEBUG DIGEST` compares; [`docs`]: what `COMMAND DOCS` tells; [`keys`]: what
+//!   `COMMAND` tells of keys;
 //! - [`blocked`]: calls that wait; [`held`]: replies that wait for the log;
 //! - [`notify`]: events of keys as messages;
 //! - [`config`], [`statistics`], [`registry`]: what all sessions share;
@@ -42,6 +43,7 @@ mod digest;
 mod docs;
 mod held;
 mod info;
+mod keys;
 mod notify;
 mod persistence;
 mod registry;
@@ -99,19 +101,31 @@ enum Failure {
     /// A subcommand has too many arguments, or such that it does not know.
     Usage,
     /// Redis's words, code first.
-    Text(Cow<'static, str>),
+    Text(error::Text),
     Of(Error),
 }
 
 impl From<&'static str> for Failure {
     fn from(text: &'static str) -> Self {
-        Self::Text(Cow::Borrowed(text))
+        Self::Text(Cow::Borrowed(text.as_bytes()))
     }
 }
 
 impl From<String> for Failure {
     fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Failure {
+    fn from(text: Vec<u8>) -> Self {
         Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<error::Text> for Failure {
+    fn from(text: error::Text) -> Self {
+        Self::Text(text)
     }
 }
 
@@ -591,7 +605,7 @@ impl Session {
     }
 
     fn refuse_bytes(&mut self, error: ProtocolError) {
-        self.fail(&format!("ERR {error}"));
+        self.fail(format!("ERR {error}").as_bytes());
         self.state = State::Closing;
     }
 
@@ -608,7 +622,7 @@ impl Session {
     fn perform(&mut self, argv: &[&[u8]]) -> bool {
         let Some((name, arguments)) = argv.split_first() else { return true };
         if self.is_subscribed() {
-            self.deliver();
+            self.deliver_messages();
         }
         let mut mark = self.output.len();
         match self.admit(name, arguments) {
@@ -633,16 +647,20 @@ impl Session {
         if self.blocked.is_none() {
             self.withhold(mark);
         }
+        if self.monitor.is_some() {
+            self.deliver_monitored();
+        }
         true
     }
 
     /// Answers why a request is not run at all. A transaction that it was to be part of will not be
     /// run either; `EXEC` itself ends it.
-    fn refuse(&mut self, name: &[u8], text: &str) {
+    fn refuse(&mut self, name: &[u8], text: &[u8]) {
         if name.eq_ignore_ascii_case(b"EXEC") {
             (self.transaction, self.watched) = (None, None);
-            let text = text.trim_start_matches("ERR ");
-            return self.fail(&format!("EXECABORT Transaction discarded because of: {text}"));
+            let text = text.strip_prefix(b"ERR ").unwrap_or(text);
+            let words = b"EXECABORT Transaction discarded because of: ";
+            return self.fail(&[words, text].concat());
         }
         if let Some(transaction) = &mut self.transaction {
             transaction.refuse();
@@ -652,11 +670,7 @@ impl Session {
 
     /// What keeps a request from being run at all; `None` if it has to wait for the end of a pause.
     #[inline]
-    fn admit(
-        &mut self,
-        name: &[u8],
-        arguments: &[&[u8]],
-    ) -> Result<Option<Command>, Cow<'static, str>> {
+    fn admit(&mut self, name: &[u8], arguments: &[&[u8]]) -> Result<Option<Command>, error::Text> {
         // Requests of one kind come in rows.
         let command = match self.last {
             Some(last) if last.is_named(name) => last,
@@ -669,23 +683,28 @@ impl Session {
         }
         if !self.authenticated && !entry.has_flag(table::NO_AUTH) {
             self.shared.statistics.note_rejected(command.place);
-            return Err("NOAUTH Authentication required.".into());
+            return Err(b"NOAUTH Authentication required.".into());
         }
         if self.transaction.is_some() && entry.has_flag(table::NO_MULTI) {
             self.shared.statistics.note_rejected(command.place);
-            return Err("ERR Command not allowed inside a transaction".into());
+            return Err(b"ERR Command not allowed inside a transaction".into());
         }
         if self.protocol == Protocol::Resp2 && self.is_subscribed() {
             self.admit_subscribed(command)?;
+        }
+        if self.monitor.is_some() && transaction::looks_at_keys(entry) {
+            self.shared.statistics.note_rejected(command.place);
+            // Redis takes who monitors for a replica.
+            return Err(b"ERR Replica can't interact with the keyspace".into());
         }
         if self.transaction.is_some()
             && entry.has_flag(crate::wire::table::WRITE)
             && let Some(refusal) = self.shared.refusal()
         {
             self.shared.statistics.note_rejected(command.place);
-            return Err(refusal.into());
+            return Err(refusal);
         }
-        if self.shared.clients.is_paused() && self.must_pause(command) {
+        if self.shared.clients.is_paused() && self.monitor.is_none() && self.must_pause(command) {
             return Ok(None);
         }
         Ok(Some(command))
@@ -713,12 +732,12 @@ impl Session {
             self.output.extend_from_slice(b"+QUEUED\r\n");
             return;
         }
-        if self.shared.monitors.has_listeners() && command.entry.name() != "EXEC" {
-            self.tell_monitors(command, name, arguments);
-        }
         let mark = self.output.len();
         let position = self.held.position();
         self.call(command, name, arguments);
+        if self.shared.monitors.has_listeners() {
+            self.tell_monitors(command, name, arguments);
+        }
         if self.state == State::Closed {
             return;
         }
@@ -785,10 +804,8 @@ impl Session {
         let databases = self.shared.store.databases();
         let space = Space::of_caller(databases, self.database, &self.caller);
         let run = || start(databases, space, arguments, &mut encoder);
-        self.blocked = self.held.deferring(&self.shared, run)?;
-        if self.blocked.is_some() {
-            self.client.set_blocked(true);
-            self.poll_blocked();
+        if let Some(call) = self.held.deferring(&self.shared, run)? {
+            self.wait_for(call);
         }
         Ok(())
     }
@@ -796,7 +813,7 @@ impl Session {
     /// Gives up what the session waits for.
     fn stop_waiting(&mut self) {
         if self.blocked.take().is_some() {
-            self.client.set_blocked(false);
+            self.client.set_blocked(None);
         }
     }
 
@@ -813,7 +830,7 @@ impl Session {
             None => match call.poll(&self.waker, &mut encoder) {
                 Poll::Ready(Ok(())) => true,
                 Poll::Ready(Err(text)) => {
-                    encoder.error(text.as_bytes());
+                    encoder.error(&text);
                     self.shared.statistics.note_error(&text);
                     true
                 }
@@ -821,7 +838,7 @@ impl Session {
             },
         };
         if ended {
-            self.client.set_blocked(false);
+            self.client.set_blocked(None);
             // A pause is followed by the request that waited for its end, and is no reply itself.
             if self.output.len() > mark {
                 self.withhold(mark);
@@ -854,12 +871,12 @@ impl Session {
 }
 
 /// The command that a request names, or Redis's words for one that there is not.
-fn resolve(name: &[u8], arguments: &[&[u8]]) -> Result<Command, String> {
+fn resolve(name: &[u8], arguments: &[&[u8]]) -> Result<Command, error::Text> {
     table::resolve(name, arguments).map_err(|unknown| match unknown {
-        Unknown::Command => error::unknown_command(name, arguments),
+        Unknown::Command => error::unknown_command(name, arguments).into(),
         Unknown::Subcommand(command) => {
             let given = Value::from(arguments[0]);
-            error::redis_text(&Error::UnknownSubcommand { command, given }, "").into_owned()
+            error::redis_text(&Error::UnknownSubcommand { command, given }, "")
         }
     })
 }
@@ -889,9 +906,9 @@ impl Session {
     }
 
     /// Answers an error and counts it.
-    fn fail(&mut self, text: &str) {
+    fn fail(&mut self, text: &[u8]) {
         self.shared.statistics.note_error(text);
-        self.encoder().error(text.as_bytes());
+        self.encoder().error(text);
     }
 
     fn fail_as(&mut self, command: Command, arguments: &[&[u8]], failure: Failure) {

@@ -41,9 +41,9 @@ impl Shared {
     }
 
     /// Redis's words for why nothing may be written, if that is so.
-    pub(super) fn refusal(&self) -> Option<String> {
+    pub(super) fn refusal(&self) -> Option<error::Text> {
         let reason = self.store.log()?.refusal()?;
-        Some(error::redis_text(&Error::ReadOnly(reason), "").into_owned())
+        Some(error::redis_text(&Error::ReadOnly(reason), ""))
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn save(session: &mut Session, _: &[&[u8]]) -> Answer {
         return Err(SAVING.into());
     }
     let saved = Aside::new(|ended| log.rewrite_next(Occasion::Save, ended));
-    session.wait_for(Box::new(saved), false);
+    session.wait_for(Box::new(saved));
     Ok(())
 }
 
@@ -132,7 +132,7 @@ pub(super) fn wait_durable(session: &mut Session, arguments: &[&[u8]]) -> Answer
     let wait = AwaitDurable::new(&session.shared, wants_local, replicas > 0, millis);
     match session.is_executing {
         true => wait.answer(&mut session.encoder()),
-        false => session.wait_for(Box::new(wait), true),
+        false => session.wait_for(Box::new(wait)),
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 //!
 //! # Invariant
 //!
-//! A client is in the registry from its connection until its session is dropped. What others see
-//! of it is as of the end of the session's last call.
+//! A client is in the registry from its connection until it is killed or its session is dropped.
+//! What others see of it is as of the end of the session's last call.
 //!
 //! # Threading
 //!
-//! Locks nest the registry, then one client. No waker runs under either.
+//! Locks nest the registry, then one client, then what it waits for. No waker runs under any.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use super::table;
+use crate::keyspace::waiters::Waiter;
+use crate::pubsub::Subscription;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, Weak};
 use crate::wire::Protocol;
 
 /// Who is at the other end of a connection, as `CLIENT LIST` tells it.
@@ -47,8 +49,12 @@ pub(super) struct Client {
 #[derive(Default)]
 struct ClientState {
     signal: Option<Signal>,
-    is_blocked: bool,
+    /// What its session waits for, if others may end it.
+    blocked: Option<Arc<Waiter>>,
+    /// Why it has been ended by another.
     unblock: Option<Reason>,
+    /// What its session is subscribed to.
+    subscriptions: Vec<Weak<Subscription>>,
     details: Details,
 }
 
@@ -64,6 +70,14 @@ pub(super) enum Reason {
     /// As if its time had passed.
     Timeout,
     Error,
+}
+
+/// Bytes that a session keeps for its client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Buffer {
+    pub(super) used: usize,
+    /// With what is free.
+    room: usize,
 }
 
 /// What a session tells of itself.
@@ -82,8 +96,10 @@ pub(super) struct Details {
     pub(super) is_closing: bool,
     pub(super) no_evict: bool,
     pub(super) no_touch: bool,
-    pub(super) input: usize,
-    pub(super) output: usize,
+    /// What queued commands take.
+    pub(super) queued_bytes: usize,
+    pub(super) input: Buffer,
+    pub(super) output: Buffer,
     /// In the table of all commands.
     pub(super) last: Option<usize>,
     pub(super) protocol: Protocol,
@@ -105,8 +121,9 @@ impl Default for Details {
             is_closing: false,
             no_evict: false,
             no_touch: false,
-            input: 0,
-            output: 0,
+            queued_bytes: 0,
+            input: Buffer::default(),
+            output: Buffer::default(),
             last: None,
             protocol: Protocol::Resp2,
             active: None,
@@ -135,30 +152,51 @@ impl Client {
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.state.lock().is_blocked
+        self.state.lock().blocked.is_some()
     }
 
-    /// Says that its session waits, or has ceased to.
-    pub(super) fn set_blocked(&self, is_blocked: bool) {
+    /// Says what its session waits for and others may end; nothing once it has ceased to wait.
+    pub(super) fn set_blocked(&self, waiter: Option<Arc<Waiter>>) {
         let mut state = self.state.lock();
-        state.is_blocked = is_blocked;
+        let displaced = std::mem::replace(&mut state.blocked, waiter);
         state.unblock = None;
+        drop(state);
+        drop(displaced);
     }
 
-    pub(super) fn kill(&self) {
-        self.state.lock().signal = Some(Signal::Kill);
+    /// Says that its session has made a subscription, which ends with it.
+    pub(super) fn note_subscription(&self, subscription: &Arc<Subscription>) {
+        let subscriptions = &mut self.state.lock().subscriptions;
+        subscriptions.retain(|subscription| subscription.strong_count() > 0);
+        subscriptions.push(Arc::downgrade(subscription));
+    }
+
+    /// Ends its session. From now on it gets nothing: no message, and no element that it waits for.
+    fn kill(&self) {
+        let mut state = self.state.lock();
+        state.signal = Some(Signal::Kill);
+        let blocked = state.blocked.take();
+        let subscriptions = std::mem::take(&mut state.subscriptions);
+        drop(state);
+        drop(blocked.map(|waiter| waiter.abandon()));
+        subscriptions
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|subscription| subscription.close());
         self.has_signal.store(true, Ordering::Release);
         self.waker.wake_by_ref();
     }
 
-    /// Ends the call that its session waits for; answers whether there was one.
+    /// Ends the call that its session waits for; answers whether there was one, which nothing had
+    /// ended before.
     pub(super) fn unblock(&self, reason: Reason) -> bool {
         let mut state = self.state.lock();
-        if !state.is_blocked || state.unblock.is_some() {
+        let Some(waker) = state.blocked.as_ref().and_then(|waiter| waiter.abandon()) else {
             return false;
-        }
+        };
         state.unblock = Some(reason);
         drop(state);
+        drop(waker);
         self.has_signal.store(true, Ordering::Release);
         self.waker.wake_by_ref();
         true
@@ -192,7 +230,7 @@ impl Client {
     /// Its line of `CLIENT LIST`.
     pub(super) fn line(&self) -> Vec<u8> {
         let state = self.state.lock();
-        let ClientState { details, is_blocked, .. } = &*state;
+        let ClientState { details, blocked, .. } = &*state;
         let idle = details.active.map_or(0, |active| active.elapsed().as_secs());
         let mut line = format!(
             "id={} addr={} laddr={} fd={} name=",
@@ -207,18 +245,21 @@ impl Client {
         let mut rest = format!(" age={} idle={idle}", self.created.elapsed().as_secs());
         let _ = write!(
             rest,
-            " flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free=0 argv-mem=0 \
-             multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={last} \
+            " flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} qbuf-free={} argv-mem=0 \
+             multi-mem={} rbs={} rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={last} \
              user=default redir=-1 resp={}",
-            self.flags(details, *is_blocked),
+            self.flags(details, blocked.is_some()),
             details.database,
             details.channels,
             details.patterns,
             details.shard_channels,
             details.queued.map_or(-1, |queued| queued as i64),
-            details.input,
-            details.output,
-            details.input + details.output,
+            details.input.used,
+            details.input.room - details.input.used,
+            details.queued_bytes,
+            details.output.room,
+            details.output.used,
+            details.input.room + details.output.room + details.queued_bytes,
             if details.protocol == Protocol::Resp3 { 3 } else { 2 },
         );
         line.extend_from_slice(rest.as_bytes());
@@ -289,6 +330,12 @@ impl Clients {
         Some(client)
     }
 
+    /// Ends a client, which is none from now on.
+    pub(super) fn kill(&self, client: &Client) {
+        self.remove(client.id);
+        client.kill();
+    }
+
     pub(super) fn remove(&self, id: u64) {
         let mut by_id = self.by_id.lock();
         let removed = by_id.remove(&id);
@@ -356,7 +403,9 @@ impl Session {
         self.shared.statistics.note_lookups(self.caller.take_lookups());
         let last = self.last.map(|command| command.place);
         let (channels, patterns, shard_channels) = self.subscriptions.counts();
-        let (input, output) = (self.input.len(), self.output().len());
+        let input = Buffer { used: self.input.len(), room: self.input.capacity() };
+        let room = if self.is_lent { 0 } else { self.output.capacity() };
+        let output = Buffer { used: self.output().len(), room: room.max(self.output().len()) };
         let is_closing = self.state != super::State::Open;
         let mut state = self.client.state.lock();
         let details = &mut state.details;
@@ -365,6 +414,7 @@ impl Session {
         (details.channels, details.patterns) = (channels, patterns);
         details.shard_channels = shard_channels;
         details.queued = self.transaction.as_ref().map(super::Transaction::len);
+        details.queued_bytes = self.transaction.as_ref().map_or(0, super::Transaction::bytes);
         details.is_watching = self.watched.is_some();
         details.is_monitor = self.monitor.is_some();
         details.is_closing = is_closing;

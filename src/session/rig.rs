@@ -272,7 +272,7 @@ impl Session {
             None => self.run_seeded(command, name, arguments),
             Some(Effect::Error(text)) => {
                 self.shared.statistics.note_rejected(command.place);
-                self.refuse(name, &text);
+                self.refuse(name, text.as_bytes());
             }
             Some(Effect::Delay(delay)) => {
                 let databases = self.shared.databases();

@@ -159,13 +159,14 @@ impl Statistics {
     }
 
     /// Counts an error reply under its code.
-    pub(super) fn note_error(&self, text: &str) {
+    pub(super) fn note_error(&self, text: &[u8]) {
         self.error_replies.fetch_add(1, Relaxed);
-        let code = text.split(' ').next().unwrap_or_default();
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let code = String::from_utf8_lossy(code);
         let mut errors = self.errors.lock();
-        match errors.get_mut(code) {
+        match errors.get_mut(&*code) {
             Some(count) => *count += 1,
-            None => drop(errors.insert(code.to_owned(), 1)),
+            None => drop(errors.insert(code.into_owned(), 1)),
         }
     }
 

@@ -11,13 +11,14 @@
 
 use std::task::Poll;
 
+use super::registry::Client;
 use super::table::{AT_ONCE, Command, NOSCRIPT, PUBSUB};
 use super::{Answer, Failure, Session, State};
 use crate::keyspace::journal;
 use crate::pubsub::{Hub, Message, Overflow, RecvError, Subscription, SubscriptionOptions};
 use crate::sync::Arc;
 use crate::value::Value;
-use crate::wire::Encoder;
+use crate::wire::{Encoder, error};
 
 /// Messages that may wait until a session is woken. The limits of its output are what a slow client
 /// meets; these are for a session whose owner has stopped to run it.
@@ -27,8 +28,8 @@ const CAPACITY: usize = 1 << 18;
 #[derive(Default)]
 pub(super) struct Subscriptions {
     /// Made with the first subscription.
-    channels: Option<Subscription>,
-    shard_channels: Option<Subscription>,
+    channels: Option<Arc<Subscription>>,
+    shard_channels: Option<Arc<Subscription>>,
     /// How many there are of each.
     counts: Counts,
 }
@@ -58,13 +59,17 @@ impl Subscriptions {
         self.counts() == (0, 0, 0)
     }
 
-    fn of(&mut self, hub: &Arc<Hub>, target: Target) -> &Subscription {
+    fn of(&mut self, hub: &Arc<Hub>, target: Target, client: &Client) -> &Subscription {
         let options = SubscriptionOptions::new().capacity(CAPACITY).overflow(Overflow::Disconnect);
         let place = match target {
             Target::Channel | Target::Pattern => &mut self.channels,
             Target::ShardChannel => &mut self.shard_channels,
         };
-        place.get_or_insert_with(|| hub.subscribe(options))
+        place.get_or_insert_with(|| {
+            let subscription = Arc::new(hub.subscribe(options));
+            client.note_subscription(&subscription);
+            subscription
+        })
     }
 
     fn count_mut(&mut self, target: Target) -> &mut usize {
@@ -86,9 +91,9 @@ impl Subscriptions {
     /// The names subscribed to, in order.
     fn names(&self, target: Target) -> Vec<Value> {
         match target {
-            Target::Channel => self.channels.as_ref().map(Subscription::channels),
-            Target::Pattern => self.channels.as_ref().map(Subscription::patterns),
-            Target::ShardChannel => self.shard_channels.as_ref().map(Subscription::channels),
+            Target::Channel => self.channels.as_ref().map(|own| own.channels()),
+            Target::Pattern => self.channels.as_ref().map(|own| own.patterns()),
+            Target::ShardChannel => self.shard_channels.as_ref().map(|own| own.channels()),
         }
         .unwrap_or_default()
     }
@@ -96,8 +101,12 @@ impl Subscriptions {
 
 #[cfg(any(test, fuzzing))]
 impl Subscriptions {
-    /// Asserts that the counts are right.
+    /// Asserts that the counts are right, unless the client has been killed.
     pub(super) fn check(&self) {
+        let all = [&self.channels, &self.shard_channels];
+        if all.into_iter().flatten().any(|subscription| subscription.is_closed()) {
+            return;
+        }
         for target in [Target::Channel, Target::Pattern, Target::ShardChannel] {
             let count = match target {
                 Target::Channel => self.counts.channels,
@@ -190,7 +199,7 @@ impl Session {
     }
 
     /// An error for a command that a subscribed client of RESP2 may not send.
-    pub(super) fn admit_subscribed(&self, command: Command) -> Result<(), String> {
+    pub(super) fn admit_subscribed(&self, command: Command) -> Result<(), error::Text> {
         const ALLOWED: &[&str] = &[
             "SUBSCRIBE",
             "UNSUBSCRIBE",
@@ -210,7 +219,9 @@ impl Session {
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
              are allowed in this context",
             name.to_ascii_lowercase()
-        ))
+        )
+        .into_bytes()
+        .into())
     }
 
     fn add(&mut self, target: Target, word: &str, names: &[&[u8]]) -> Answer {
@@ -220,7 +231,7 @@ impl Session {
             Target::ShardChannel => &shared.shard_channels,
         };
         for name in names {
-            let subscription = self.subscriptions.of(hub, target);
+            let subscription = self.subscriptions.of(hub, target, &self.client);
             let is_new = match target {
                 Target::Pattern => subscription.psubscribe(name),
                 Target::Channel | Target::ShardChannel => subscription.subscribe(name),
@@ -265,6 +276,21 @@ impl Session {
 
     /// Takes what has been published, and what monitoring brings.
     pub(super) fn deliver(&mut self) {
+        self.deliver_messages();
+        self.deliver_monitored();
+    }
+
+    /// Takes what monitoring brings, in which a request stands behind its reply.
+    pub(super) fn deliver_monitored(&mut self) {
+        let Some(lines) = &self.monitor else { return };
+        let mut encoder = Encoder::new(&mut self.output, self.protocol);
+        if take_all(|| lines.poll_recv(&self.waker), |line: Value| encoder.simple(&line)) {
+            self.state = State::Closed;
+        }
+    }
+
+    /// Takes what has been published.
+    pub(super) fn deliver_messages(&mut self) {
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         let mut ended = false;
         if let Some(subscription) = &self.subscriptions.channels {
@@ -283,9 +309,6 @@ impl Session {
                 },
             );
         }
-        if let Some(lines) = &self.monitor {
-            ended |= take_all(|| lines.poll_recv(&self.waker), |line: Value| encoder.simple(&line));
-        }
         if ended {
             self.state = State::Closed;
         }
@@ -294,7 +317,7 @@ impl Session {
     /// Takes what has been published, and puts it before what was written since `mark`.
     pub(super) fn deliver_before(&mut self, mark: usize) {
         let reply_end = self.output.len();
-        self.deliver();
+        self.deliver_messages();
         let published = self.output.len() - reply_end;
         self.output[mark..].rotate_right(published);
     }

@@ -511,7 +511,7 @@ fn monitors_see_requests_but_no_passwords() {
     two.say("SELECT 2\nSET a \"x\\n\\xff\\\"\"\nAUTH secret\nCONFIG GET a");
     assert_eq!(
         one.woken(),
-        "+1577836800.000000 [0 test:1] \"SELECT\" \"2\"|\
+        "+1577836800.000000 [2 test:1] \"SELECT\" \"2\"|\
          +1577836800.000000 [2 test:1] \"SET\" \"a\" \"x\\n\\xff\\\"\"|\
          +1577836800.000000 [2 test:1] \"AUTH\" \"(redacted)\""
     );

@@ -18,7 +18,7 @@ use crate::number;
 use crate::sync::Arc;
 use crate::wire::args::Argv;
 use crate::wire::command::Context;
-use crate::wire::table::WRITE;
+use crate::wire::table::{READONLY, WRITE};
 use crate::wire::{Encoder, error};
 
 /// Commands queued since `MULTI`.
@@ -68,6 +68,11 @@ impl Transaction {
 /// Whether a pause of writes concerns the command.
 pub(super) fn writes(entry: Entry) -> bool {
     entry.has_flag(WRITE) || matches!(entry.name(), "PUBLISH" | "SPUBLISH")
+}
+
+/// Whether the command reads or changes keys, or tells other clients something.
+pub(super) fn looks_at_keys(entry: Entry) -> bool {
+    entry.has_flag(READONLY) || writes(entry)
 }
 
 impl Queued {
@@ -165,9 +170,10 @@ fn failure_of(error: &Error, is_first: bool) -> Failure {
     let text = error::redis_text(error, "EXEC");
     match error {
         Error::ReadOnly(_) if is_first => {
-            format!("EXECABORT Transaction discarded because of: {text}").into()
+            let words = b"EXECABORT Transaction discarded because of: ";
+            [&words[..], &text].concat().into()
         }
-        _ => text.into_owned().into(),
+        _ => text.into(),
     }
 }
 
@@ -180,9 +186,6 @@ impl Session {
         for queued in &transaction.commands {
             let argv = queued.argv();
             self.tell_monitors(queued.command, argv[0], &argv[1..]);
-        }
-        if let Ok(exec) = table::resolve(b"EXEC", &[]) {
-            self.tell_monitors(exec, b"EXEC", &[]);
         }
     }
 

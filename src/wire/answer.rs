@@ -20,7 +20,7 @@ pub(crate) fn answer_all(space: Space<'_>, commands: &[&[&[u8]]], encoder: &mut 
     }
     let mut locked = match demand.enter(space) {
         Ok(locked) => locked,
-        Err(error) => return encoder.error(error::redis_text(&error, "EXEC").as_bytes()),
+        Err(error) => return encoder.error(&error::redis_text(&error, "EXEC")),
     };
     let mut replies = Vec::new();
     let mut within = Encoder::new(&mut replies, encoder.protocol());
@@ -32,13 +32,13 @@ pub(crate) fn answer_all(space: Space<'_>, commands: &[&[&[u8]]], encoder: &mut 
     locked.release(&mut after);
     match after.settle(space.databases) {
         Ok(()) => encoder.raw(&replies),
-        Err(error) => encoder.error(error::redis_text(&error, "EXEC").as_bytes()),
+        Err(error) => encoder.error(&error::redis_text(&error, "EXEC")),
     }
 }
 
 fn execute(argv: &[&[u8]], context: &mut Context<'_, '_>, encoder: &mut Encoder<'_>) {
     if let Err(text) = attempt(argv, context, encoder) {
-        encoder.error(text.as_bytes());
+        encoder.error(&text);
     }
 }
 
@@ -46,10 +46,10 @@ fn attempt(
     argv: &[&[u8]],
     context: &mut Context<'_, '_>,
     encoder: &mut Encoder<'_>,
-) -> Result<(), String> {
+) -> Result<(), error::Text> {
     let (name, arguments) =
         argv.split_first().map_or((&b""[..], argv), |(name, rest)| (*name, rest));
     let row = table::find(name).ok_or_else(|| error::unknown_command(name, arguments))?;
     let outcome = row.execute(arguments, context, encoder);
-    outcome.map_err(|error| error::redis_text(&error, row.name).into_owned())
+    outcome.map_err(|error| error::redis_text(&error, row.name))
 }

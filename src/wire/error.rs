@@ -1,16 +1,23 @@
 //! Errors in Redis's own words.
+//!
+//! They are bytes: what a client sent is repeated as it was, up to its first zero, as Redis takes it
+//! for a string of C.
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::stream_group::MIN_IDLE;
 use crate::error::Error;
-use crate::value::Value;
 
-/// How many bytes of an unknown command's arguments its error repeats.
+/// How many bytes of an unknown word its error repeats, and of an unknown command's arguments.
 const REPEATED: usize = 128;
 
-/// What Redis says for an error of `command`, code first.
-pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
+/// What Redis says for an error, code first.
+pub(crate) type Text = Cow<'static, [u8]>;
+
+/// What Redis says for an error of `command`.
+pub(crate) fn redis_text(error: &Error, command: &str) -> Text {
     let text = match error {
         Error::WrongType if command.eq_ignore_ascii_case("DELEX") => {
             "ERR Key should be of string type if conditions are specified"
@@ -53,11 +60,34 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Cow<'static, str> {
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
     };
-    Cow::Borrowed(text)
+    Cow::Borrowed(text.as_bytes())
 }
 
 /// The texts that name something.
-fn composed_text(error: &Error, command: &str) -> String {
+fn composed_text(error: &Error, command: &str) -> Vec<u8> {
+    match error {
+        Error::NoGroup { key, group } => no_group(shown(key), shown(group), command),
+        Error::UnsupportedOption(option) => [b"ERR Unsupported option ", shown(option)].concat(),
+        Error::UnknownSubcommand { command, given } => {
+            let command = command.as_bytes();
+            [b"ERR unknown subcommand '", start(given), b"'. Try ", command, b" HELP."].concat()
+        }
+        Error::SubcommandOptions { command, given } => {
+            let words = b"ERR unknown subcommand or wrong number of arguments for '";
+            [&words[..], start(given), b"'. Try ", command.as_bytes(), b" HELP."].concat()
+        }
+        Error::UnknownOption { command: "HSETEX", given } => {
+            [b"ERR unknown argument: ", shown(given)].concat()
+        }
+        Error::UnknownOption { command, given } => {
+            [b"ERR Unrecognized ", command.as_bytes(), b" option '", shown(given), b"'"].concat()
+        }
+        other => own_text(other, command).into_bytes(),
+    }
+}
+
+/// The texts that name nothing of a client's.
+fn own_text(error: &Error, command: &str) -> String {
     match error {
         Error::InvalidExpire => {
             format!("ERR invalid expire time in '{}' command", command.to_ascii_lowercase())
@@ -70,64 +100,46 @@ fn composed_text(error: &Error, command: &str) -> String {
             let name = name.to_ascii_lowercase();
             format!("ERR wrong number of arguments for '{name}' command")
         }
-        Error::UnsupportedOption(option) => format!("ERR Unsupported option {}", text(option)),
         Error::OutOfRange(MIN_IDLE) => format!("ERR {MIN_IDLE} {command}"),
         Error::Syntax(text)
         | Error::OutOfRange(text)
         | Error::StreamMetadata(text)
         | Error::UsesNotKept(text) => format!("ERR {text}"),
-        Error::NoGroup { key, group } => no_group(&text(key), &text(group), command),
-        Error::UnknownSubcommand { command, given } => {
-            format!("ERR unknown subcommand '{}'. Try {command} HELP.", text(given))
-        }
-        Error::SubcommandOptions { command, given } => {
-            let given = text(given);
-            format!(
-                "ERR unknown subcommand or wrong number of arguments for '{given}'. \
-                 Try {command} HELP."
-            )
-        }
-        Error::UnknownOption { command: "HSETEX", given } => {
-            format!("ERR unknown argument: {}", text(given))
-        }
-        Error::UnknownOption { command, given } => {
-            format!("ERR Unrecognized {command} option '{}'", text(given))
-        }
         Error::ReadOnly(cause) => format!("MISCONF Errors writing to the AOF file: {cause}"),
         Error::Protocol(text) => format!("ERR Protocol error: {text}"),
         other => format!("ERR {other}"),
     }
 }
 
-fn no_group(key: &str, group: &str, command: &str) -> String {
+fn no_group(key: &[u8], group: &[u8], command: &str) -> Vec<u8> {
+    let of_group = [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'"].concat();
     match command.to_ascii_uppercase().as_str() {
-        "XREADGROUP" => format!(
-            "NOGROUP No such key '{key}' or consumer group '{group}' \
-             in XREADGROUP with GROUP option"
-        ),
-        "XPENDING" | "XCLAIM" | "XAUTOCLAIM" => {
-            format!("NOGROUP No such key '{key}' or consumer group '{group}'")
-        }
-        _ => format!("NOGROUP No such consumer group '{group}' for key name '{key}'"),
+        "XREADGROUP" => [&of_group[..], b" in XREADGROUP with GROUP option"].concat(),
+        "XPENDING" | "XCLAIM" | "XAUTOCLAIM" => of_group,
+        _ => [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"].concat(),
     }
 }
 
-fn text(value: &Value) -> Cow<'_, str> {
-    String::from_utf8_lossy(value)
+/// What an error repeats of a word that a client sent, which may be long.
+fn start(word: &[u8]) -> &[u8] {
+    shown(&word[..word.len().min(REPEATED)])
+}
+
+/// What an error repeats of bytes that a client sent.
+pub(crate) fn shown(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr(0, bytes).unwrap_or(bytes.len())]
 }
 
 /// What Redis says to a name that is no command.
-pub(crate) fn unknown_command(name: &[u8], arguments: &[&[u8]]) -> String {
-    let start = |text: &[u8], room: usize| {
-        String::from_utf8_lossy(&text[..text.len().min(room)]).into_owned()
-    };
-    let mut repeated = String::new();
+pub(crate) fn unknown_command(name: &[u8], arguments: &[&[u8]]) -> Vec<u8> {
+    let mut repeated = Vec::new();
     for argument in arguments {
         if repeated.len() >= REPEATED {
             break;
         }
-        repeated += &format!("'{}' ", start(argument, REPEATED - repeated.len()));
+        let room = REPEATED - repeated.len();
+        let argument = shown(&argument[..argument.len().min(room)]);
+        repeated.extend([b"'", argument, b"' "].concat());
     }
-    let name = start(name, REPEATED);
-    format!("ERR unknown command '{name}', with args beginning with: {repeated}")
+    [b"ERR unknown command '", start(name), b"', with args beginning with: ", &repeated].concat()
 }

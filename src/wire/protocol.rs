@@ -1,6 +1,6 @@
 //! What both parsers share: the ways to break the protocol, and the line that starts every element.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use thiserror::Error;
 
 use crate::error::Error as PublicError;
@@ -81,7 +81,8 @@ impl LineScanner {
         limit: usize,
         too_long: ProtocolError,
     ) -> Result<Option<Line<'a>>, ProtocolError> {
-        match self.find(b'\r', buffer, start, limit).map_err(|TooLong| too_long)? {
+        let find_end = |rest: &[u8]| memchr(b'\r', rest);
+        match self.find(find_end, buffer, start, limit).map_err(|TooLong| too_long)? {
             Some(end) if end + 1 < buffer.len() => {
                 Ok(Some(Line { text: &buffer[start..end], next: end + 2 }))
             }
@@ -89,7 +90,8 @@ impl LineScanner {
         }
     }
 
-    /// The line at `start`, without its LF and the CR that may precede it.
+    /// The line at `start`, without its LF and the CR that may precede it. One with a zero in it
+    /// never ends: Redis looks for the end as in a string of C.
     pub(super) fn newline<'a>(
         &mut self,
         buffer: &'a [u8],
@@ -97,11 +99,16 @@ impl LineScanner {
         limit: usize,
         too_long: ProtocolError,
     ) -> Result<Option<Line<'a>>, ProtocolError> {
-        let end = self.find(b'\n', buffer, start, limit).map_err(|TooLong| too_long)?;
-        Ok(end.map(|end| {
-            let text = &buffer[start..end];
-            Line { text: text.strip_suffix(b"\r").unwrap_or(text), next: end + 1 }
-        }))
+        let find_end = |rest: &[u8]| memchr2(b'\n', 0, rest);
+        match self.find(find_end, buffer, start, limit).map_err(|TooLong| too_long)? {
+            Some(zero) if buffer[zero] == 0 && buffer.len() - start > limit => Err(too_long),
+            Some(end) if buffer[end] == b'\n' => {
+                let text = &buffer[start..end];
+                let text = text.strip_suffix(b"\r").unwrap_or(text);
+                Ok(Some(Line { text, next: end + 1 }))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// To be called when the buffer's beginning moves.
@@ -111,13 +118,13 @@ impl LineScanner {
 
     fn find(
         &mut self,
-        byte: u8,
+        find_end: impl Fn(&[u8]) -> Option<usize>,
         buffer: &[u8],
         start: usize,
         limit: usize,
     ) -> Result<Option<usize>, TooLong> {
         let from = self.scanned.clamp(start, buffer.len().max(start));
-        let found = memchr(byte, buffer.get(from..).unwrap_or_default()).map(|at| from + at);
+        let found = find_end(buffer.get(from..).unwrap_or_default()).map(|at| from + at);
         self.scanned = found.unwrap_or(buffer.len());
         match found {
             None if buffer.len().saturating_sub(start) > limit => Err(TooLong),

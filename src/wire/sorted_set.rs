@@ -10,7 +10,7 @@ use super::frame::Frame;
 use super::reply::{Reply, items, read_scored, unexpected, write_scored};
 use crate::data::sorted_set::Score;
 use crate::error::{Error, Result};
-use crate::number;
+use crate::number::{self, Extended};
 use crate::ops::sorted_set::*;
 use crate::ops::{Await, Timeout};
 use crate::value::Value;
@@ -730,14 +730,17 @@ impl<'a> Arg<'a> for Await<'a> {
 /// Seconds with a fraction, rounded up to milliseconds; zero for ever.
 impl<'a> Arg<'a> for Timeout {
     fn parse(args: &mut Args<'a>) -> Result<Self> {
-        let seconds = number::parse_float(args.next()?)
-            .ok_or(Error::OutOfRange("timeout is not a float or out of range"))?;
+        // As wide as Redis's own, so that a number beyond all doubles is a number.
+        let seconds = Extended::parse(args.next()?)
+            .ok_or(Error::OutOfRange("timeout is not a float or out of range"))?
+            .to_f64();
         // What is a whole number of milliseconds in decimal is one here.
         let millis = seconds * 1000.0;
         let nearest = millis.round();
         let is_whole = (millis - nearest).abs() <= nearest.abs() * f64::EPSILON;
         let millis = if is_whole { nearest } else { millis.ceil() };
-        if !(0.0..9.2e18).contains(&millis) {
+        // Redis's whole number of milliseconds overflows.
+        if !(0.0..-(i64::MIN as f64)).contains(&millis) {
             return Err(Error::OutOfRange("timeout is negative"));
         }
         Ok(Self((millis > 0.0).then(|| Duration::from_millis(millis as u64))))

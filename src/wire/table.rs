@@ -53,8 +53,12 @@ pub(crate) enum KeyPositions {
     CountedPairs {
         count: u8,
     },
-    /// The first half of what follows the word `STREAMS`.
-    Streams,
+    /// The first half of what follows the word `STREAMS`, which stands at this position or behind.
+    Streams {
+        from: u8,
+    },
+    /// The first argument, and what follows the word `STORE`.
+    FirstAndStored,
 }
 
 pub(crate) const WRITE: u16 = 1;
@@ -77,6 +81,9 @@ const TIMEOUT_THEN_COUNTED_KEYS: KeyPositions =
 const DESTINATION_THEN_COUNTED_KEYS: KeyPositions =
     KeyPositions::Counted { count: 2, destination: Some(1) };
 const KEY_OF_SUBCOMMAND: KeyPositions = KeyPositions::Range { first: 2, last: 2, step: 1 };
+const STREAMS: KeyPositions = KeyPositions::Streams { from: 1 };
+const STREAMS_OF_GROUP: KeyPositions = KeyPositions::Streams { from: 4 };
+const SORTED_AND_STORED: KeyPositions = KeyPositions::FirstAndStored;
 const PAIRS: KeyPositions = KeyPositions::Range { first: 1, last: -1, step: 2 };
 
 /// A row: the operation's own name and grammar, or another name with a grammar of its own.
@@ -201,7 +208,7 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(list::BlockingMove, 6, WRITE | DENYOOM | BLOCKING, TWO_KEYS),
     row!("BRPOPLPUSH", list_wire::parse_pop_push_blocking, 4, WRITE | DENYOOM | BLOCKING, TWO_KEYS),
     row!(list::BlockingPopMany, -5, WRITE | BLOCKING | MOVABLE_KEYS, TIMEOUT_THEN_COUNTED_KEYS),
-    row!("SORT" by sort_wire::execute_sort, -2, WRITE | DENYOOM | MOVABLE_KEYS, ONE_KEY),
+    row!("SORT" by sort_wire::execute_sort, -2, WRITE | DENYOOM | MOVABLE_KEYS, SORTED_AND_STORED),
     row!("SORT_RO", sort_wire::parse_read_only, -2, READONLY | MOVABLE_KEYS, ONE_KEY),
     // Sorted sets.
     row!(zset::Add, -4, WRITE | DENYOOM | FAST, ONE_KEY),
@@ -296,14 +303,14 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(stream::Length, 2, READONLY | FAST, ONE_KEY),
     row!(stream::Range, -4, READONLY, ONE_KEY),
     row!(stream::RangeReversed, -4, READONLY, ONE_KEY),
-    row!(stream::Read, -4, READONLY | BLOCKING | MOVABLE_KEYS, KeyPositions::Streams),
+    row!(stream::Read, -4, READONLY | BLOCKING | MOVABLE_KEYS, STREAMS),
     row!(stream::Delete, -3, WRITE | FAST, ONE_KEY),
     row!(stream::DeleteReferenced, -5, WRITE | FAST, ONE_KEY),
     row!(stream::TrimTo, -4, WRITE, ONE_KEY),
     row!(stream::SetIds, -3, WRITE | DENYOOM | FAST, ONE_KEY),
     row!("XINFO" of STREAM_INFO),
     row!("XGROUP" of STREAM_GROUP),
-    row!(stream_group::ReadGroup, -7, WRITE | BLOCKING | MOVABLE_KEYS, KeyPositions::Streams),
+    row!(stream_group::ReadGroup, -7, WRITE | BLOCKING | MOVABLE_KEYS, STREAMS_OF_GROUP),
     row!(stream_group::Ack, -4, WRITE | FAST, ONE_KEY),
     row!(stream_group::AckDelete, -6, WRITE | FAST, ONE_KEY),
     row!("XPENDING" by super::stream_group::execute_pending, -3, READONLY, ONE_KEY),

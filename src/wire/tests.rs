@@ -79,18 +79,18 @@ pub(super) fn reply(store: &crate::Store, command: &str) -> String {
     let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
     let mut out = Vec::new();
     let outcome = match table::find(words[0]) {
-        None => Err(super::error::unknown_command(words[0], &words[1..])),
+        None => Err(super::error::unknown_command(words[0], &words[1..]).into()),
         Some(row) => row
             .execute(
                 &words[1..],
                 &mut Context::Run(store.space()),
                 &mut Encoder::new(&mut out, Protocol::Resp2),
             )
-            .map_err(|error| super::error::redis_text(&error, row.name).into_owned()),
+            .map_err(|error| super::error::redis_text(&error, row.name)),
     };
     if let Err(text) = outcome {
         assert!(out.is_empty(), "an error comes alone");
-        return text;
+        return String::from_utf8(text.into_owned()).expect("text");
     }
     String::from_utf8(out).expect("text").replace("\r\n", " ").trim_end().to_owned()
 }

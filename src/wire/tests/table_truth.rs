@@ -213,6 +213,7 @@ fn positions(keys: KeyPositions) -> (i8, i8, u8) {
     match keys {
         KeyPositions::Range { first, last, step } => (first, last, step),
         KeyPositions::Counted { destination: Some(place), .. } => (place as i8, place as i8, 1),
+        KeyPositions::FirstAndStored => (1, 1, 1),
         _ => (0, 0, 0),
     }
 }
