@@ -85,6 +85,7 @@ pub use ops::stream_group::{
     ClaimOptions, ConsumerInfo, Delivery, FullConsumerInfo, FullGroupInfo, GroupInfo, GroupStart,
     PendingEntry, PendingSummary,
 };
+pub use ops::subsequence::CommonRun;
 #[cfg(feature = "async")]
 pub use pubsub::MessageStream;
 pub use pubsub::{

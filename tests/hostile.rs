@@ -407,3 +407,17 @@ fn a_callback_may_read_the_store_that_calls_it() {
     assert_eq!(events.recv().unwrap().kind, EventKind::Set);
     assert!(events.try_recv().is_err());
 }
+
+#[test]
+fn common_subsequences_that_would_take_too_long_are_refused() {
+    let store = Store::new();
+    let kv = store.kv();
+    for key in ["one", "other"] {
+        kv.set(key, vec![b'x'; 1 << 20]).unwrap();
+    }
+    assert!(matches!(kv.common_subsequence("one", "other"), Err(Error::TooLarge)));
+    assert!(matches!(kv.common_subsequence_len("one", "one"), Err(Error::TooLarge)));
+    kv.set("short", "x").unwrap();
+    assert_eq!(kv.common_subsequence_len("one", "short").unwrap(), 1);
+    assert_eq!(kv.common_runs("absent", "one", 0).unwrap(), []);
+}

@@ -8,4 +8,5 @@ pub(crate) mod set;
 pub(crate) mod sorted_set;
 mod splice;
 pub(crate) mod stream;
+pub(crate) mod subsequence;
 mod table;

@@ -11,6 +11,7 @@ use crate::ops::strings::{
     self, Append, Get, GetAndDelete, GetAndExpire, GetMany, GetRange, Length, Renewal, Set,
     SetIfAbsent, SetMany, SetManyIfAbsent, SetOutcome, SetRange,
 };
+use crate::ops::subsequence::{Common, CommonRun, FindCommon, Wanted};
 use crate::store::Store;
 use crate::value::{FromValue, ToValue, Value};
 
@@ -68,6 +69,87 @@ impl<'t, T: Submit> Kv<'t, T> {
         key: impl AsRef<[u8]>,
     ) -> T::Answer<Option<V>> {
         self.target.submit(&Get { key: key.as_ref() }, options::decode)
+    }
+
+    /// The longest common subsequence of two strings: bytes that both have in this order, if not
+    /// next to each other. A key that does not exist is as good as an empty string.
+    ///
+    /// `O(n m)` in the lengths of the strings. Does not block: the strings are shared, and no lock
+    /// is held while they are compared, except in a batch or a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if a key holds something else than a string; [`Error::TooLarge`] for
+    /// more than some 134 million pairs of bytes, which is Redis's limit.
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set_many(&[("one", "ohmytext"), ("other", "mynewtext")])?;
+    /// assert_eq!(store.kv().common_subsequence("one", "other")?, "mytext");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "LCS")]
+    pub fn common_subsequence(
+        &self,
+        first: impl AsRef<[u8]>,
+        second: impl AsRef<[u8]>,
+    ) -> T::Answer<Value> {
+        let keys = [first.as_ref(), second.as_ref()];
+        self.target.submit(&FindCommon { keys, wanted: Wanted::Bytes }, |common| match common {
+            Common::Bytes(bytes) => Ok(bytes),
+            _ => Ok(Value::default()),
+        })
+    }
+
+    /// The length of the longest common subsequence of two strings.
+    ///
+    /// Cost and errors are those of [`common_subsequence`](Self::common_subsequence).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set_many(&[("one", "ohmytext"), ("other", "mynewtext")])?;
+    /// assert_eq!(store.kv().common_subsequence_len("one", "other")?, 6);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "LCS")]
+    pub fn common_subsequence_len(
+        &self,
+        first: impl AsRef<[u8]>,
+        second: impl AsRef<[u8]>,
+    ) -> T::Answer<usize> {
+        let keys = [first.as_ref(), second.as_ref()];
+        self.target.submit(&FindCommon { keys, wanted: Wanted::Length }, |common| match common {
+            Common::Length(length) => Ok(length),
+            _ => Ok(0),
+        })
+    }
+
+    /// Where the longest common subsequence of two strings stands in them: runs of at least
+    /// `shortest` bytes, the last one first.
+    ///
+    /// Cost and errors are those of [`common_subsequence`](Self::common_subsequence).
+    ///
+    /// ```
+    /// # let store = larder::Store::new();
+    /// store.kv().set_many(&[("one", "ohmytext"), ("other", "mynewtext")])?;
+    /// let runs = store.kv().common_runs("one", "other", 3)?;
+    /// assert_eq!(runs.len(), 1);
+    /// assert_eq!((&runs[0].first, &runs[0].second), (&(4..8), &(5..9)));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[doc(alias = "LCS")]
+    pub fn common_runs(
+        &self,
+        first: impl AsRef<[u8]>,
+        second: impl AsRef<[u8]>,
+        shortest: usize,
+    ) -> T::Answer<Vec<CommonRun>> {
+        let keys = [first.as_ref(), second.as_ref()];
+        let wanted = Wanted::Runs { shortest, with_lengths: false };
+        self.target.submit(&FindCommon { keys, wanted }, |common| match common {
+            Common::Runs(runs, _) => Ok(runs),
+            _ => Ok(Vec::new()),
+        })
     }
 
     /// Sets a key to a value, whatever it held; its time to live is forgotten.

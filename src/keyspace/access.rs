@@ -56,6 +56,9 @@ pub(crate) struct Read;
 pub(crate) struct Write;
 /// Reads several keys at one instant, each by itself.
 pub(crate) struct ReadEach;
+/// Reads several strings at one instant and lets go of their locks before it runs, for what takes
+/// long.
+pub(crate) struct ReadStrings;
 /// Reads several keys at one instant.
 pub(crate) struct ReadMany;
 /// Reads and changes several keys at one instant.
@@ -260,6 +263,34 @@ impl Access for ReadEach {
         let views: Result<Vec<View<'_>>> =
             keys.iter().map(|key| locked.look_up(database, key)).collect();
         run(&views?)
+    }
+}
+
+impl Access for ReadStrings {
+    type Target<'a> = &'a [&'a [u8]];
+    /// The strings in the order of their keys, shared; `None` where there is no key.
+    type Scope<'s> = Vec<Option<Value>>;
+
+    fn enter<R>(
+        space: Space<'_>,
+        keys: Self::Target<'_>,
+        run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
+    ) -> Result<R> {
+        run(ReadEach::enter(space, keys, |views| views.iter().map(View::value).collect())?)
+    }
+
+    fn demand(space: Space<'_>, keys: Self::Target<'_>, demand: &mut Demand) {
+        ReadEach::demand(space, keys, demand);
+    }
+
+    fn within<R>(
+        locked: &mut Locked<'_>,
+        database: u16,
+        keys: Self::Target<'_>,
+        run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let share = |views: &[View<'_>]| views.iter().map(View::value).collect();
+        run(ReadEach::within(locked, database, keys, share)?)
     }
 }
 

@@ -364,6 +364,8 @@ pub(crate) struct Moment<'e> {
     caller: Option<&'e Caller>,
     /// Zero until read.
     now: Cell<u64>,
+    /// No later than this: before what was found to be far off while the time had yet to be read.
+    latest: Cell<u64>,
     /// Whether an entry was met that has expired and is still there.
     saw_expired: Cell<bool>,
 }
@@ -371,7 +373,8 @@ pub(crate) struct Moment<'e> {
 impl<'e> Moment<'e> {
     #[inline]
     fn new(Space { databases, caller, .. }: Space<'e>) -> Self {
-        Self { databases, caller, now: Cell::new(0), saw_expired: Cell::new(false) }
+        let (now, latest) = (Cell::new(0), Cell::new(u64::MAX));
+        Self { databases, caller, now, latest, saw_expired: Cell::new(false) }
     }
 
     /// The time of several operations, read at once: what one of them finds is not yet due is not
@@ -386,7 +389,7 @@ impl<'e> Moment<'e> {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         if self.now.get() == 0 {
-            self.now.set(self.databases.clock.now());
+            self.now.set(self.databases.clock.now().min(self.latest.get()));
         }
         self.now.get()
     }
@@ -425,6 +428,7 @@ impl<'e> Moment<'e> {
     #[inline]
     pub(crate) fn has_passed(&self, deadline: u64) -> bool {
         if self.now.get() == 0 && self.databases.clock.is_far_before(deadline) {
+            self.latest.set(self.latest.get().min(deadline - 1));
             return false;
         }
         deadline <= self.now() && !self.databases.is_loading()
@@ -652,5 +656,43 @@ impl After {
         rest.messages.extend(other.messages);
         rest.has_events |= other.has_events;
         rest.wake_at = [rest.wake_at, other.wake_at].into_iter().flatten().min();
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_operation_has_one_time_however_long_it_takes() {
+        let store = crate::Store::new();
+        let databases = store.databases();
+        let moment = Moment::new(Space::new(databases, 0));
+        // So far off that the time itself need not be read.
+        let deadline = databases.clock.now() + 1_100;
+        assert!(!moment.has_passed(deadline));
+        std::thread::sleep(Duration::from_millis(1_200));
+        assert!(!moment.has_passed(deadline), "it was not due before");
+        assert!(moment.now() < deadline);
+        assert!(Moment::new(Space::new(databases, 0)).has_passed(deadline));
+    }
+
+    #[test]
+    fn who_has_read_strings_keeps_nobody_from_writing_them() {
+        use super::access::{Access, ReadStrings};
+
+        let store = crate::Store::new();
+        store.kv().set("key", "old").unwrap();
+        let writer = store.clone();
+        let strings = ReadStrings::enter(store.space(), &[b"key"], |strings| {
+            let (written, is_written) = std::sync::mpsc::channel();
+            std::thread::spawn(move || written.send(writer.kv().set("key", "new")));
+            let outcome = is_written.recv_timeout(Duration::from_secs(10));
+            outcome.expect("the key is not locked")?;
+            Ok(strings)
+        });
+        assert_eq!(strings.unwrap(), [Some(Value::from("old"))]);
+        assert_eq!(store.kv().get("key").unwrap().unwrap(), "new");
     }
 }

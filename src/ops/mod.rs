@@ -22,6 +22,7 @@ pub(crate) mod sorted_set;
 pub(crate) mod stream;
 pub(crate) mod stream_group;
 pub(crate) mod strings;
+pub(crate) mod subsequence;
 pub(crate) mod uses;
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Errors in Redis's own words.
 //!
-//! They are bytes: what a client sent is repeated as it was, up to its first zero, as Redis takes it
-//! for a string of C.
+//! They are bytes: what a client sent is repeated as it was, up to its first zero, as Redis takes
+//! it for a string of C.
 
 use std::borrow::Cow;
 
@@ -22,6 +22,9 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Text {
         Error::WrongType if command.eq_ignore_ascii_case("DELEX") => {
             "ERR Key should be of string type if conditions are specified"
         }
+        Error::WrongType if command.eq_ignore_ascii_case("LCS") => {
+            "ERR The specified keys must contain string values"
+        }
         Error::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
         Error::NotAnInteger if command.eq_ignore_ascii_case("HINCRBY") => {
             "ERR hash value is not an integer"
@@ -34,6 +37,9 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Text {
         Error::Overflow => "ERR increment or decrement would overflow",
         Error::NotFinite => "ERR increment would produce NaN or Infinity",
         Error::ScoreNotANumber => "ERR resulting score is not a number (NaN)",
+        Error::TooLarge if command.eq_ignore_ascii_case("LCS") => {
+            "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+        }
         Error::TooLarge => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
         Error::OffsetOutOfRange => "ERR offset is out of range",
         Error::NoSuchKey => "ERR no such key",

@@ -30,6 +30,7 @@ mod sorted_set;
 mod stream;
 mod stream_group;
 mod strings;
+mod subsequence;
 pub(crate) mod table;
 
 #[allow(

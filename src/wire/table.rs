@@ -11,7 +11,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::ops::{
     bitmap, counters, dump, encoding, hash, keys, list, pubsub, scan, set, sorted_set as zset,
-    stream, stream_group, strings, uses,
+    stream, stream_group, strings, subsequence, uses,
 };
 use crate::value::Value;
 
@@ -139,6 +139,7 @@ pub(crate) static COMMANDS: &[Row] = &[
     row!(strings::Append, 3, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(strings::SetRange, 4, WRITE | DENYOOM, ONE_KEY),
     row!(strings::DeleteIf, -2, WRITE | FAST, ONE_KEY),
+    row!(subsequence::FindCommon, -3, READONLY, TWO_KEYS),
     row!("INCR", counters_wire::parse_increment, 2, WRITE | DENYOOM | FAST, ONE_KEY),
     row!("DECR", counters_wire::parse_decrement, 2, WRITE | DENYOOM | FAST, ONE_KEY),
     row!(counters::Increment, 3, WRITE | DENYOOM | FAST, ONE_KEY),

@@ -15,6 +15,8 @@ pub(crate) const STRINGS: &[Grammar] = &[
     ("GET", "key"),
     ("MGET", "key+"),
     ("STRLEN", "key"),
+    ("LCS", "key key { ( LEN | IDX ) , MINMATCHLEN count , WITHMATCHLEN }"),
+    ("LCS", "key key IDX { MINMATCHLEN count , WITHMATCHLEN }"),
     ("GETRANGE", "key index index"),
     ("SUBSTR", "key index index"),
     (

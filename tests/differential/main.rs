@@ -21,9 +21,9 @@
 //! - `radix-tree-keys` and `radix-tree-nodes` of `XINFO STREAM`, which count nodes of a tree that
 //!   only Redis has;
 //! - a command that is wrong in two ways: arguments are read before any key is looked at, where
-//!   Redis now and then looks first, and finds another type, no group, or nothing to do: `XREADGROUP`
-//!   looks for the group of a stream before it reads its id, `XINFO STREAM` for the stream before
-//!   `FULL COUNT`;
+//!   Redis now and then looks first, and finds another type, no group, or nothing to do:
+//!   `XREADGROUP` looks for the group of a stream before it reads its id, `XINFO STREAM` for the
+//!   stream before `FULL COUNT`;
 //! - a score of minus zero, which is zero here, and in Redis too if the sorted set is small;
 //! - scores of `ZSCAN`, of which Redis writes large whole ones in two ways, by how many there are;
 //! - entries above an id that `XSETID` set a stream back to, once they are deleted: Redis keeps
@@ -435,8 +435,13 @@ fn dumped_alike(ours: &Reply, theirs: &Reply) -> bool {
 fn are_errors_alike(name: &[u8], ours: &Reply, theirs: &Reply) -> bool {
     let Reply::Scalar(b'-', ours) = ours else { return false };
     let about_keys = |text: &[u8]| {
-        let starts: [&[u8]; 4] =
-            [b"WRONGTYPE ", b"NOGROUP ", b"ERR no such key", b"ERR The XGROUP subcommand requires"];
+        let starts: [&[u8]; 5] = [
+            b"WRONGTYPE ",
+            b"NOGROUP ",
+            b"ERR no such key",
+            b"ERR The XGROUP subcommand requires",
+            b"ERR The specified keys must contain string values",
+        ];
         starts.iter().any(|start| text.starts_with(start))
     };
     match theirs {

@@ -58,6 +58,7 @@ const REDIS: &[(&str, i8, &str, i8, i8, u8)] = &[
     ("INCRBY", 3, "write denyoom fast", 1, 1, 1),
     ("INCRBYFLOAT", 3, "write denyoom fast", 1, 1, 1),
     ("KEYS", 2, "readonly", 0, 0, 0),
+    ("LCS", -3, "readonly", 1, 2, 1),
     ("LINDEX", 3, "readonly", 1, 1, 1),
     ("LINSERT", 5, "write denyoom", 1, 1, 1),
     ("LLEN", 2, "readonly fast", 1, 1, 1),
