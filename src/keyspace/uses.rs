@@ -294,15 +294,17 @@ mod tests {
     fn a_count_grows_by_the_logarithm_of_the_uses() {
         let uses = Uses::default();
         uses.count(Some(Counting { log_factor: 10, decay_minutes: 1 }));
-        let stamp = AtomicU32::new(Stamp::new(0, FIRST_COUNT).bits());
-        let mut counts = Vec::new();
-        for uses_so_far in 1..=100_000 {
-            uses.renew(&stamp, 0);
-            if [1_000, 100_000].contains(&uses_so_far) {
-                counts.push(Stamp::of(stamp.load(Relaxed)).count);
-            }
-        }
-        assert!((13..=24).contains(&counts[0]), "{counts:?}");
-        assert!((120..=165).contains(&counts[1]), "{counts:?}");
+        // One count is left to chance, the mean of many is not.
+        let mean_after = |times: u32, stamps: u32| {
+            let count = |_| {
+                let stamp = AtomicU32::new(Stamp::new(0, FIRST_COUNT).bits());
+                (0..times).for_each(|_| uses.renew(&stamp, 0));
+                f64::from(Stamp::of(stamp.load(Relaxed)).count)
+            };
+            (0..stamps).map(count).sum::<f64>() / f64::from(stamps)
+        };
+        let (few, many) = (mean_after(1_000, 400), mean_after(100_000, 40));
+        assert!((18.8..=20.0).contains(&few), "{few}");
+        assert!((138.0..=154.0).contains(&many), "{many}");
     }
 }
