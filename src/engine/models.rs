@@ -245,3 +245,20 @@ fn clearing_sees_a_batch_whole_although_its_shards_are_new() {
         assert_ne!(store.stats().keys, 1);
     });
 }
+
+#[test]
+fn databases_come_into_being_while_others_lock_all_of_them() {
+    explore(|| {
+        let (store, _clock) = store();
+        let threads = [
+            spawn(&store, |store| store.clear_all().unwrap()),
+            spawn(&store, |store| _ = store.answer(&[b"SWAPDB", b"1", b"2"], false)),
+            spawn(&store, |store| store.database(2).unwrap().keys().clear().unwrap()),
+        ];
+        store.database(1).unwrap().kv().set("a", 1).unwrap();
+        join(threads);
+        assert!(store.stats().keys <= 1);
+        store.clear_all().unwrap();
+        assert_eq!(store.stats().keys, 0);
+    });
+}
