@@ -169,12 +169,12 @@ impl Access for Write {
         space.databases.admit()?;
         let mut after = After::default();
         let answer = Self::enter_unsettled(space, key, &mut after, run);
+        let answer = after.settle_with(space.databases, answer);
         if after.is_nothing() {
             // Spares the usual case all questions that dropping would ask.
             std::mem::forget(after);
-            return answer;
         }
-        after.settle_with(space.databases, answer)
+        answer
     }
 
     fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {

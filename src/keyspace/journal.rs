@@ -212,6 +212,12 @@ impl Record {
     /// Writes a header before the arguments that it belongs to; answers where it begins.
     #[inline]
     fn write_header(&mut self, body: usize, arguments: usize) -> usize {
+        if arguments < 10 {
+            let header = [b'*', b'0' + arguments as u8, b'\r', b'\n'];
+            let start = body - header.len();
+            self.bytes[start..body].copy_from_slice(&header);
+            return start;
+        }
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(arguments).as_bytes();
         let start = body - digits.len() - 3;

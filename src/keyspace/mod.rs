@@ -532,10 +532,20 @@ impl After {
     /// The journal's, if it cannot answer for what was done, which has happened nevertheless.
     #[inline]
     pub(crate) fn settle(&mut self, databases: &Databases) -> Result<()> {
-        if self.rest.is_none() && self.position == 0 {
+        if self.rest.is_some() {
+            return self.settle_rest(databases);
+        }
+        self.await_journal(databases)
+    }
+
+    /// Waits for the journal to answer for what only the caller is to hear of.
+    #[inline]
+    fn await_journal(&mut self, databases: &Databases) -> Result<()> {
+        let position = std::mem::take(&mut self.position);
+        if position == 0 || journal::defer(position) {
             return Ok(());
         }
-        self.settle_rest(databases)
+        databases.journal().map_or(Ok(()), |journal| journal.acknowledge(position))
     }
 
     /// Whether nothing is left to do, not even to drop anything.
@@ -558,24 +568,21 @@ impl After {
             }
             told.push(rest);
         }
-        let is_private = !told.iter().any(|rest| rest.concerns_others());
+        if !told.iter().any(|rest| rest.concerns_others()) {
+            return self.await_journal(databases);
+        }
+        let position = std::mem::take(&mut self.position);
         let outcome = match databases.journal() {
-            Some(journal) if self.position > 0 => match is_private && journal::defer(self.position)
-            {
-                true => Ok(()),
-                false => journal.acknowledge(self.position),
-            },
+            Some(journal) if position > 0 => journal.acknowledge(position),
             _ => Ok(()),
         };
-        self.position = 0;
-        if !is_private {
-            let tell = || Rest::tell(&mut told, databases, &outcome);
-            journal::tell_others(databases.journal(), tell);
-        }
+        let tell = || Rest::tell(&mut told, databases, &outcome);
+        journal::tell_others(databases.journal(), tell);
         outcome
     }
 
     /// Tells the journal's error to a caller who has none of its own.
+    #[inline]
     pub(crate) fn settle_with<R>(&mut self, databases: &Databases, answer: Result<R>) -> Result<R> {
         match self.settle(databases) {
             Ok(()) => answer,

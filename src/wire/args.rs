@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::protocol;
 use crate::error::{Error, Result};
 use crate::number;
 
@@ -102,9 +103,7 @@ impl Argv {
         const LONGEST_HEADER: usize = 32;
         let argument = argument.as_ref();
         self.bytes.reserve(argument.len() + LONGEST_HEADER);
-        self.bytes.push(b'$');
-        self.bytes.extend_from_slice(itoa::Buffer::new().format(argument.len()).as_bytes());
-        self.bytes.extend_from_slice(b"\r\n");
+        protocol::header(&mut self.bytes, b'$', argument.len() as i64);
         self.bytes.extend_from_slice(argument);
         self.bytes.extend_from_slice(b"\r\n");
         self.len += 1;

@@ -8,6 +8,7 @@
 //! An aggregate is its header followed by its elements, which the caller writes next. Every call
 //! appends; nothing fails.
 
+use super::protocol;
 use crate::number;
 
 /// The version of the protocol that a connection speaks.
@@ -173,9 +174,7 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn header(&mut self, marker: u8, value: i64) {
-        self.out.push(marker);
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        self.out.extend_from_slice(b"\r\n");
+        protocol::header(self.out, marker, value);
     }
 
     #[inline]

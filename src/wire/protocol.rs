@@ -57,6 +57,28 @@ impl From<ProtocolError> for PublicError {
     }
 }
 
+/// Appends the line of a number: a length, or an integer.
+#[inline]
+pub(super) fn header(out: &mut Vec<u8>, marker: u8, value: i64) {
+    let digit = |value: i64| b'0' + value as u8;
+    // Most are short, and need neither a loop nor a copy of a length that is not known.
+    match value {
+        0..10 => out.extend_from_slice(&[marker, digit(value), b'\r', b'\n']),
+        10..100 => {
+            let line = [marker, digit(value / 10), digit(value % 10), b'\r', b'\n'];
+            out.extend_from_slice(&line);
+        }
+        _ => long_header(out, marker, value),
+    }
+}
+
+#[inline(never)]
+fn long_header(out: &mut Vec<u8>, marker: u8, value: i64) {
+    out.push(marker);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
 /// A line that starts at `start`: its text, and where the next one begins.
 pub(super) struct Line<'a> {
     pub(super) text: &'a [u8],

@@ -175,9 +175,12 @@ fn recovery(options: &Options, keys: &[Key]) {
         let start = Instant::now();
         let store = crate::larder::every_second(folder.path());
         add("larder", "replay of the log", start.elapsed());
-        let (spent, stall) = snapshot_beside_a_reader(&store, keys);
+        let snapshot = || store.snapshot().expect("a snapshot");
+        let [spent, stall] = beside_a_reader(&store, keys, snapshot);
         add("larder", "writing a snapshot", spent);
         add("larder", "worst stall of a reader meanwhile", stall);
+        let [_, stall] = beside_a_reader(&store, keys, || copy_snapshot(folder.path(), spent));
+        add("larder", "the same beside a copy of its bytes", stall);
         drop(store);
         add("redis-server", "loading it", redis_loads(folder.path()));
         let start = Instant::now();
@@ -188,9 +191,9 @@ fn recovery(options: &Options, keys: &[Key]) {
     table.print("redis-server");
 }
 
-/// How long a snapshot takes, and the longest GET of a thread that does nothing else.
+/// How long something takes, and the longest GET meanwhile of a thread that does nothing else.
 #[cfg(feature = "larder")]
-fn snapshot_beside_a_reader(store: &larder::Store, keys: &[Key]) -> (Duration, Duration) {
+fn beside_a_reader(store: &larder::Store, keys: &[Key], work: impl FnOnce()) -> [Duration; 2] {
     let (ready, done) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -209,11 +212,32 @@ fn snapshot_beside_a_reader(store: &larder::Store, keys: &[Key]) -> (Duration, D
             std::thread::yield_now();
         }
         let start = Instant::now();
-        store.snapshot().expect("a snapshot");
+        work();
         let spent = start.elapsed();
         done.store(true, Ordering::Release);
-        (spent, reader.join().expect("a reader that ends"))
+        [spent, reader.join().expect("a reader that ends")]
     })
+}
+
+/// Copies the snapshot in pieces, as slowly as it was written: the same bytes, and no lock.
+#[cfg(feature = "larder")]
+fn copy_snapshot(folder: &Path, spent: Duration) {
+    const PIECE: usize = 64 << 10;
+    let files = fs::read_dir(folder.join("appendonlydir")).expect("a folder");
+    let mut paths = files.map(|file| file.expect("a file").path());
+    let base = paths.find(|path| path.extension().is_some_and(|end| end == "rdb"));
+    let bytes = fs::read(base.expect("a snapshot")).expect("its bytes");
+    let each = spent / bytes.len().div_ceil(PIECE) as u32;
+    let mut copy = fs::File::create(folder.join("copy")).expect("a file");
+    let start = Instant::now();
+    for (number, piece) in (1..).zip(bytes.chunks(PIECE)) {
+        std::io::Write::write_all(&mut copy, piece).expect("a write");
+        while start.elapsed() < each * number {
+            std::hint::spin_loop();
+        }
+    }
+    copy.sync_all().expect("a sync");
+    fs::remove_file(folder.join("copy")).expect("a file");
 }
 
 /// How long `redis-server` takes to start and load what is in the folder.

@@ -15,13 +15,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::snapshots::Occasion;
 use super::writer::Trouble;
-use super::{CLOSED, Goal, Log};
+use super::{CLOSED, Desk, Goal, Log};
 use crate::error::{Error, Result};
 use crate::persist::settings::Durability;
 use crate::sync::{Arc, AtomicBool, Ordering, Weak};
 
 /// The shortest time between two writes by the thread: what is recorded meanwhile is one frame.
-const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(1);
 /// The time between two syncs of [`Durability::EverySecond`].
 const SECOND: Duration = Duration::from_secs(1);
 /// The time until what failed is tried again, at first and at most.
@@ -150,6 +150,9 @@ impl Routine {
             // What goes wrong is trouble, which is met when this comes round again.
             let _ = log.turn()?.advance(Goal::Written);
         }
+        if !log.wants_writing() {
+            log.turn()?.shrink();
+        }
         let next_sync = self.sync(log)?;
         log.announce_growth()?;
         let is_long = log.turn()?.writer().is_long();
@@ -236,8 +239,7 @@ impl Log {
         drop(turn.writer.take());
         let mut desk = self.desk.lock();
         desk.is_closed = true;
-        drop(desk);
-        self.returned.notify_all();
+        Desk::wake_all(desk);
         self.alarm.ring();
         outcome.map_err(|error| Error::Indeterminate(error.to_string()))
     }

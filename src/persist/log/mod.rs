@@ -56,7 +56,8 @@ use crate::keyspace::Databases;
 use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
 use crate::sync::atomic::AtomicU8;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Weak, thread};
+use crate::sync::thread::Thread;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Weak, thread};
 use crate::wire::effect;
 
 /// What is said of a log that was closed.
@@ -82,8 +83,6 @@ pub(crate) struct Log {
     /// Records up to here outlive the machine.
     durable: AtomicU64,
     desk: Mutex<Desk>,
-    /// The turn was given back.
-    returned: Condvar,
     alarm: Alarm,
     snapshots: Snapshots,
     schedule: Schedule,
@@ -96,8 +95,8 @@ struct Desk {
     writer: Option<Box<Writer>>,
     /// What the log has grown to, as of the last write.
     sizes: Sizes,
-    /// Threads that wait for the turn to have their records written.
-    waiting: usize,
+    /// Who waits until the turn is given back.
+    waiting: Vec<Thread>,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
@@ -133,11 +132,10 @@ impl Log {
             desk: Mutex::new(Desk {
                 sizes: writer.sizes(),
                 writer: Some(Box::new(writer)),
-                waiting: 0,
+                waiting: Vec::new(),
                 trouble: None,
                 is_closed: false,
             }),
-            returned: Condvar::new(),
             alarm,
             snapshots,
             syncs: Mutex::default(),
@@ -179,21 +177,16 @@ impl Log {
     fn reach(&self, position: u64, goal: Goal) -> Result<()> {
         while !self.has_reached(position, goal) {
             let mut desk = self.desk.lock();
-            let writer = loop {
-                if self.has_reached(position, goal) {
-                    return Ok(());
-                }
-                if let Some(reason) = desk.refusal() {
-                    return Err(Error::Indeterminate(reason.to_owned()));
-                }
-                match desk.writer.take() {
-                    Some(writer) => break writer,
-                    None => {
-                        desk.waiting += 1;
-                        self.returned.wait(&mut desk);
-                        desk.waiting -= 1;
-                    }
-                }
+            // Whoever has just given back the turn may have done it.
+            if self.has_reached(position, goal) {
+                return Ok(());
+            }
+            if let Some(reason) = desk.refusal() {
+                return Err(Error::Indeterminate(reason.to_owned()));
+            }
+            let Some(writer) = desk.writer.take() else {
+                Desk::wait(desk);
+                continue;
             };
             drop(desk);
             let mut turn = Turn::new(self, writer);
@@ -208,14 +201,16 @@ impl Log {
 
     /// Waits for the turn; `None` if the log was closed.
     fn turn(&self) -> Option<Turn<'_>> {
-        let mut desk = self.desk.lock();
-        while !desk.is_closed {
+        loop {
+            let mut desk = self.desk.lock();
+            if desk.is_closed {
+                return None;
+            }
             match desk.writer.take() {
                 Some(writer) => return Some(Turn::new(self, writer)),
-                None => self.returned.wait(&mut desk),
+                None => Desk::wait(desk),
             }
         }
-        None
     }
 
     /// Lets writers in, or keeps them out, as it follows from what is pending.
@@ -252,6 +247,23 @@ impl Log {
 }
 
 impl Desk {
+    /// Lets go of the desk and sleeps until the turn is given back, or for less.
+    ///
+    /// A condition variable would have all who are woken take the desk's lock one after the other,
+    /// and each of them wake the next.
+    fn wait(mut desk: MutexGuard<'_, Self>) {
+        desk.waiting.push(thread::current());
+        drop(desk);
+        thread::park();
+    }
+
+    /// Lets go of the desk and wakes all who wait.
+    fn wake_all(mut desk: MutexGuard<'_, Self>) {
+        let waiting = std::mem::take(&mut desk.waiting);
+        drop(desk);
+        waiting.iter().for_each(Thread::unpark);
+    }
+
     /// Why it is of no use to wait for the turn.
     fn refusal(&self) -> Option<&str> {
         if self.is_closed { Some(CLOSED) } else { self.trouble.as_deref() }
@@ -368,6 +380,12 @@ impl<'l> Turn<'l> {
         Ok(())
     }
 
+    /// Gives back the memory of buffers that were needed for more than there is now.
+    fn shrink(&mut self) {
+        self.log.pending.lock().shrink();
+        self.writer_mut().batch.shrink();
+    }
+
     /// Tries again what could not be written.
     fn retry(&mut self) -> io::Result<()> {
         self.writer_mut().trouble = None;
@@ -388,14 +406,13 @@ impl Drop for Turn<'_> {
         let wants_keeper = is_news || (trouble.is_none() && writer.is_long());
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
-        writer.group = desk.waiting + 1;
+        writer.group = desk.waiting.len() + 1;
         desk.writer = Some(writer);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.
             self.log.refuse(trouble);
         }
-        drop(desk);
-        self.log.returned.notify_all();
+        Desk::wake_all(desk);
         if wants_keeper {
             self.log.alarm.ring();
         }

@@ -8,7 +8,7 @@ use crate::persist::frame::{FrameWriter, LONGEST_HEADER};
 
 /// More than this is not left to pile up.
 const MOST: usize = 16 << 20;
-/// Buffers that have grown larger give their memory back.
+/// A log that rests keeps no larger buffers.
 const KEPT: usize = 1 << 20;
 /// A header with its padding is not longer.
 const ROOM: usize = 2 * LONGEST_HEADER;
@@ -119,6 +119,17 @@ impl Pending {
         self.database = None;
     }
 
+    /// Gives back the memory that records of now do not need.
+    pub(super) fn shrink(&mut self) {
+        self.batch.shrink();
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.batch.bytes.capacity()
+    }
+
     /// What comes from now on comes too late.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
@@ -138,9 +149,15 @@ impl Batch {
         self.end
     }
 
-    /// Forgets the records.
+    /// Forgets the records. The next may be as many, so their memory is kept, unless it is more
+    /// than ever piles up.
     pub(super) fn clear(&mut self) {
         self.bytes.truncate(ROOM);
+        self.bytes.shrink_to(2 * MOST);
+    }
+
+    /// Gives back the memory that records of now do not need.
+    pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to(KEPT);
     }
 

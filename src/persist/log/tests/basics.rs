@@ -272,3 +272,22 @@ fn a_store_with_too_few_databases_is_told_which_is_used_and_changes_nothing() {
         "there is something in database 9, and the store has only 4, from 0 on"
     );
 }
+
+#[test]
+fn a_log_that_rests_gives_the_memory_of_a_burst_back() {
+    for durability in [Durability::EverySecond, Durability::Never] {
+        let store = open(&Memory::new(), durability);
+        let log = store.log().unwrap();
+        let capacity = || log.pending.lock().capacity();
+        // Twice, as there are two buffers.
+        for _ in 0..2 {
+            let turn = log.turn();
+            store.kv().set("large", vec![0; 4 << 20]).unwrap();
+            assert!(capacity() > 4 << 20);
+            drop(turn);
+            store.sync().unwrap();
+        }
+        store.kv().set("small", 1).unwrap();
+        eventually(|| capacity() < 2 << 20);
+    }
+}
