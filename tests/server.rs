@@ -578,6 +578,22 @@ fn hostile_08_replies_that_nobody_reads_are_bounded() {
 }
 
 #[test]
+fn hostile_08_a_monitor_that_never_reads_is_disconnected_at_its_limit() {
+    let limit = "normal 256kb 0 0";
+    let (_store, server) = start(|server| server.config("client-output-buffer-limit", limit));
+    let mut mute = Client::of(&server);
+    mute.call(&["MONITOR"]).expect("+OK\r\n");
+    let mut other = Client::of(&server);
+    let long = "x".repeat(50_000);
+    let begun = Instant::now();
+    while server.clients() > 1 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is still there");
+        other.call(&["SET", "key", &long]).expect("+OK\r\n");
+    }
+    other.call(&["PING"]).expect("+PONG\r\n");
+}
+
+#[test]
 fn hostile_08_output_over_the_soft_limit_for_too_long() {
     let limit = "pubsub 0 1kb 1";
     let (store, server) = start(|server| server.config("client-output-buffer-limit", limit));

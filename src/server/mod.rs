@@ -35,7 +35,9 @@
 //! - what a client sends takes memory as it arrives, never as it is announced, up to
 //!   `client-query-buffer-limit`; a client that has not given the password may send little;
 //! - what a client does not read is kept up to `client-output-buffer-limit`, then the connection is
-//!   closed; a client over a megabyte behind has its requests wait;
+//!   closed; a client over a megabyte behind has its requests wait. As in Redis, only subscribers
+//!   have a limit unless one is set: set one for `normal` clients where one might `MONITOR` and
+//!   not read;
 //! - turn by turn each connection gets one read of a few kilobytes, so a flood of requests delays
 //!   others by as much only;
 //! - an idle connection keeps no buffers.

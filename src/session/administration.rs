@@ -1,5 +1,5 @@
-//! What an administrator asks for: `MONITOR`, `SLOWLOG`, `LATENCY`, `MEMORY`, `SHUTDOWN`, `WAIT`,
-//! `TIME`, `ROLE`, `LOLWUT`.
+//! What an administrator asks for: `MONITOR`, `SLOWLOG`, `MODULE`, `LATENCY`, `MEMORY`, `SHUTDOWN`,
+//! `WAIT`, `TIME`, `ROLE`, `LOLWUT`.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -148,6 +148,20 @@ pub(super) fn slowlog_help(session: &mut Session, _: &[&[u8]]) -> Answer {
          request, client and the client's name",
         "LEN: how many are kept",
         "RESET: forgets them",
+        "HELP: this text",
+    ])
+}
+
+/// There are none.
+pub(super) fn modules(session: &mut Session, _: &[&[u8]]) -> Answer {
+    session.encoder().array(0);
+    Ok(())
+}
+
+pub(super) fn module_help(session: &mut Session, _: &[&[u8]]) -> Answer {
+    session.lines(&[
+        "MODULE <subcommand>. Subcommands are:",
+        "LIST: the modules, which are none",
         "HELP: this text",
     ])
 }

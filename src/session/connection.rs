@@ -71,6 +71,30 @@ impl<'a> Hello<'a> {
     }
 }
 
+/// The user that every client is.
+const USER: &[u8] = b"default";
+
+pub(super) fn who_am_i(session: &mut Session, _: &[&[u8]]) -> Answer {
+    session.encoder().bulk(USER);
+    Ok(())
+}
+
+pub(super) fn users(session: &mut Session, _: &[&[u8]]) -> Answer {
+    let mut encoder = session.encoder();
+    encoder.array(1);
+    encoder.bulk(USER);
+    Ok(())
+}
+
+pub(super) fn acl_help(session: &mut Session, _: &[&[u8]]) -> Answer {
+    session.lines(&[
+        "ACL <subcommand>. Subcommands are:",
+        "USERS: the users, which are one",
+        "WHOAMI: the user that this connection is",
+        "HELP: this text",
+    ])
+}
+
 /// An error unless a client may be called so.
 pub(super) fn check_name(name: &[u8]) -> Answer {
     let is_printable = |byte: &u8| (b'!'..=b'~').contains(byte);

@@ -111,6 +111,7 @@ static COMMANDS: &[Row] = &[
     row!("QUIT", -1, CONNECTION | FAST | NO_AUTH | ALLOW_BUSY | AT_ONCE, connection::quit),
     row!("RESET", 1, CONNECTION | FAST | NO_AUTH | ALLOW_BUSY | AT_ONCE, connection::reset),
     row!("CLIENT" of CLIENT),
+    row!("ACL" of ACL),
     // Transactions.
     row!("MULTI", 1, CONNECTION | FAST | ALLOW_BUSY | AT_ONCE, transaction::multi),
     row!("EXEC", 1, CONNECTION | AT_ONCE, transaction::exec),
@@ -138,6 +139,7 @@ static COMMANDS: &[Row] = &[
     row!("CONFIG" of CONFIG),
     row!("INFO", -1, LOADING | STALE, info::info),
     row!("MEMORY" of MEMORY),
+    row!("MODULE" of MODULE),
     row!("DEBUG", -2, ADMINISTRATION, debug::debug),
     row!("MONITOR", 1, ADMINISTRATION, administration::monitor),
     row!("SLOWLOG" of SLOWLOG),
@@ -174,6 +176,13 @@ static CLIENT: &[Row] = &[
     row!("CLIENT|HELP", 2, LOADING | STALE | PRIVATE, clients::help),
 ];
 
+/// There is one user, who may do everything.
+static ACL: &[Row] = &[
+    row!("ACL|WHOAMI", 2, CONNECTION | PRIVATE, connection::who_am_i),
+    row!("ACL|USERS", 2, ADMINISTRATION | PRIVATE, connection::users),
+    row!("ACL|HELP", 2, LOADING | STALE | PRIVATE, connection::acl_help),
+];
+
 static PUBSUB_COMMANDS: &[Row] = &[
     row!("PUBSUB|CHANNELS" of data, -2, PUBSUB | LOADING | STALE),
     row!("PUBSUB|NUMSUB" of data, -2, PUBSUB | LOADING | STALE),
@@ -208,6 +217,11 @@ static MEMORY: &[Row] = &[
     row!("MEMORY|MALLOC-STATS", 2, 0, administration::memory_allocator),
     row!("MEMORY|PURGE", 2, PRIVATE, administration::memory_purge),
     row!("MEMORY|HELP", 2, LOADING | STALE | PRIVATE, administration::memory_help),
+];
+
+static MODULE: &[Row] = &[
+    row!("MODULE|LIST", 2, ADMIN | NOSCRIPT | PRIVATE, administration::modules),
+    row!("MODULE|HELP", 2, LOADING | STALE | PRIVATE, administration::module_help),
 ];
 
 static SLOWLOG: &[Row] = &[

@@ -37,8 +37,18 @@
 //! # What it is exact in, and what is missing
 //!
 //! Replies are those of Redis 7.0, to the byte; the comparison with a real server is part of
-//! Larder's tests. There are no scripts (`EVAL`, `FCALL`), no modules, no cluster and no
-//! replication.
+//! Larder's tests. What is missing answers as an unknown command does:
+//!
+//! - geographic indices (`GEOADD`, ...) and counts of distinct things (`PFADD`, ...);
+//! - scripts (`EVAL`, `FCALL`, `FUNCTION`, `SCRIPT`) and modules: `MODULE LIST` tells none;
+//! - clusters (`CLUSTER`, `ASKING`, `READONLY`, `READWRITE`, `MIGRATE`) and replication
+//!   (`REPLICAOF`, `SYNC`, `FAILOVER`, ...);
+//! - users: there is `default`, and of `ACL` only `WHOAMI` and `USERS`;
+//! - what clients keep for themselves (`CLIENT CACHING`; `CLIENT TRACKING ON` is an error), and
+//!   `LATENCY GRAPH`.
+//!
+//! Some commands do less than in Redis: `DEBUG SLEEP` has its own client wait and no other,
+//! `COMMAND DOCS` tells no arguments. `tests/differential` lists all differences.
 
 mod connections;
 mod dump;

@@ -305,6 +305,50 @@ fn commands_are_described_as_redis_describes_them() {
     }
 }
 
+/// What Redis knows and sessions do not: `larder::testing` tells users which families these are.
+#[rustfmt::skip]
+const UNKNOWN: &[&str] = &[
+    // The data types of which there is none.
+    "geoadd", "geodist", "geohash", "geopos", "georadius", "georadius_ro", "georadiusbymember",
+    "georadiusbymember_ro", "geosearch", "geosearchstore", "pfadd", "pfcount", "pfdebug", "pfmerge",
+    "pfselftest",
+    // Scripts and modules.
+    "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "module|load",
+    "module|loadex", "module|unload", "script",
+    // Clusters and replicas.
+    "asking", "cluster", "failover", "migrate", "psync", "readonly", "readwrite", "replconf",
+    "replicaof", "restore-asking", "slaveof", "sync",
+    // Users with rights of their own, and what clients keep for themselves.
+    "acl|cat", "acl|deluser", "acl|dryrun", "acl|genpass", "acl|getuser", "acl|list", "acl|load",
+    "acl|log", "acl|save", "acl|setuser", "client|caching",
+    // A drawing.
+    "latency|graph",
+];
+
+#[test]
+fn every_command_is_known_but_those_that_are_listed() {
+    let server = Server::start();
+    let face = Face::new(&Store::new(), FaceOptions::default());
+    let waker = Waker::from(Arc::new(Nobody));
+    let mut ours = face.connect(Peer::default(), waker).expect("room");
+    let all: [&[u8]; 5] = [b"COMMAND", b"LIST", b"FILTERBY", b"PATTERN", b"*"];
+    let names = |reply: &[u8]| -> BTreeSet<String> {
+        Reply::parse(reply).elements().iter().map(Reply::text).collect()
+    };
+    let theirs = names(&server.connect(false).call(&all));
+    ours.execute(&all);
+    let ours = names(&ours.take_output());
+    let is_listed = |name: &String| {
+        let command = name.split('|').next().unwrap_or_default();
+        UNKNOWN.contains(&name.as_str()) || UNKNOWN.contains(&command)
+    };
+    for name in &theirs {
+        assert_eq!(ours.contains(name), !is_listed(name), "{name}");
+    }
+    let unheard: Vec<_> = UNKNOWN.iter().filter(|name| !theirs.contains(**name)).collect();
+    assert!(unheard.is_empty(), "{unheard:?}");
+}
+
 /// A field of what `COMMAND DOCS` tells of one command.
 fn documented(reply: &Reply, field: &str) -> Option<String> {
     let fields = reply.elements().get(1)?.elements();
