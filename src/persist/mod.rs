@@ -188,9 +188,9 @@ pub trait Persistence: Send + Sync {
     /// error the old segment is the current one.
     ///
     /// If a [`sync`](Self::sync) has failed, or a [`truncate`](Self::truncate) that has cost the
-    /// segment, the old segment cannot be made durable. Then the new
-    /// one begins all the same, and [`open`](Self::open) does not answer it before a snapshot was
-    /// committed that replaces the old one.
+    /// segment, the old segment cannot be made durable. Then the new one begins all the same, and
+    /// [`open`](Self::open) does not answer it before a snapshot was committed that replaces the
+    /// old one.
     fn rotate(&self) -> io::Result<u64>;
 
     /// Begins a snapshot that takes the place of the last snapshot and of all segments before the

@@ -87,9 +87,16 @@ impl<'d> Replay<'d> {
         let mut encoder = Encoder::new(&mut self.replies, Protocol::Resp2);
         let outcome = row.execute(arguments, &mut Context::Run(space), &mut encoder);
         outcome.map_err(|error| match error {
-            Error::NoSuchDatabase => Refusal::Error(error),
+            Error::NoSuchDatabase => Refusal::Error(self.too_few(arguments).unwrap_or(error)),
             error => fails(&error::redis_text(&error, row.name)),
         })
+    }
+
+    /// The error of a command between databases, of whose numbers the other's is the last.
+    fn too_few(&self, arguments: &[&[u8]]) -> Option<Error> {
+        let numbers = arguments.iter().rev().filter_map(|argument| number::parse_integer(argument));
+        let mut numbers = numbers.filter_map(|number| u64::try_from(number).ok());
+        numbers.find_map(|number| self.databases.known(number).err())
     }
 
     fn select(&mut self, arguments: &[&[u8]]) -> Result<(), Refusal> {

@@ -249,10 +249,11 @@ fn progress_is_told() {
 #[test]
 fn a_store_with_too_few_databases_is_told_which_is_used_and_changes_nothing() {
     let kept = Memory::new();
-    let open = |databases: u16| {
+    let open_on = |kept: &Memory, databases: u16| {
         let builder = Store::builder().databases(databases).persistence(kept.clone());
         builder.durability(Durability::Always).open()
     };
+    let open = |databases| open_on(&kept, databases);
     open(16).unwrap().database(9).unwrap().kv().set("a", 1).unwrap();
     let too_few = |databases| Error::TooFewDatabases { used: 9, count: databases };
     for in_snapshot in [false, true] {
@@ -266,6 +267,18 @@ fn a_store_with_too_few_databases_is_told_which_is_used_and_changes_nothing() {
         let imported = rdb::import_kept(&small, kept.clone().open().unwrap());
         assert_eq!(imported, Err(too_few(4)));
         assert_eq!(open(10).unwrap().database(9).unwrap().kv().get_as("a"), Ok(Some(1)));
+    }
+    // Or if only what moves between them tells of it.
+    for command in
+        [&["MOVE", "77", "9"][..], &["COPY", "77", "88", "DB", "9"], &["SWAPDB", "9", "0"]]
+    {
+        let kept = Memory::new();
+        let store = open_on(&kept, 16).unwrap();
+        store.kv().set("77", 1).unwrap();
+        let command: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
+        assert!(!store.answer(&command, false).starts_with(b"-"));
+        store.close().unwrap();
+        assert_eq!(open_on(&kept, 4).map(drop), Err(too_few(4)), "{command:?}");
     }
     assert_eq!(
         too_few(4).to_string(),
