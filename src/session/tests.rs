@@ -504,6 +504,22 @@ fn a_pause_has_clients_wait() {
 }
 
 #[test]
+fn what_a_client_takes_is_listed() {
+    let house = House::new();
+    let (mut one, mut two) = (house.guest(), house.guest());
+    one.say("MULTI\nSET key value");
+    one.session.receive(b"PING");
+    let line = two.say(&format!("CLIENT LIST ID {}", one.session.id()));
+    let field = |name: &str| -> usize {
+        let rest = line.split(&format!(" {name}=")).nth(1).expect("the field");
+        rest.split(' ').next().unwrap().parse().expect("a number")
+    };
+    assert_eq!((field("multi"), field("qbuf")), (1, 4));
+    assert!(field("multi-mem") >= "SETkeyvalue".len());
+    assert!(field("tot-mem") >= field("multi-mem") + field("qbuf") + field("qbuf-free"));
+}
+
+#[test]
 fn monitors_see_requests_but_no_passwords() {
     let house = House::new();
     let (mut one, mut two) = (house.guest(), house.guest());

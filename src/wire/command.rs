@@ -14,7 +14,9 @@ use crate::keyspace::access::{Demand, Locked};
 use crate::ops::{self, Operation};
 
 /// An operation that has a wire form.
-pub(crate) trait Command: Operation<Output = <Self::Family as Family>::Output> {
+pub(crate) trait Command:
+    Operation<Output = <Self::Family as Family>::Output> + Sized
+{
     /// The operation whatever the lifetime of its arguments.
     type Family: Family;
 
@@ -29,6 +31,15 @@ pub(crate) trait Command: Operation<Output = <Self::Family as Family>::Output> {
 
     /// Reads what it answered.
     fn decode(&self, frame: Frame) -> Result<Self::Output>;
+
+    /// Runs it and writes the reply. A command whose answers are long may write them from where
+    /// they are found, where this would copy each part of one first.
+    #[inline]
+    fn answer(&self, space: Space<'_>, encoder: &mut Encoder<'_>) -> Result<()> {
+        let output = ops::run(space, self)?;
+        self.reply(&output, encoder);
+        Ok(())
+    }
 }
 
 /// An operation whatever the lifetime of its arguments.
@@ -149,7 +160,7 @@ impl Context<'_, '_> {
         encoder: &mut Encoder<'_>,
     ) -> Result<()> {
         let output = match self {
-            Self::Run(space) => ops::run(*space, operation)?,
+            Self::Run(space) => return operation.answer(*space, encoder),
             Self::Within(locked, database) => ops::run_within(locked, *database, operation)?,
             Self::Demand(space, demand) => {
                 ops::demand(*space, operation, demand);

@@ -10,6 +10,7 @@ use super::reply::Reply;
 use super::sorted_set::{NO_OPPOSITE, positive};
 use crate::data::list::ListEnd;
 use crate::error::{Error, Result};
+use crate::keyspace::Space;
 use crate::ops::list::*;
 use crate::value::Value;
 
@@ -19,7 +20,22 @@ command!(PushFrontIfPresent<'a>, "LPUSHX" { key, elements });
 command!(PushBackIfPresent<'a>, "RPUSHX" { key, elements });
 command!(Length<'a>, "LLEN" { key });
 command!(Get<'a>, "LINDEX" { key, index });
-command!(GetRange<'a>, "LRANGE" { key, range });
+command!(GetRange<'a>, "LRANGE" { key, range } {
+    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
+        output.write(encoder);
+    }
+
+    fn decode(&self, frame: Frame) -> Result<Self::Output> {
+        Reply::read(frame)
+    }
+
+    fn answer(&self, space: Space<'_>, encoder: &mut Encoder<'_>) -> Result<()> {
+        read_range_with(space, self, |elements| {
+            encoder.array(elements.as_ref().map_or(0, ExactSizeIterator::len));
+            elements.into_iter().flatten().for_each(|element| encoder.bulk(&element));
+        })
+    }
+});
 command!(Set<'a>, "LSET" { key, index, element });
 command!(Insert<'a>, "LINSERT" { key, side, pivot, element });
 command!(Remove<'a>, "LREM" { key, count, element });

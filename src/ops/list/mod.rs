@@ -18,10 +18,10 @@ pub(crate) use transfer::*;
 use super::Operation;
 use super::sorted_set::RankRange;
 pub(crate) use crate::data::list::Side;
-use crate::data::list::{Element, List, ListEnd};
+use crate::data::list::{Element, Elements, List, ListEnd};
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Read, Write};
-use crate::keyspace::{Edit, EventKind, View, Writer};
+use crate::keyspace::access::{Access, Read, Write};
+use crate::keyspace::{Edit, EventKind, Space, View, Writer};
 use crate::value::Value;
 
 /// What is told of a push at an end.
@@ -164,10 +164,26 @@ impl Operation for GetRange<'_> {
     }
 
     fn run(&self, view: View<'_>) -> Result<Self::Output> {
-        let Some(list) = view.get::<List>()? else { return Ok(Vec::new()) };
-        let elements = list.elements(self.range.within(list.len()));
-        Ok(elements.map(Element::to_value).collect())
+        let elements = self.find(&view)?;
+        Ok(elements.map(|elements| elements.map(Element::to_value).collect()).unwrap_or_default())
     }
+}
+
+impl GetRange<'_> {
+    /// The elements where they are; `None` if there is no list.
+    fn find<'s>(&self, view: &View<'s>) -> Result<Option<Elements<'s>>> {
+        let list = view.get::<List>()?;
+        Ok(list.map(|list| list.elements(self.range.within(list.len()))))
+    }
+}
+
+/// Shows the elements of a range to `read` under the shared lock of their shard.
+pub(crate) fn read_range_with<R>(
+    space: Space<'_>,
+    range: &GetRange<'_>,
+    read: impl FnOnce(Option<Elements<'_>>) -> R,
+) -> Result<R> {
+    Read::enter(space, range.key, |view| Ok(read(range.find(&view)?)))
 }
 
 /// Replaces the element at an index.
