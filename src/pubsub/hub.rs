@@ -76,9 +76,10 @@ pub(super) struct Routes {
 }
 
 struct Channel {
-    /// For lookup only: readers count references to `shared` all the time, and publishers should
-    /// not share a cache line with that.
-    name: Box<[u8]>,
+    /// For lookup only, and in place if it is short: readers count references to `shared` all the
+    /// time, and publishers should not share a cache line with that, as they would with a small
+    /// allocation beside it.
+    name: SmallVec<[u8; 24]>,
     /// The name as messages carry it.
     shared: Value,
     id: u64,
@@ -378,7 +379,7 @@ impl Hub {
                 Entry::Vacant(vacant) => {
                     let (shared, id) = (Value::from(name), self.next_id());
                     vacant.insert(Channel {
-                        name: name.into(),
+                        name: SmallVec::from_slice(name),
                         shared,
                         id,
                         subscribers: SmallVec::new(),
