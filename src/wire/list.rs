@@ -30,10 +30,14 @@ command!(GetRange<'a>, "LRANGE" { key, range } {
     }
 
     fn answer(&self, space: Space<'_>, encoder: &mut Encoder<'_>) -> Result<()> {
-        read_range_with(space, self, |elements| {
-            encoder.array(elements.as_ref().map_or(0, ExactSizeIterator::len));
-            elements.into_iter().flatten().for_each(|element| encoder.bulk(&element));
-        })
+        let shared = read_range_with(space, self, |elements| {
+            encoder.array(elements.len());
+            elements.for_each(|element| encoder.bulk(&element));
+        })?;
+        if let Some(shared) = shared {
+            shared.write(encoder);
+        }
+        Ok(())
     }
 });
 command!(Set<'a>, "LSET" { key, index, element });

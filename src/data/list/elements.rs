@@ -62,6 +62,14 @@ impl<'a> Elements<'a> {
     }
 }
 
+impl Elements<'_> {
+    /// Whether all of them lie beside others, so that none is long: O(1) for each block.
+    pub(crate) fn are_packed(&self) -> bool {
+        let nodes = self.front.0..=self.back.0;
+        self.len == 0 || nodes.into_iter().all(|node| self.list.nodes[node].is_packed())
+    }
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = Element<'a>;
 

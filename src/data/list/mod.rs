@@ -483,6 +483,10 @@ impl Node {
         self.len as usize
     }
 
+    fn is_packed(&self) -> bool {
+        matches!(self.content, Content::Packed(_))
+    }
+
     fn heap_bytes(&self) -> usize {
         match &self.content {
             Content::Packed(block) => BLOCK_BYTES + block.heap_bytes(),

@@ -164,8 +164,7 @@ impl Operation for GetRange<'_> {
     }
 
     fn run(&self, view: View<'_>) -> Result<Self::Output> {
-        let elements = self.find(&view)?;
-        Ok(elements.map(|elements| elements.map(Element::to_value).collect()).unwrap_or_default())
+        Ok(self.find(&view)?.map(shared).unwrap_or_default())
     }
 }
 
@@ -177,13 +176,26 @@ impl GetRange<'_> {
     }
 }
 
-/// Shows the elements of a range to `read` under the shared lock of their shard.
-pub(crate) fn read_range_with<R>(
+fn shared(elements: Elements<'_>) -> Vec<Value> {
+    elements.map(Element::to_value).collect()
+}
+
+/// Shows the elements of a range to `read` under the shared lock of their shard, unless they may be
+/// long: then they are shared and are the answer.
+pub(crate) fn read_range_with(
     space: Space<'_>,
     range: &GetRange<'_>,
-    read: impl FnOnce(Option<Elements<'_>>) -> R,
-) -> Result<R> {
-    Read::enter(space, range.key, |view| Ok(read(range.find(&view)?)))
+    read: impl FnOnce(Elements<'_>),
+) -> Result<Option<Vec<Value>>> {
+    Read::enter(space, range.key, |view| {
+        Ok(match range.find(&view)? {
+            Some(elements) if elements.are_packed() => {
+                read(elements);
+                None
+            }
+            elements => Some(elements.map(shared).unwrap_or_default()),
+        })
+    })
 }
 
 /// Replaces the element at an index.
