@@ -74,6 +74,20 @@ pub(super) fn check_reply<O: Command>(operation: &O, output: &O::Output) {
     assert_eq!(reply(&second, Protocol::Resp3), frames[1], "{}", O::NAME);
 }
 
+/// Asserts that a command answers by itself what the reply to its output is, in both protocols.
+pub(super) fn check_answer<O: Command + Debug>(store: &crate::Store, operation: &O) {
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        let (mut answer, mut expected) = (Vec::new(), Vec::new());
+        let outcome = operation.answer(store.space(), &mut Encoder::new(&mut answer, protocol));
+        let output = crate::ops::run(store.space(), operation);
+        assert_eq!(outcome.as_ref().err(), output.as_ref().err(), "{operation:?}");
+        if let Ok(output) = output {
+            operation.reply(&output, &mut Encoder::new(&mut expected, protocol));
+        }
+        assert_eq!(answer.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+}
+
 /// The reply of a command run on a store, or the error in Redis's words.
 pub(super) fn reply(store: &crate::Store, command: &str) -> String {
     let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();

@@ -241,6 +241,11 @@ impl<'h> Live<'h> {
         self.hash.stored() - due
     }
 
+    /// Whether the hash is small, so that nothing in it is long.
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self.hash.0, Form::Packed(_))
+    }
+
     #[inline]
     pub(crate) fn get(&self, name: &[u8]) -> Option<Field<'h>> {
         self.hash.get(name).filter(|field| field.lives(self.due))

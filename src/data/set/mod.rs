@@ -97,6 +97,11 @@ impl Set {
         self.len() == 0
     }
 
+    /// Whether it has no table, so that it is small.
+    pub(crate) fn is_small(&self) -> bool {
+        !matches!(self.0, Form::Indexed(_))
+    }
+
     /// Bytes on the heap, in O(1).
     pub(crate) fn bytes(&self) -> usize {
         match &self.0 {

@@ -23,8 +23,8 @@ pub(crate) use update::*;
 use super::Operation;
 use crate::data::hash::{Hash, Live};
 use crate::error::Result;
-use crate::keyspace::View;
-use crate::keyspace::access::Read;
+use crate::keyspace::access::{Access, Read};
+use crate::keyspace::{Space, View};
 use crate::value::Value;
 
 /// The hash as it is now; `None` if the key does not exist.
@@ -98,9 +98,31 @@ impl Operation for GetAll<'_> {
     }
 
     fn run(&self, view: View<'_>) -> Result<Self::Output> {
-        let fields = live(&view)?.into_iter().flat_map(|hash| hash.iter());
-        Ok(Pairs(fields.map(|field| (Value::from(field.name), field.value())).collect()))
+        Ok(pairs(live(&view)?))
     }
+}
+
+fn pairs(hash: Option<Live<'_>>) -> Pairs {
+    let fields = hash.into_iter().flat_map(|hash| hash.iter());
+    Pairs(fields.map(|field| (Value::from(field.name), field.value())).collect())
+}
+
+/// Shows a small hash to `read` under the shared lock of its shard; all fields of another are the
+/// answer.
+pub(crate) fn read_all_with(
+    space: Space<'_>,
+    key: &[u8],
+    read: impl FnOnce(Live<'_>),
+) -> Result<Option<Pairs>> {
+    Read::enter(space, key, |view| {
+        Ok(match live(&view)? {
+            Some(hash) if hash.is_packed() => {
+                read(hash);
+                None
+            }
+            hash => Some(pairs(hash)),
+        })
+    })
 }
 
 /// Reads the names of all fields.

@@ -16,8 +16,8 @@ use super::Operation;
 
 use crate::data::set::Set;
 use crate::error::Result;
-use crate::keyspace::access::{Extent, Read, Write, WriteMany, Writers};
-use crate::keyspace::{Edit, EventKind, View, Writer};
+use crate::keyspace::access::{Access, Extent, Read, Write, WriteMany, Writers};
+use crate::keyspace::{Edit, EventKind, Space, View, Writer};
 use crate::value::{Value, check_len};
 
 /// Members, each once, in no order.
@@ -131,9 +131,31 @@ impl Operation for All<'_> {
     }
 
     fn run(&self, view: View<'_>) -> Result<Self::Output> {
-        let members = view.get::<Set>()?.into_iter().flat_map(Set::iter);
-        Ok(Members(members.map(|member| member.to_value()).collect()))
+        Ok(members(view.get()?))
     }
+}
+
+fn members(set: Option<&Set>) -> Members {
+    let members = set.into_iter().flat_map(Set::iter);
+    Members(members.map(|member| member.to_value()).collect())
+}
+
+/// Shows a small set to `read` under the shared lock of its shard; all members of another are the
+/// answer.
+pub(crate) fn read_all_with(
+    space: Space<'_>,
+    key: &[u8],
+    read: impl FnOnce(&Set),
+) -> Result<Option<Members>> {
+    Read::enter(space, key, |view| {
+        Ok(match view.get::<Set>()? {
+            Some(set) if set.is_small() => {
+                read(set);
+                None
+            }
+            set => Some(members(set)),
+        })
+    })
 }
 
 /// Counts the members.

@@ -1,7 +1,8 @@
 //! Hash commands refuse what Redis refuses, in its words, and answer in its shapes.
 
-use crate::wire::tests::reply;
-use crate::{ManualClock, Store};
+use crate::ops::hash::GetAll;
+use crate::wire::tests::{check_answer, reply};
+use crate::{ManualClock, Store, Upkeep};
 
 #[test]
 fn errors_are_in_the_words_of_redis() {
@@ -88,4 +89,24 @@ fn pairs_are_flat_nested_or_a_map() {
     assert_eq!(answer(&[b"HSCAN", b"h", b"0"], true), format!("*2\r\n$1\r\n0\r\n{flat}"));
     let names = "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n";
     assert_eq!(answer(&[b"HSCAN", b"h", b"0", b"NOVALUES"], true), names);
+}
+
+#[test]
+fn fields_are_written_from_where_they_lie_as_what_was_read_is() {
+    let clock = ManualClock::new();
+    let store = Store::builder().clock(&clock).upkeep(Upkeep::Manual).build();
+    store.kv().set("string", "value").unwrap();
+    for count in [1, 100, 1_000] {
+        for number in 0..count {
+            store.hash("hash").set(format!("field {number}"), number).unwrap();
+        }
+        reply(&store, "HPEXPIRE hash 10 FIELDS 1 dated");
+        reply(&store, "HSET hash dated value");
+        reply(&store, "HPEXPIRE hash 10 FIELDS 1 dated");
+        for key in ["hash", "absent", "string"] {
+            check_answer(&store, &GetAll { key: key.as_bytes() });
+        }
+        clock.advance(std::time::Duration::from_millis(10));
+        check_answer(&store, &GetAll { key: b"hash" });
+    }
 }

@@ -1,7 +1,8 @@
 //! Set commands refuse what Redis refuses, in its words, and answer in its shapes.
 
 use crate::Store;
-use crate::wire::tests::reply;
+use crate::ops::set::All;
+use crate::wire::tests::{check_answer, reply};
 
 #[test]
 fn errors_are_in_the_words_of_redis() {
@@ -47,6 +48,21 @@ fn sets_are_sets_in_resp3() {
         for (is_resp3, expected) in [(false, resp2), (true, resp3)] {
             let answered = store.answer(&argv, is_resp3);
             assert_eq!(String::from_utf8_lossy(&answered), expected, "{command}");
+        }
+    }
+}
+
+#[test]
+fn members_are_written_from_where_they_lie_as_what_was_read_is() {
+    let store = Store::new();
+    store.kv().set("string", "value").unwrap();
+    for count in [1, 100, 1_000] {
+        for number in 0..count {
+            store.set("integers").add(number.to_string()).unwrap();
+            store.set("words").add(format!("member {number}")).unwrap();
+        }
+        for key in ["integers", "words", "absent", "string"] {
+            check_answer(&store, &All { key: key.as_bytes() });
         }
     }
 }
