@@ -304,13 +304,16 @@ impl<'s> Writer<'s> {
     }
 
     /// Publishes what an edit wants told, and keeps what it discarded for after the lock.
+    #[inline]
     fn report(&mut self, outcome: Outcome) {
         if let Some(kind) = outcome.event {
             self.notify(kind);
         }
-        self.after.removed.extend(outcome.displaced.into_iter().map(Removed::String));
-        if outcome.discarded.is_some() {
-            self.after.rest().discarded.extend(outcome.discarded);
+        if !outcome.displaced.is_empty() {
+            self.after.removed.extend(outcome.displaced.into_iter().map(Removed::String));
+        }
+        if let Some(discarded) = outcome.discarded {
+            self.after.rest().discarded.push(discarded);
         }
     }
 
