@@ -11,7 +11,6 @@ use shuttle::thread;
 use super::{Blocked, Started, start};
 use crate::ops::sorted_set::BlockingPopMin;
 use crate::ops::{Await, Timeout};
-use crate::sync::Arc;
 use crate::{Error, ManualClock, Store};
 
 const SCHEDULES: usize = 300;

@@ -18,23 +18,11 @@ impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(model::Mutex::new(value))
     }
-
-    pub(crate) fn into_inner(self) -> T {
-        self.0.into_inner().expect(POISONED)
-    }
 }
 
 impl<T: ?Sized> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(Some(self.0.lock().expect(POISONED)))
-    }
-
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut().expect(POISONED)
     }
 }
 
@@ -112,10 +100,6 @@ impl<T> RwLock<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(model::RwLock::new(value))
     }
-
-    pub(crate) fn into_inner(self) -> T {
-        self.0.into_inner().expect(POISONED)
-    }
 }
 
 impl<T: ?Sized> RwLock<T> {
@@ -125,18 +109,6 @@ impl<T: ?Sized> RwLock<T> {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().expect(POISONED)
-    }
-
-    pub(crate) fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        self.0.try_read().ok()
-    }
-
-    pub(crate) fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        self.0.try_write().ok()
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut().expect(POISONED)
     }
 }
 
