@@ -232,7 +232,8 @@ impl Log {
     pub(crate) fn close(&self) -> Result<()> {
         self.refuse(Some(CLOSED.to_owned()));
         self.snapshots.end();
-        let Some(mut turn) = self.turn() else { return Ok(()) };
+        // Who closes it again is told the same.
+        let Some(mut turn) = self.turn() else { return self.sync() };
         let outcome = turn.finish();
         // Also if that failed.
         self.pending.lock().close();
