@@ -163,6 +163,9 @@ pub(super) fn describe(store: &Store, config: &mut Config) {
     let Some(log) = store.log() else { return config.pin("appendonly", "no") };
     config.pin("appendonly", "yes");
     config.preset("appendfsync", name_of(log.durability()));
+    let points = log.save_points().into_iter();
+    let points = points.map(|point| format!("{} {}", point.after.as_secs(), point.changes));
+    config.preset("save", &points.collect::<Vec<_>>().join(" "));
     // There is no such file.
     config.pin("dbfilename", "");
     let Growth { above, percent } = log.growth();

@@ -87,7 +87,7 @@ impl Log {
         } else {
             turn.write()?;
         }
-        turn.writer_mut().rewrite_at = u64::MAX;
+        turn.writer_mut().rewrite_at = None;
         turn.writer_mut().rotate()?;
         if !is_lost {
             self.durable.fetch_max(end, Ordering::AcqRel);

@@ -86,6 +86,11 @@ impl Log {
         self.alarm.ring();
     }
 
+    /// When snapshots are made that nobody asks for.
+    pub(crate) fn save_points(&self) -> Vec<SavePoint> {
+        self.schedule.0.lock().save_points.clone()
+    }
+
     /// Has snapshots be made whenever one of these is due.
     #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
     pub(crate) fn set_save_points(&self, save_points: Vec<SavePoint>) {
@@ -95,20 +100,17 @@ impl Log {
 
     /// Tells the writer how far the log may grow, if that has changed; `None` once it was closed.
     pub(super) fn announce_growth(&self) -> Option<()> {
-        let mut decided = self.schedule.0.lock();
-        let growth = decided.growth;
-        let is_news = std::mem::take(&mut decided.is_news);
-        drop(decided);
-        // A snapshot that is under way goes by it when it ends.
-        if is_news && self.snapshots.read().0.is_none() {
-            self.turn()?.writer_mut().grow_up_to(growth);
+        let is_news = std::mem::take(&mut self.schedule.0.lock().is_news);
+        if is_news {
+            let mut turn = self.turn()?;
+            turn.writer_mut().grow_up_to(self.growth());
         }
         Some(())
     }
 
     /// Whether a save point is due.
     pub(super) fn is_save_due(&self) -> bool {
-        let save_points = self.schedule.0.lock().save_points.clone();
+        let save_points = self.save_points();
         if save_points.is_empty() {
             return false;
         }
@@ -122,7 +124,7 @@ impl Log {
 
     /// When to ask again whether a snapshot is due, if ever.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        let asks = !self.schedule.0.lock().save_points.is_empty();
+        let asks = !self.save_points().is_empty();
         asks.then(|| Instant::now() + LOOK)
     }
 }

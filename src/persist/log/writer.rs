@@ -28,8 +28,8 @@ pub(super) struct Writer {
     behind: u64,
     /// The length of the last snapshot.
     base: u64,
-    /// The size from which on the log is to be rewritten.
-    pub(super) rewrite_at: u64,
+    /// The size from which on the log is to be rewritten; `None` while it is.
+    pub(super) rewrite_at: Option<u64>,
 }
 
 /// Why nothing is written.
@@ -77,7 +77,7 @@ impl Writer {
             trouble: None,
             behind: sizes.log,
             base: sizes.base,
-            rewrite_at: growth.limit(sizes.base),
+            rewrite_at: Some(growth.limit(sizes.base)),
         }
     }
 
@@ -142,6 +142,13 @@ impl Writer {
 
     /// Goes on in a new segment; all that was written is durable then, unless it is lost.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
+        // What a panic has left half done would be damage, with a segment behind it; but if the
+        // segment is lost, nothing of it counts once there is another.
+        if let Err(error) = self.mend_end()
+            && self.persistence.sync().is_ok()
+        {
+            return Err(error);
+        }
         let begun = self.persistence.rotate();
         // Perhaps only the new segment could not be made.
         let number = self.check_segment(begun)?;
@@ -154,25 +161,27 @@ impl Writer {
     /// A snapshot of this length has taken the place of all segments before the current one.
     pub(super) fn replaced_by(&mut self, snapshot: u64, growth: Growth) {
         (self.behind, self.base) = (0, snapshot);
-        self.grow_up_to(growth);
+        self.rewrite_at = Some(growth.limit(snapshot));
     }
 
-    /// Lets the log grow so far.
+    /// Lets the log grow so far. A rewrite that is under way goes by it when it ends.
     pub(super) fn grow_up_to(&mut self, growth: Growth) {
-        self.rewrite_at = growth.limit(self.base);
+        if self.rewrite_at.is_some() {
+            self.rewrite_at = Some(growth.limit(self.base));
+        }
     }
 
     /// Has a rewrite that failed tried again when the log has grown further.
     pub(super) fn rewrite_later(&mut self, growth: Growth) {
-        self.rewrite_at = match growth.percent {
+        self.rewrite_at = Some(match growth.percent {
             0 => u64::MAX,
             _ => self.sizes().log.saturating_add(growth.above / 2),
-        };
+        });
     }
 
     /// Whether it is time for a rewrite.
     pub(super) fn is_long(&self) -> bool {
-        self.sizes().log > self.rewrite_at
+        self.rewrite_at.is_some_and(|size| self.sizes().log > size)
     }
 
     /// Notes what an error means, unless worse is known.

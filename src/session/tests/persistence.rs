@@ -294,6 +294,15 @@ fn snapshots_are_made_when_so_much_was_changed_in_so_long() {
 }
 
 #[test]
+fn another_face_of_a_store_knows_when_snapshots_are_made() {
+    let house = KeptHouse::new(Durability::Always);
+    assert_eq!(house.guest().say("CONFIG SET save \"3600 1 60 200\""), "+OK");
+    let face = Face::new(house.store(), FaceOptions::default());
+    let other = House { face, clock: house.house.clock.clone() };
+    assert_eq!(other.guest().setting("save"), "3600 1 60 200");
+}
+
+#[test]
 fn the_log_is_rewritten_when_it_has_grown_as_far_as_the_configuration_says() {
     let house = KeptHouse::new(Durability::Always);
     let mut guest = house.guest();
