@@ -76,8 +76,9 @@ pub struct Frame<'f> {
 
 /// Looks at what was kept, and shows every frame of the log. Damage is no error, but an answer.
 ///
-/// Whatever opening refuses is told as [`damage`](Inspection::damage), with one exception:
-/// commands are not run, so one that is well formed and cannot have been done goes unnoticed.
+/// Whatever opening refuses as corrupt is told as [`damage`](Inspection::damage), with one
+/// exception: commands are not run, so one that is well formed and cannot have been done goes
+/// unnoticed.
 ///
 /// `O(n)`; takes the memory of one frame and one key.
 ///

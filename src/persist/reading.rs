@@ -68,7 +68,8 @@ pub struct Damage {
     /// What is wrong.
     pub reason: String,
     /// Whether it is what a crash leaves of the last write, before that was made durable. Opening
-    /// cuts such an end off by itself; anything else it refuses.
+    /// cuts such an end off a segment by itself; anything else it refuses, a snapshot with such an
+    /// end among it.
     pub is_torn: bool,
 }
 

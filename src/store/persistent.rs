@@ -95,7 +95,8 @@ impl PersistentBuilder {
     }
 
     /// Hears now and then how far the opening has come, in bytes, and later every snapshot, in
-    /// keys; in whatever thread is at it, which waits for the call.
+    /// keys; in whatever thread is at it, which waits for the call. So what is called must not wait
+    /// for that thread in turn: it is to take no snapshot of the store, and not to close it.
     ///
     /// ```
     /// # use larder::{Store, persist::Memory};
