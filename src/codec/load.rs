@@ -54,9 +54,17 @@ pub(crate) fn load_entries(
     let mut loader = Loader::new(databases);
     let mut loading = Loading::default();
     let mut told = 0;
+    let mut lacking = None;
     while let Some(entry) = file.next_entry()? {
         let FileEntry { database, key, deadline, loaded } = entry;
-        let database = databases.known(database)?;
+        let database = match databases.known(database) {
+            Ok(database) => database,
+            Err(error) => {
+                // Only the end tells whether the number is what was written.
+                lacking.get_or_insert(error);
+                continue;
+            }
+        };
         let is_new = match loaded {
             Loaded::String(value) => loader.string(database, key, value, deadline),
             Loaded::Object(object) => loader.object(database, key, object, deadline),
@@ -72,5 +80,5 @@ pub(crate) fn load_entries(
     }
     (loading.empty, loading.functions) = (file.empty(), file.functions());
     loading.bytes = file.offset();
-    Ok(loading)
+    lacking.map_or(Ok(loading), Err)
 }
