@@ -56,7 +56,9 @@
 //!
 //! Damage is:
 //! - any bit that has changed, in a snapshot or in a frame; only a frame that holds 512 zeros in a
-//!   row, and that no later one says was durable, may pass for torn then;
+//!   row, and that no later one says was durable, may pass for torn then, and the last frame of a
+//!   segment for one that a server has gone on from, if the length of a value has changed so that
+//!   it leads to what a server would write within that value;
 //! - any loss, zeros included, in front of a frame which says that it was durable;
 //! - any loss at the end of a segment that another follows, and a segment that is missing.
 //!
