@@ -18,8 +18,9 @@
 //! as the first of a transaction, and spells it in capitals, as no frame has it. Where one stands
 //! at the end of a command and before the end of the frame, the server has been there: then the
 //! commands of the frame are read as it has read them. No torn write looks like that, and no damage
-//! but to the length of a value that holds just that, where the wrong length leads. Of a header that is torn itself the server makes a comment, which runs into its first
-//! line: it cannot read that again, but what it has written is all there, and is read here.
+//! but to the length of a value that holds just that, where the wrong length leads. Of a header
+//! that is torn itself the server makes a comment, which runs into its first line: it cannot read
+//! that again, but what it has written is all there, and is read here.
 //!
 //! Reading is lazy and takes memory for one payload. A length is believed once its header's
 //! checksum is right, and even then memory grows only with what has been read.
