@@ -3,6 +3,7 @@
 //! A test that wants the same choices again gives a seed to what its thread runs.
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 
@@ -24,15 +25,29 @@ pub(crate) fn with_seed<R>(seed: u64, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Keys for a hash table: secret ones, unless a seed is given.
-pub(crate) fn hasher() -> RandomState {
-    match SEED.get() {
-        None => RandomState::new(),
-        Some(_) => {
-            let mut random = Random::new();
-            let mut key = || random.next();
-            RandomState::with_seeds(key(), key(), key(), key())
-        }
+/// Hashes keys, with secret seeds unless a seed is given.
+#[derive(Clone)]
+pub(crate) struct KeyHasher(RandomState);
+
+impl KeyHasher {
+    pub(crate) fn new() -> Self {
+        Self(match SEED.get() {
+            None => RandomState::new(),
+            Some(_) => {
+                let mut random = Random::new();
+                let mut key = || random.next();
+                RandomState::with_seeds(key(), key(), key(), key())
+            }
+        })
+    }
+
+    /// The hash of a key by itself: nothing follows that its length would have to be told apart
+    /// from.
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(key);
+        hasher.finish()
     }
 }
 

@@ -22,14 +22,13 @@
 //! Segments of buckets are shared by clones and copied when one of them changes.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
 use std::mem;
 use std::sync::Arc;
 
 use ahash::RandomState;
 use smallvec::SmallVec;
 
-use crate::random::{self, Random};
+use crate::random::{KeyHasher, Random};
 
 /// The average number of entries in a bucket at which the table grows.
 const LOAD: usize = if cfg!(test) { 4 } else { 16 };
@@ -51,7 +50,7 @@ pub(super) trait Keyed: Clone {
 #[derive(Clone)]
 pub(super) struct Table<E> {
     /// Seeded at run time, so that nobody can choose keys that collide.
-    hasher: RandomState,
+    hasher: KeyHasher,
     segments: Vec<Arc<[Bucket<E>]>>,
     buckets: usize,
     /// `buckets`, rounded up to a power of two, less one.
@@ -78,7 +77,7 @@ impl<E: Keyed> Table<E> {
     /// An empty table that takes `len` entries without a split.
     pub(super) fn with_capacity(len: usize) -> Self {
         let mut table = Self {
-            hasher: random::hasher(),
+            hasher: KeyHasher::new(),
             segments: Vec::new(),
             buckets: 0,
             mask: 0,
@@ -110,7 +109,7 @@ impl<E: Keyed> Table<E> {
 
     #[inline]
     pub(super) fn hash(&self, key: &[u8]) -> u64 {
-        hash(&self.hasher, key)
+        self.hasher.hash(key)
     }
 
     #[inline]
@@ -304,7 +303,7 @@ impl<E: Keyed> Table<E> {
         let hasher = self.hasher.clone();
         self.edit(last - high_bit, |bucket| {
             for entry in entries {
-                bucket.push(tag(hash(&hasher, entry.key())), entry);
+                bucket.push(tag(hasher.hash(entry.key())), entry);
             }
         });
     }
@@ -371,13 +370,13 @@ impl<E: Keyed> Bucket<E> {
         }
     }
 
-    fn remove(&mut self, at: usize, hasher: &RandomState) -> E {
+    fn remove(&mut self, at: usize, hasher: &KeyHasher) -> E {
         let entry = self.entries.swap_remove(at);
         let last = self.entries.len();
         if last < TAGS {
             self.tags[at] = self.tags[last];
         } else if at < TAGS {
-            self.tags[at] = tag(hash(hasher, self.entries[at].key()));
+            self.tags[at] = tag(hasher.hash(self.entries[at].key()));
         }
         if self.entries.capacity() > last + 3 * STEP {
             self.entries.shrink_to(last + STEP);
@@ -386,11 +385,11 @@ impl<E: Keyed> Bucket<E> {
     }
 
     /// Takes out the entries whose hash has this bit set.
-    fn split(&mut self, hasher: &RandomState, bit: u64) -> Self {
+    fn split(&mut self, hasher: &KeyHasher, bit: u64) -> Self {
         let entries = mem::take(&mut self.entries);
         // A loop of its own, so that the cache misses on the keys overlap.
         let hashes: SmallVec<[u64; 64]> =
-            entries.iter().map(|entry| hash(hasher, entry.key())).collect();
+            entries.iter().map(|entry| hasher.hash(entry.key())).collect();
         let moving = hashes.iter().filter(|&hash| hash & bit != 0).count();
         let mut moved = Self::default();
         moved.entries.reserve_exact(moving + STEP / 2);
@@ -405,13 +404,6 @@ impl<E: Keyed> Bucket<E> {
 
 fn bucket_mut<E: Clone>(segments: &mut [Arc<[Bucket<E>]>], at: usize) -> &mut Bucket<E> {
     &mut Arc::make_mut(&mut segments[at / SEGMENT])[at % SEGMENT]
-}
-
-#[inline]
-fn hash(hasher: &RandomState, key: &[u8]) -> u64 {
-    let mut state = hasher.build_hasher();
-    state.write(key);
-    state.finish()
 }
 
 /// The byte of a hash that a bucket keeps: from the end that does not choose the bucket.

@@ -806,7 +806,7 @@ impl LockSet for Locked<'_> {
         for (_, shard) in self.shards_of_mut(database) {
             let interested = shard.interests.keys();
             for key in interested {
-                let existed = shard.find(hasher.hash_one(&*key), &key).is_some();
+                let existed = shard.find(hasher.hash(&key), &key).is_some();
                 if existed && shard.interests.changed(&key) {
                     after.note_ready(database, &key);
                 }
@@ -833,7 +833,7 @@ impl LockSet for Locked<'_> {
             let hasher = self.moment.databases.hasher();
             for (database, shard, twin) in [(one, &*shard, &*twin), (other, &*twin, &*shard)] {
                 for key in shard.interests.keys() {
-                    let has = |shard: &Shard| shard.find(hasher.hash_one(&*key), &key).is_some();
+                    let has = |shard: &Shard| shard.find(hasher.hash(&key), &key).is_some();
                     if (has(shard) || has(twin)) && shard.interests.changed(&key) {
                         self.after.note_ready(database, &key);
                     }

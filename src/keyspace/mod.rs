@@ -47,7 +47,6 @@ use std::any::Any;
 use std::cell::Cell;
 use std::task::Waker;
 
-use ahash::RandomState;
 use smallvec::SmallVec;
 
 pub(crate) use maintenance::Maintenance;
@@ -69,7 +68,7 @@ use waiters::Waiter;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::pubsub::Hub;
-use crate::random;
+use crate::random::KeyHasher;
 use crate::sync::{Arc, AtomicBool, AtomicI64, AtomicU64, Mutex, OnceLock, Ordering, RwLock, Weak};
 use crate::value::Value;
 
@@ -84,7 +83,7 @@ const _: () = assert!(SHARD_SHIFT >= shard::POSITION_BITS && SHARD_SHIFT + SHARD
 /// All databases of a store, and what they share.
 pub(crate) struct Databases {
     pub(crate) clock: Clock,
-    hasher: RandomState,
+    hasher: KeyHasher,
     spaces: Box<[OnceLock<Keyspace>]>,
     /// Held while a database comes into being, and by whoever needs that none does.
     births: Mutex<()>,
@@ -112,7 +111,7 @@ impl Databases {
     pub(crate) fn new(count: u16, clock: Clock, maintenance: Maintenance) -> Self {
         Self {
             clock,
-            hasher: random::hasher(),
+            hasher: KeyHasher::new(),
             spaces: (0..count).map(|_| OnceLock::new()).collect(),
             births: Mutex::new(()),
             tickets: AtomicU64::new(0),
@@ -195,11 +194,11 @@ impl Databases {
 
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
+        self.hasher.hash(key)
     }
 
     #[inline]
-    pub(crate) fn hasher(&self) -> &RandomState {
+    pub(crate) fn hasher(&self) -> &KeyHasher {
         &self.hasher
     }
 

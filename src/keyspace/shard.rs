@@ -18,7 +18,6 @@
 
 use std::ops::RangeInclusive;
 
-use ahash::RandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
@@ -32,6 +31,7 @@ use super::object::{Data, Kind, Object};
 use crate::block::{Block, Parts};
 use crate::error::{Error, Result};
 use crate::number::NumberText;
+use crate::random::KeyHasher;
 use crate::sync::Ordering;
 use crate::value::Value;
 
@@ -282,7 +282,7 @@ impl Shard {
     /// expired.
     pub(super) fn set_string(
         &mut self,
-        hasher: &RandomState,
+        hasher: &KeyHasher,
         hash: u64,
         parts: Parts<'_>,
     ) -> Option<Removed> {
@@ -329,16 +329,16 @@ impl Shard {
     }
 
     /// Inserts a key that is absent.
-    fn insert(&mut self, hasher: &RandomState, hash: u64, block: Block) {
+    fn insert(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
         self.bytes += block.heap_size() + SLOT_BYTES;
         self.deadlines.changed(hash, None, block.deadline());
-        self.table.insert_unique(hash, block, |block| hasher.hash_one(block.key()));
+        self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
     }
 
     /// Puts an object under a key that is absent; answers when anything of it is due.
     pub(super) fn insert_object(
         &mut self,
-        hasher: &RandomState,
+        hasher: &KeyHasher,
         hash: u64,
         key: &[u8],
         object: Object,
@@ -487,14 +487,14 @@ impl Shard {
         let hasher = moment.databases.hasher();
         let whole = window == (0..=LAST_POSITION);
         self.keys(moment)
-            .filter(move |(key, _)| whole || window.contains(&position(hasher.hash_one(key))))
+            .filter(move |(key, _)| whole || window.contains(&position(hasher.hash(key))))
     }
 
     /// Removes up to about `limit` entries and parts that are due at `now`; answers whether more
     /// may be due.
     pub(super) fn expire(
         &mut self,
-        hasher: &RandomState,
+        hasher: &KeyHasher,
         now: u64,
         limit: usize,
         lapsed: &mut Vec<Lapsed>,
@@ -505,7 +505,7 @@ impl Shard {
                 self.tidy(hasher);
                 return false;
             };
-            let same = |block: &&Block| hasher.hash_one(block.key()) == hash;
+            let same = |block: &&Block| hasher.hash(block.key()) == hash;
             let entries: Vec<Block> = self.table.iter_hash(hash).filter(same).cloned().collect();
             for block in entries {
                 let before = lapsed.len();
@@ -555,13 +555,13 @@ impl Shard {
     }
 
     /// Rebuilds the index by deadline if most of it is stale.
-    pub(super) fn tidy(&mut self, hasher: &RandomState) {
+    pub(super) fn tidy(&mut self, hasher: &KeyHasher) {
         if self.deadlines.is_stale(self.table.len()) {
             let mut records = Vec::with_capacity(self.deadlines.live());
             for block in &self.table {
                 let deadlines = [block.deadline(), self.parts_deadline(block)];
                 let deadlines = deadlines.into_iter().flatten();
-                records.extend(deadlines.map(|deadline| (hasher.hash_one(block.key()), deadline)));
+                records.extend(deadlines.map(|deadline| (hasher.hash(block.key()), deadline)));
             }
             self.deadlines.rebuild(records.into_iter());
         }
@@ -584,7 +584,7 @@ impl Shard {
     /// Asserts the account, the index by deadline, that objects and blocks match, and what each
     /// object asserts of itself.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn check(&self, hasher: &RandomState) {
+    pub(crate) fn check(&self, hasher: &KeyHasher) {
         let mut bytes = 0;
         let mut dated = 0;
         let mut dated_objects = 0;
@@ -597,7 +597,7 @@ impl Shard {
                 bytes += object.bytes();
                 objects += 1;
             }
-            let hash = hasher.hash_one(block.key());
+            let hash = hasher.hash(block.key());
             assert!(self.find(hash, block.key()).is_some(), "an entry is not where its hash is");
             dated += usize::from(block.deadline().is_some());
             dated_objects += usize::from(self.parts_deadline(block).is_some());
