@@ -154,13 +154,7 @@ impl Routine {
             log.turn()?.shrink();
         }
         let next_sync = self.sync(log)?;
-        log.announce_growth()?;
-        let is_long = log.turn()?.writer().is_long();
-        if is_long || log.is_save_due() {
-            let occasion = if is_long { Occasion::Rewrite } else { Occasion::BackgroundSave };
-            // One that is under way is as good.
-            let _ = log.rewrite_aside(occasion, Box::new(|_| ()));
-        }
+        log.rewrite_if_due()?;
         let next = next_sync.into_iter().chain(log.next_look()).min();
         Some(next.map_or(WakeUp::OnAlarm, WakeUp::At))
     }

@@ -380,6 +380,11 @@ impl<'l> Turn<'l> {
         Ok(())
     }
 
+    /// Whether it is time for a rewrite.
+    fn is_long(&self) -> bool {
+        self.writer().is_long(self.log.growth())
+    }
+
     /// Gives back the memory of buffers that were needed for more than there is now.
     fn shrink(&mut self) {
         self.log.pending.lock().shrink();
@@ -403,7 +408,7 @@ impl Drop for Turn<'_> {
         let mut desk = self.log.desk.lock();
         let is_news = desk.trouble != trouble;
         // While there is trouble, a log that is long is no news to the keeper.
-        let wants_keeper = is_news || (trouble.is_none() && writer.is_long());
+        let wants_keeper = is_news || (trouble.is_none() && writer.is_long(self.log.growth()));
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
         writer.group = desk.waiting.len() + 1;

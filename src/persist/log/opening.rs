@@ -7,7 +7,6 @@ use crossbeam_channel::Receiver;
 use super::Log;
 use super::keeper::{Alarm, Keeper};
 use super::rewrite::counted;
-use super::schedule::Growth;
 use super::writer::{Sizes, Writer};
 use crate::error::{Error, Result};
 use crate::keyspace::Databases;
@@ -56,8 +55,7 @@ pub(super) fn begin(
     let number = persistence.rotate()?;
     let chain = contents.chain.unwrap_or_else(Chain::new);
     let location = persistence.location();
-    let growth = Growth::above(settings.rewrite_above);
-    let writer = Writer::new(persistence, number, chain, sizes, growth);
+    let writer = Writer::new(persistence, number, chain, sizes);
     let (alarm, alarms) = Alarm::new();
     let log = Arc::new(Log::new(settings, location, writer, alarm, databases));
     databases.set_journal(log.clone());

@@ -67,6 +67,25 @@ impl Log {
         Ok(())
     }
 
+    /// Begins a snapshot in a thread of its own if one is due; `None` once the log was closed.
+    pub(super) fn rewrite_if_due(self: &Arc<Self>) -> Option<()> {
+        let Some(occasion) = self.due()? else { return Some(()) };
+        if let Ok(claim) = Claim::try_now(Arc::clone(self), occasion)
+            // One that has just ended may have been as good.
+            && self.due()?.is_some()
+        {
+            in_thread(Box::new(move || claim.rewrite_and_tell(Vec::new())));
+        }
+        Some(())
+    }
+
+    /// Why a snapshot is due, if one is; `None` once the log was closed.
+    fn due(&self) -> Option<Option<Occasion>> {
+        let is_long = self.turn()?.is_long();
+        let is_save_due = || self.is_save_due().then_some(Occasion::BackgroundSave);
+        Some(is_long.then_some(Occasion::Rewrite).or_else(is_save_due))
+    }
+
     pub(super) fn begin_rewrite(&self) -> Result<Begun> {
         if self.snapshots.has_ended() {
             return Err(closed());
@@ -87,7 +106,7 @@ impl Log {
         } else {
             turn.write()?;
         }
-        turn.writer_mut().rewrite_at = None;
+        turn.writer_mut().begin_rewrite();
         turn.writer_mut().rotate()?;
         if !is_lost {
             self.durable.fetch_max(end, Ordering::AcqRel);
@@ -111,7 +130,7 @@ impl Log {
         drop((capture, databases));
         stoppable.snapshot.commit()?;
         let mut turn = self.turn().ok_or_else(closed)?;
-        turn.writer_mut().replaced_by(length, self.growth());
+        turn.writer_mut().replaced_by(length);
         self.written.fetch_max(end, Ordering::AcqRel);
         self.durable.fetch_max(end, Ordering::AcqRel);
         // What was lost since it was begun is not in it. While something is lost nothing is

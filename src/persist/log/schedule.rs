@@ -1,9 +1,8 @@
 //! When a snapshot is made that nobody asks for: as the log has grown, or as so much was changed in
 //! so long a time.
 //!
-//! Both may be set while the log is open. The writer goes by a size, which the keeper's thread sets
-//! anew; whether it is time for a snapshot that thread asks every second, if there is anything to
-//! ask.
+//! Both may be set while the log is open. How far it has grown is seen with every write; whether a
+//! save point is due the keeper's thread asks every second, if there is anything to ask.
 
 use std::time::{Duration, Instant};
 
@@ -60,14 +59,12 @@ pub(super) struct Schedule(Mutex<Decided>);
 
 struct Decided {
     growth: Growth,
-    /// Whether the writer has yet to hear of that.
-    is_news: bool,
     save_points: Vec<SavePoint>,
 }
 
 impl Schedule {
     pub(super) fn new(growth: Growth) -> Self {
-        Self(Mutex::new(Decided { growth, is_news: false, save_points: Vec::new() }))
+        Self(Mutex::new(Decided { growth, save_points: Vec::new() }))
     }
 }
 
@@ -80,9 +77,7 @@ impl Log {
     /// Has it grow so far from now on.
     #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
     pub(crate) fn set_growth(&self, growth: Growth) {
-        let mut decided = self.schedule.0.lock();
-        (decided.growth, decided.is_news) = (growth, true);
-        drop(decided);
+        self.schedule.0.lock().growth = growth;
         self.alarm.ring();
     }
 
@@ -96,16 +91,6 @@ impl Log {
     pub(crate) fn set_save_points(&self, save_points: Vec<SavePoint>) {
         self.schedule.0.lock().save_points = save_points;
         self.alarm.ring();
-    }
-
-    /// Tells the writer how far the log may grow, if that has changed; `None` once it was closed.
-    pub(super) fn announce_growth(&self) -> Option<()> {
-        let is_news = std::mem::take(&mut self.schedule.0.lock().is_news);
-        if is_news {
-            let mut turn = self.turn()?;
-            turn.writer_mut().grow_up_to(self.growth());
-        }
-        Some(())
     }
 
     /// Whether a save point is due.

@@ -28,8 +28,8 @@ pub(super) struct Writer {
     behind: u64,
     /// The length of the last snapshot.
     base: u64,
-    /// The size from which on the log is to be rewritten; `None` while it is.
-    pub(super) rewrite_at: Option<u64>,
+    /// A log that is not longer is not rewritten, however far it may grow.
+    rewrite_above: u64,
 }
 
 /// Why nothing is written.
@@ -65,7 +65,6 @@ impl Writer {
         number: u64,
         chain: Chain,
         sizes: Sizes,
-        growth: Growth,
     ) -> Self {
         Self {
             persistence,
@@ -77,7 +76,7 @@ impl Writer {
             trouble: None,
             behind: sizes.log,
             base: sizes.base,
-            rewrite_at: Some(growth.limit(sizes.base)),
+            rewrite_above: 0,
         }
     }
 
@@ -158,30 +157,24 @@ impl Writer {
         Ok(())
     }
 
-    /// A snapshot of this length has taken the place of all segments before the current one.
-    pub(super) fn replaced_by(&mut self, snapshot: u64, growth: Growth) {
-        (self.behind, self.base) = (0, snapshot);
-        self.rewrite_at = Some(growth.limit(snapshot));
+    /// A snapshot is under way, which is to take the place of the log.
+    pub(super) fn begin_rewrite(&mut self) {
+        self.rewrite_above = u64::MAX;
     }
 
-    /// Lets the log grow so far. A rewrite that is under way goes by it when it ends.
-    pub(super) fn grow_up_to(&mut self, growth: Growth) {
-        if self.rewrite_at.is_some() {
-            self.rewrite_at = Some(growth.limit(self.base));
-        }
+    /// A snapshot of this length has taken the place of all segments before the current one.
+    pub(super) fn replaced_by(&mut self, snapshot: u64) {
+        (self.behind, self.base, self.rewrite_above) = (0, snapshot, 0);
     }
 
     /// Has a rewrite that failed tried again when the log has grown further.
     pub(super) fn rewrite_later(&mut self, growth: Growth) {
-        self.rewrite_at = Some(match growth.percent {
-            0 => u64::MAX,
-            _ => self.sizes().log.saturating_add(growth.above / 2),
-        });
+        self.rewrite_above = self.sizes().log.saturating_add(growth.above / 2);
     }
 
     /// Whether it is time for a rewrite.
-    pub(super) fn is_long(&self) -> bool {
-        self.rewrite_at.is_some_and(|size| self.sizes().log > size)
+    pub(super) fn is_long(&self, growth: Growth) -> bool {
+        self.sizes().log > growth.limit(self.base).max(self.rewrite_above)
     }
 
     /// Notes what an error means, unless worse is known.
