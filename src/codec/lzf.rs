@@ -35,12 +35,11 @@ pub(super) fn decompress(packed: &[u8], length: usize, out: &mut Vec<u8>) -> Opt
 
 /// Appends `length` bytes from `from` on, which may reach into what is being appended.
 fn repeat(out: &mut Vec<u8>, from: usize, length: usize) {
-    let distance = out.len() - from;
     let mut left = length;
     while left > 0 {
-        let run = left.min(distance);
-        let at = out.len() - distance;
-        out.extend_from_within(at..at + run);
+        // All from there on repeats itself, and what can be copied at once doubles.
+        let run = left.min(out.len() - from);
+        out.extend_from_within(from..from + run);
         left -= run;
     }
 }
@@ -62,6 +61,8 @@ mod tests {
         // Four more from three back; then nine and two from one back.
         assert_eq!(unpacked(b"\x02abc\x40\x02", 7), Some(b"abcabca".to_vec()));
         assert_eq!(unpacked(b"\x00a\xe0\x02\x00", 12), Some(b"a".repeat(12)));
+        assert_eq!(unpacked(b"\x02abc\xe0\x03\x02", 15), Some(b"abc".repeat(5)));
+        assert_eq!(unpacked(b"\x02abc\xe0\x02\x02", 14), Some(b"abcabcabcabcab".to_vec()));
     }
 
     #[test]
