@@ -2,27 +2,39 @@
 //!
 //! It may be one of Larder's or of Redis's (`appendonly yes`), and may be open meanwhile.
 //!
-//! Run: `cargo run --example inspect -- PATH`, with `--frames` to see each frame of the log.
+//! Run: `cargo run --example inspect -- PATH`, with `--frames` to see each frame of the log; ends
+//! with 1 if there is damage, with 2 if nothing could be read.
 //! Without a path it makes a directory, damages it, and looks at that.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::process::{self, ExitCode};
+use std::{env, fs};
 
 use larder::Store;
 use larder::persist::{self, Directory, Frame, InspectedFile, InspectedRdb, Inspection};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-fn main() -> Result<()> {
-    let mut arguments: Vec<_> = env::args().skip(1).collect();
-    let with_frames = arguments.iter().any(|argument| argument == "--frames");
-    arguments.retain(|argument| argument != "--frames");
-    match arguments.first() {
-        Some(path) => {
-            let is_sound = show(Path::new(path), with_frames)?;
-            process::exit(if is_sound { 0 } else { 1 })
+fn main() -> ExitCode {
+    match run() {
+        Ok(is_sound) => ExitCode::from(u8::from(!is_sound)),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
         }
-        None => demonstrate(),
+    }
+}
+
+/// Answers whether all is sound.
+fn run() -> Result<bool> {
+    let (options, paths): (Vec<_>, Vec<_>) =
+        env::args().skip(1).partition(|argument| argument.starts_with('-'));
+    if paths.len() > 1 || options.iter().any(|option| option != "--frames") {
+        return Err("arguments: PATH, and --frames to see each frame of the log".into());
+    }
+    match paths.first() {
+        Some(path) => show(Path::new(path), !options.is_empty()),
+        None => demonstrate().map(|()| true),
     }
 }
 

@@ -206,6 +206,7 @@ fn an_export_tells_how_far_it_is() {
     let store = full(&ManualClock::new());
     rdb::export_with(&store, io::sink(), |progress| steps.push(progress)).unwrap();
     assert!(steps.is_sorted_by_key(|progress| progress.done));
+    assert!((10..=100).contains(&steps.len()), "{}", steps.len());
     let last = steps.last().unwrap();
     assert_eq!((last.stage, last.done, last.total), (Stage::Snapshot, 3006, 3006));
 }

@@ -7,8 +7,9 @@ use super::{Content, Times, Version};
 use crate::keyspace::Databases;
 use crate::keyspace::capture::{Capture, CapturedShard};
 
-/// Writes all entries of a capture; `progress` hears how many are done, shard by shard. Answers
-/// the length of the file. `log` says what a log goes on from where the file ends, if one does.
+/// Writes all entries of a capture; `progress` hears how many are done, about a hundred times and
+/// at the end. Answers the length of the file. `log` says what a log goes on from where the file
+/// ends, if one does.
 pub(crate) fn save(
     writer: &mut dyn io::Write,
     databases: &Databases,
@@ -28,7 +29,8 @@ pub(crate) fn save(
     for population in &census.databases {
         file.announce(population.database, population.keys, population.dated);
     }
-    let mut done = 0;
+    let total = census.keys();
+    let (mut done, mut told) = (0, 0);
     for CapturedShard { database, entries } in capture.shards(databases) {
         for (block, object) in &entries {
             let content = match object {
@@ -38,7 +40,10 @@ pub(crate) fn save(
             file.entry(database, block.key(), block.deadline(), content)?;
         }
         done += entries.len() as u64;
-        progress(done);
+        if done == total || done - told > total / 100 {
+            told = done;
+            progress(done);
+        }
     }
     file.finish()
 }

@@ -148,7 +148,8 @@ pub use settings::{Durability, Progress, Recovery, Stage, TornEnd};
 ///
 /// The [module](self) says in which order the methods are called, and what a crash may take.
 ///
-/// An error of any method reaches whoever called the store, with its text.
+/// All methods answer a [`std::io::Result`]. An error of any reaches whoever called the store, with
+/// its text.
 pub trait Persistence: Send + Sync {
     /// Takes possession of what is kept, and answers it. Called once, before anything else.
     ///
@@ -227,7 +228,8 @@ pub trait Snapshot: io::Write + Send {
     /// Makes the snapshot durable and current, in one step that happens as a whole or not at all;
     /// only then is what it replaces deleted.
     ///
-    /// After an error either may be what the next [`open`](Persistence::open) finds, in full.
+    /// Answers a [`std::io::Result`]. After an error either may be what the next
+    /// [`open`](Persistence::open) finds, in full.
     fn commit(self: Box<Self>) -> io::Result<()>;
 }
 
