@@ -58,7 +58,8 @@ pub(crate) trait File: Send + Sync {
     /// Appends all bytes; after an error, any number of them.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes the bytes and their number durable.
+    /// Makes the bytes and their number durable. An error if nobody will find them, as the file was
+    /// removed.
     fn sync(&mut self) -> io::Result<()>;
 
     /// Cuts the file to a length.
@@ -132,12 +133,28 @@ impl Files for System {
 struct SystemFile {
     file: fs::File,
     path: PathBuf,
+    /// Whether the system has told that the file has a name; not every one does.
+    was_named: bool,
 }
 
 impl SystemFile {
     fn open(options: &OpenOptions, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(Self { file: options.open(path)?, path: path.to_owned() }))
+        let file = options.open(path)?;
+        let was_named = is_named(&file)?;
+        Ok(Box::new(Self { file, path: path.to_owned(), was_named }))
     }
+}
+
+/// Whether an open file is in any folder still.
+#[cfg(unix)]
+fn is_named(file: &fs::File) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0)
+}
+
+/// Elsewhere nobody can remove a file that is open.
+#[cfg(not(unix))]
+fn is_named(_file: &fs::File) -> io::Result<bool> {
+    Ok(true)
 }
 
 impl File for SystemFile {
@@ -146,7 +163,11 @@ impl File for SystemFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if self.was_named && !is_named(&self.file)? {
+            return Err(io::Error::new(ErrorKind::NotFound, "somebody has removed the file"));
+        }
+        Ok(())
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

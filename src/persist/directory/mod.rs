@@ -55,6 +55,9 @@ use crate::sync::{Arc, Mutex};
 /// lock, so a server is to be stopped before a store opens its directory, and the other way round.
 /// [`peek`](Self::peek) reads what a running server keeps.
 ///
+/// `PATH/dump.rdb` is not read, as no server with `appendonly yes` reads it: a folder that holds
+/// nothing else opens empty. [`rdb::import`](crate::rdb::import) brings its keys.
+///
 /// The single `PATH/appendonly.aof` of Redis before 7.0 is moved there and read as the base. What
 /// Redis has written has no checksums until the next snapshot is written; then damage is seen only
 /// where it leaves no commands, or commands that fail.
@@ -63,6 +66,11 @@ use crate::sync::{Arc, Mutex};
 /// commands of it, where a store keeps whole frames; refuses zeros; and may append to a torn
 /// header, which it cannot read again. A store that opens the directory after that finds all that
 /// the server has appended, and what it has appended to.
+///
+/// That somebody has removed the file that the log is written to, or put another in its place, is
+/// an error of the next sync, which a snapshot makes good for. Before that sync, and with
+/// [`Durability::Os`](super::Durability::Os) and [`Never`](super::Durability::Never), which do not
+/// sync, nobody notices.
 ///
 /// Files that are missing, linked or not named by the manifest are errors of
 /// [`open`](Persistence::open), never guesses. What an opening cuts off a log that a crash has

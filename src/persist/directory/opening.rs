@@ -8,10 +8,11 @@
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::files::{Kind, Lock};
+use super::files::{Files, Kind, Lock};
 use super::manifest::{Form, Listed, Manifest, Replaced, segment_name};
 use super::{Core, Current, Table, invalid, no_file, of_path};
 use crate::persist::{Kept, Segment, Source};
+use crate::sync::Arc;
 
 impl Core {
     pub(super) fn open(&self) -> io::Result<Kept> {
@@ -90,11 +91,19 @@ impl Core {
 
     fn look(&self, manifest: Option<&Manifest>) -> io::Result<Kept> {
         if self.single_is_to_move(manifest)? {
-            let snapshot = Some(self.source_at(&self.place.single(), self.place.stem.clone())?);
-            return Ok(Kept { snapshot, segments: Vec::new() });
+            let single = self.source_at(&self.place.single(), self.place.stem.clone())?;
+            return Ok(Kept { snapshot: Some(opened(single)?), segments: Vec::new() });
         }
         match manifest {
-            Some(manifest) => Ok(self.survey(manifest)?.0),
+            Some(manifest) => {
+                let (Kept { snapshot, segments }, _) = self.survey(manifest)?;
+                // Whoever has it open may remove files before they are read.
+                let opened_segment =
+                    |segment: Segment| Ok(Segment { source: opened(segment.source)?, ..segment });
+                let segments = segments.into_iter().map(opened_segment);
+                let segments = segments.collect::<io::Result<_>>()?;
+                Ok(Kept { snapshot: snapshot.map(opened).transpose()?, segments })
+            }
             None => {
                 self.check_untouched()?;
                 let path = self.place.file(&self.place.manifest_name());
@@ -284,9 +293,9 @@ impl Core {
 
     fn source_at(&self, path: &Path, name: String) -> io::Result<Source> {
         let length = self.length(path)?;
-        let reader = self.files.read(path, 0).map_err(|error| of_path(error, path))?;
+        let unread = Unread { files: Arc::clone(&self.files), path: path.to_owned(), reader: None };
         // Somebody else may go on writing.
-        Ok(Source { reader: Box::new(reader.take(length)), length, name })
+        Ok(Source { reader: Box::new(unread.take(length)), length, name })
     }
 
     fn reopen(&self, manifest: &Manifest) -> io::Result<Current> {
@@ -297,6 +306,36 @@ impl Core {
         let file = self.files.open(&path).map_err(|error| of_path(error, &path))?;
         Ok(Current { number, file: Some(file), failed: None })
     }
+}
+
+/// A file that is opened when it is first read: there may be more segments than a process may have
+/// files open.
+struct Unread {
+    files: Arc<dyn Files>,
+    path: PathBuf,
+    reader: Option<Box<dyn Read + Send>>,
+}
+
+impl Read for Unread {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self { files, path, reader } = self;
+        let reader = match reader {
+            Some(reader) => reader,
+            None => {
+                let opened = files.read(path, 0).map_err(|error| of_path(error, path))?;
+                reader.insert(opened)
+            }
+        };
+        reader.read(buffer)
+    }
+}
+
+/// The same with its file open from now on.
+fn opened(mut source: Source) -> io::Result<Source> {
+    // To read nothing opens it.
+    let nothing = source.reader.read(&mut [])?;
+    debug_assert_eq!(nothing, 0);
+    Ok(source)
 }
 
 /// Files that a manifest does not name.

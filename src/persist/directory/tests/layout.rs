@@ -1,9 +1,11 @@
 //! Which files there are, and which are refused.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use super::*;
+use crate::Store;
+use crate::persist::Durability;
 use crate::persist::directory::manifest::segment_name;
 use crate::persist::tests::command;
 
@@ -164,7 +166,7 @@ fn a_base_of_no_commands_is_no_base() {
         let manifest = format!("file {name} seq 1 type b\n").into_bytes();
         simulation.put(path("appendonly.aof.manifest"), manifest);
         assert_eq!(directory(&simulation).open().unwrap().snapshot.is_some(), has_base);
-        let opened = crate::Store::builder().persistence(directory(&simulation)).open();
+        let opened = Store::builder().persistence(directory(&simulation)).open();
         assert_eq!(opened.is_err(), has_base, "an empty RDB file is a damaged one");
     }
 }
@@ -264,5 +266,53 @@ fn a_link_is_refused() {
         let refusal = Directory::new(&folder.0).open().unwrap_err();
         assert_eq!(refusal.kind(), ErrorKind::InvalidData);
         assert!(refusal.to_string().contains("link"), "{refusal}");
+    }
+}
+
+/// Or a log of more segments than a process may have files open could not be opened.
+#[test]
+fn no_segment_is_opened_before_it_is_read() {
+    let folder = Folder::new("unread");
+    let rotated = Directory::new(&folder.0);
+    rotated.open().unwrap();
+    for _ in 0..3 {
+        rotated.rotate().unwrap();
+        rotated.append(b"*1\r\n$4\r\nPING\r\n").unwrap();
+    }
+    drop(rotated);
+    let first = folder.0.join("appendonlydir").join(segment_name("appendonly.aof", 1));
+    let (opened, peeked) = (Directory::new(&folder.0), Directory::new(&folder.0));
+    let [of_opened, of_peeked] =
+        [opened.open().unwrap(), peeked.peek().unwrap()].map(|kept| kept.segments);
+    fs::remove_file(&first).unwrap();
+    let error = io::read_to_string(of_opened.into_iter().next().unwrap().source.reader);
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("appendonly.aof.1.incr.aof"), "{error}");
+    // Whoever takes no possession of it may have to read what is replaced meanwhile.
+    assert_eq!(bytes(of_peeked.into_iter().next().unwrap().source).len(), 14);
+}
+
+/// Nobody would find there what a store says that it keeps.
+#[cfg(unix)]
+#[test]
+fn a_file_that_somebody_removes_is_replaced_before_a_write_is_acknowledged() {
+    let folder = Folder::new("removed");
+    let open = || {
+        let builder = Store::builder().persistence(Directory::new(&folder.0));
+        builder.durability(Durability::Always).open().unwrap()
+    };
+    let store = open();
+    store.kv().set("a", 1).unwrap();
+    let segment = folder.0.join("appendonlydir").join(segment_name("appendonly.aof", 1));
+    fs::remove_file(segment).unwrap();
+    let error = store.kv().set("b", 1).unwrap_err();
+    assert!(error.to_string().contains("removed"), "{error}");
+    store.snapshot().unwrap();
+    store.kv().set("c", 1).unwrap();
+    drop(store);
+    let store = open();
+    for key in ["a", "b", "c"] {
+        assert_eq!(store.kv().get_as::<i64>(key), Ok(Some(1)), "{key}");
     }
 }
