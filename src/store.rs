@@ -40,10 +40,11 @@ pub use persistent::{PersistenceStats, PersistentBuilder};
 /// ```
 #[derive(Clone)]
 pub struct Store {
+    /// `None` if nothing is kept. Dropped before the databases, of which closing may take a
+    /// snapshot.
+    kept: Option<Arc<Kept>>,
     databases: Arc<Databases>,
     database: u16,
-    /// `None` if nothing is kept.
-    kept: Option<Arc<Kept>>,
 }
 
 impl Store {

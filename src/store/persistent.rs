@@ -96,7 +96,11 @@ impl PersistentBuilder {
 
     /// Hears now and then how far the opening has come, in bytes, and later every snapshot, in
     /// keys; in whatever thread is at it, which waits for the call. So what is called must not wait
-    /// for that thread in turn: it is to take no snapshot of the store, and not to close it.
+    /// for another thread that takes a snapshot of the store, or closes it.
+    ///
+    /// It may use the store itself. A snapshot that it asks for while it hears of one is an error;
+    /// if it closes the store then, or drops the last handle, the one under way is given up, and
+    /// the persistence is let go of once the call has returned.
     ///
     /// ```
     /// # use larder::{Store, persist::Memory};
@@ -204,6 +208,8 @@ impl Store {
     /// # Ok::<(), larder::Error>(())
     /// ```
     #[doc(alias = "BGREWRITEAOF")]
+    #[doc(alias = "SAVE")]
+    #[doc(alias = "BGSAVE")]
     pub fn snapshot(&self) -> Result<()> {
         match self.log() {
             Some(log) => log.rewrite(Occasion::Rewrite),
@@ -217,9 +223,11 @@ impl Store {
     /// Makes everything durable and lets go of the persistence. Later writes, by whatever handle,
     /// are refused; reading goes on.
     ///
-    /// Blocks while it writes and syncs. Dropping the last handle does the same, but tells nobody
-    /// of an error; and clones, connections for redis-rs and servers are handles, too. Does nothing
-    /// if the store keeps nothing.
+    /// Blocks while it writes and syncs. A snapshot that is under way is given up, unless the log
+    /// is twice as long as it [may be](PersistentBuilder::rewrite_above): then it is waited for, or
+    /// made. Dropping the last handle does the same, but tells nobody of an error; and clones,
+    /// connections for redis-rs and servers are handles, too. Does nothing if the store keeps
+    /// nothing.
     ///
     /// # Errors
     ///

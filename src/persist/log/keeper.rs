@@ -218,13 +218,14 @@ impl Log {
     }
 
     /// Makes durable what was recorded, and lets go of the persistence. What is recorded later is
-    /// not kept.
+    /// not kept. A snapshot that is under way is given up, unless it is overdue.
     ///
     /// # Errors
     ///
     /// [`Error::Indeterminate`] if it is not known whether all of it is durable.
     pub(crate) fn close(&self) -> Result<()> {
         self.refuse(Some(CLOSED.to_owned()));
+        self.rewrite_overdue();
         self.snapshots.end();
         // Who closes it again is told the same.
         let Some(mut turn) = self.turn() else { return self.sync() };

@@ -51,6 +51,12 @@ impl Log {
     /// [`Error::Io`], and [`Error::ReadOnly`] once the log was closed. What was kept before is
     /// still kept.
     pub(crate) fn rewrite(&self, occasion: Occasion) -> Result<()> {
+        if self.snapshots.is_made_here() {
+            return Err(Error::Io {
+                kind: io::ErrorKind::Deadlock,
+                message: "a snapshot was asked for by whoever hears of one's progress".to_owned(),
+            });
+        }
         self.snapshots.announce(occasion);
         Claim::wait(self, occasion).rewrite()
     }
@@ -84,6 +90,23 @@ impl Log {
         let is_long = self.turn()?.is_long();
         let is_save_due = || self.is_save_due().then_some(Occasion::BackgroundSave);
         Some(is_long.then_some(Occasion::Rewrite).or_else(is_save_due))
+    }
+
+    /// Makes the snapshot that a log needs of which no process has lived long enough to make one:
+    /// else the log would grow with each that opens it.
+    pub(super) fn rewrite_overdue(&self) {
+        let growth = self.growth();
+        let is_overdue = || self.turn().is_some_and(|turn| turn.writer().is_overdue(growth));
+        if !is_overdue() || self.snapshots.is_made_here() {
+            return;
+        }
+        self.snapshots.announce(Occasion::Rewrite);
+        let claim = Claim::wait(self, Occasion::Rewrite);
+        // The one that was under way may have done it.
+        if is_overdue() {
+            // If it fails the log is long, but whole.
+            let _ = claim.rewrite();
+        }
     }
 
     pub(super) fn begin_rewrite(&self) -> Result<Begun> {
@@ -149,6 +172,7 @@ impl Log {
 
 impl<L: Deref<Target = Log>> Claim<L> {
     pub(super) fn rewrite(&self) -> Result<()> {
+        self.begin();
         let log = self.log();
         let outcome = caught(|| log.begin_rewrite().and_then(|begun| log.end_rewrite(begun)));
         log.snapshots.note_outcome(outcome.as_ref().ok().map(|records| (log.wall(), *records)));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Log;
 use super::rewrite::Ended;
+use crate::sync::thread::{self, ThreadId};
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
 
 /// Why a snapshot is made.
@@ -67,6 +68,8 @@ pub(super) struct Snapshots {
 #[derive(Default)]
 struct State {
     current: Option<UnderWay>,
+    /// Who is making it, from when it begins.
+    maker: Option<ThreadId>,
     /// For what occasions others are to follow.
     waiting: Vec<Occasion>,
     /// Who is to hear of those, if a thread makes them.
@@ -114,13 +117,19 @@ impl Snapshots {
         own.into_iter().map(|(_, ended)| ended).collect()
     }
 
-    /// Ends the one under way, and lets none begin.
+    /// Ends the one under way, and lets none begin. Waits until it has ended, unless this thread is
+    /// making it: then it ends as soon as the thread goes on with it.
     pub(super) fn end(&self) {
         self.is_ended.store(true, Ordering::Release);
         let mut state = self.state.lock();
-        while state.current.is_some() {
+        while state.current.is_some() && !state.is_made_here() {
             self.ended.wait(&mut state);
         }
+    }
+
+    /// Whether this thread is making one, and so was called by whoever hears of its progress.
+    pub(super) fn is_made_here(&self) -> bool {
+        self.state.lock().is_made_here()
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -153,6 +162,12 @@ impl Snapshots {
     }
 }
 
+impl State {
+    fn is_made_here(&self) -> bool {
+        self.maker == Some(thread::current().id())
+    }
+}
+
 /// The right to make a snapshot, until it is dropped.
 pub(super) struct Claim<L: Deref<Target = Log>>(L);
 
@@ -182,6 +197,11 @@ impl<L: Deref<Target = Log>> Claim<L> {
         Ok(Self(log))
     }
 
+    /// Says that it is this thread that makes it.
+    pub(super) fn begin(&self) {
+        self.log().snapshots.state.lock().maker = Some(thread::current().id());
+    }
+
     pub(super) fn log(&self) -> &Log {
         &self.0
     }
@@ -190,7 +210,9 @@ impl<L: Deref<Target = Log>> Claim<L> {
 impl<L: Deref<Target = Log>> Drop for Claim<L> {
     fn drop(&mut self) {
         let snapshots = &self.log().snapshots;
-        snapshots.state.lock().current = None;
+        let mut state = snapshots.state.lock();
+        (state.current, state.maker) = (None, None);
+        drop(state);
         snapshots.ended.notify_all();
     }
 }

@@ -177,6 +177,12 @@ impl Writer {
         self.sizes().log > growth.limit(self.base).max(self.rewrite_above)
     }
 
+    /// Whether the log has outgrown its limit so far that no rewrite can have come to an end for a
+    /// long time.
+    pub(super) fn is_overdue(&self, growth: Growth) -> bool {
+        self.trouble.is_none() && self.sizes().log / 2 > growth.limit(self.base)
+    }
+
     /// Notes what an error means, unless worse is known.
     fn note(
         &mut self,

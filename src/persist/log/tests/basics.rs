@@ -1,10 +1,13 @@
 //! What a store keeps when nothing goes wrong, and one thing at a time does.
 
+use std::io::ErrorKind;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::persist::log::CLOSED;
 use crate::persist::{Fault, Memory, Progress, Stage};
+use crate::sync::{Arc, Mutex};
 use crate::{Error, Upkeep};
 
 fn open(kept: &Memory, durability: Durability) -> Store {
@@ -166,6 +169,20 @@ fn many_openings_do_not_leave_many_segments() {
     assert_eq!(open(&kept, Durability::Os).kv().get_as("openings"), Ok(Some(200)));
 }
 
+/// Each opening counts as a megabyte, and ends before a snapshot could.
+#[test]
+fn openings_that_end_soon_do_not_leave_a_log_that_grows_with_each() {
+    let kept = Memory::new();
+    for opening in 0..20 {
+        let builder = Store::builder().persistence(kept.clone()).rewrite_above(2 << 20);
+        let slowly = |_: Progress| std::thread::sleep(Duration::from_millis(20));
+        let store = builder.progress(slowly).open().unwrap();
+        assert!(kept.segments().len() <= 6, "{} at opening {opening}", kept.segments().len());
+        store.kv().increment("openings", 1).unwrap();
+    }
+    assert_eq!(open(&kept, Durability::Os).kv().get_as("openings"), Ok(Some(20)));
+}
+
 #[test]
 fn damage_is_an_error_and_changes_nothing() {
     let kept = Memory::new();
@@ -244,6 +261,43 @@ fn progress_is_told() {
     let Progress { stage, done, total } = last(&told);
     assert_eq!((stage, done), (Stage::Loading, total));
     assert!(total > 0);
+}
+
+/// Makes a snapshot whose progress is heard by whoever does this with the last handle; answers what
+/// came of the snapshot, and what is kept.
+fn snapshot_during_which(does: fn(Store) -> Result<()>) -> (Result<()>, Result<()>, Memory) {
+    let kept = Memory::new();
+    let last: Arc<Mutex<Option<Store>>> = Arc::default();
+    let (sender, ended) = channel();
+    let (its, told) = (Arc::clone(&last), sender.clone());
+    let hear = move |progress: Progress| {
+        let store = its.lock().take_if(|_| progress.stage == Stage::Snapshot);
+        if let Some(store) = store {
+            told.send(does(store)).unwrap();
+        }
+    };
+    let builder = Store::builder().persistence(kept.clone()).durability(Durability::Always);
+    let store = builder.progress(hear).open().unwrap();
+    store.kv().set("a", 1).unwrap();
+    let log = Arc::clone(store.log().unwrap());
+    *last.lock() = Some(store);
+    std::thread::spawn(move || sender.send(log.rewrite(Occasion::Rewrite)).unwrap());
+    let next = || ended.recv_timeout(Duration::from_secs(20)).expect("it does not hang");
+    (next(), next(), kept)
+}
+
+#[test]
+fn whoever_hears_of_a_snapshot_may_use_the_store_and_end_it() {
+    let asks: fn(Store) -> Result<()> = |store| store.snapshot();
+    let writes: fn(Store) -> Result<()> = |store| store.kv().set("b", 1);
+    let closes: fn(Store) -> Result<()> = |store| store.close();
+    for (does, is_allowed) in [(asks, false), (writes, true), (closes, true)] {
+        let (done, made, kept) = snapshot_during_which(does);
+        assert_eq!(done.is_ok(), is_allowed, "{done:?}");
+        // It was the last handle.
+        assert_eq!(made, Err(Error::Io { kind: ErrorKind::Other, message: CLOSED.to_owned() }));
+        assert_eq!(open(&kept, Durability::Always).kv().get_as::<i64>("a"), Ok(Some(1)));
+    }
 }
 
 #[test]
