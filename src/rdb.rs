@@ -93,7 +93,9 @@ pub enum Existing {
 ///
 /// `O(n)`. Others are held up for the instant that it takes to lock every shard once, and then
 /// shard by shard for adding one to a count for every key of it. Encoding and writing hold nobody
-/// up; but while they last, the first change of a structure that is not a string copies it.
+/// up; but while they last, the first change of a structure that is not a string copies it. If
+/// another export or a snapshot is under way, the instant is longer: what that has yet to take, a
+/// count for every key, is taken in it.
 ///
 /// # Errors
 ///
@@ -167,7 +169,8 @@ pub fn import(store: &Store, reader: impl io::Read) -> Result<Imported> {
 /// expired are left out.
 ///
 /// `O(n)`; takes the memory of the file's data twice until it returns. Blocks others while the keys
-/// are put there.
+/// are put there. In a log an import is one frame, as it happens at one instant: a store that keeps
+/// its data takes the memory of that frame twice more, until it is written.
 ///
 /// # Errors
 ///
