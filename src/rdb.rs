@@ -93,9 +93,7 @@ pub enum Existing {
 ///
 /// `O(n)`. Others are held up for the instant that it takes to lock every shard once, and then
 /// shard by shard for adding one to a count for every key of it. Encoding and writing hold nobody
-/// up; but while they last, the first change of a structure that is not a string copies it. If
-/// another export or a snapshot is under way, the instant is longer: what that has yet to take, a
-/// count for every key, is taken in it.
+/// up; but while they last, the first change of a structure that is not a string copies it.
 ///
 /// # Errors
 ///

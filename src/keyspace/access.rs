@@ -554,12 +554,14 @@ pub(crate) struct Demand {
     /// Databases that will have the shards of each other, by one swap or by several, and so must
     /// all have the same ones.
     swapped: Vec<u16>,
+    /// Nothing is going to change, although nobody else may look either.
+    changes_nothing: bool,
 }
 
 impl Demand {
-    /// All shards of all databases, for changes.
+    /// All shards of all databases, for one alone, who changes nothing.
     pub(super) fn of_everything(space: Space<'_>) -> Self {
-        let mut demand = Self::default();
+        let mut demand = Self { changes_nothing: true, ..Self::default() };
         demand.extent(space, Extent::Everything, true);
         demand
     }
@@ -624,7 +626,13 @@ impl Demand {
         for (place, writes) in self.shards {
             let (database, index) = place_of(place);
             if let Some(shard) = databases.shard(database, index) {
-                guards.push((place, Guard::of(shard, writes)));
+                guards.push((
+                    place,
+                    match self.changes_nothing {
+                        true => Guard::Write(shard.write()),
+                        false => Guard::of(shard, writes),
+                    },
+                ));
             }
         }
         let whole = self.whole.into_iter().map(|(database, _)| database).collect();

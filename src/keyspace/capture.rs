@@ -61,6 +61,8 @@ struct Place {
 pub(super) struct Summons {
     capture: Weak<Capture>,
     position: usize,
+    /// That of a capture of an earlier instant, since which nothing has changed.
+    earlier: Option<Box<Summons>>,
 }
 
 /// One shard as it was.
@@ -81,7 +83,8 @@ impl Databases {
             let mut places = Vec::new();
             let mut census = Census::default();
             for (position, (database, index, shard)) in locked.shards_mut().enumerate() {
-                shard.summon(Summons { capture: Weak::clone(capture), position });
+                let capture = Weak::clone(capture);
+                shard.summon(Summons { capture, position, earlier: None });
                 places.push(Place { database, index, taken: AtomicBool::new(false) });
                 census.count(database, shard);
             }
@@ -171,11 +174,67 @@ impl Place {
 }
 
 impl Summons {
+    /// With those of earlier captures that have yet to be answered.
+    pub(super) fn behind(self, earlier: Option<Self>) -> Self {
+        Self { earlier: earlier.map(Box::new).and_then(Self::unanswered), ..self }
+    }
+
+    fn unanswered(mut self: Box<Self>) -> Option<Box<Self>> {
+        self.earlier = self.earlier.and_then(Self::unanswered);
+        let capture = self.capture.upgrade();
+        let is_taken =
+            capture.is_none_or(|it| it.places[self.position].taken.load(Ordering::Relaxed));
+        if is_taken { self.earlier } else { Some(self) }
+    }
+
     /// Gives what the shard holds, unless it was taken or nobody wants it any more.
     pub(super) fn answer(self, shard: &Shard) {
+        if let Some(earlier) = self.earlier {
+            earlier.answer(shard);
+        }
         let Some(capture) = self.capture.upgrade() else { return };
         if let Some(shard) = capture.places[self.position].capture(shard) {
             capture.surrendered.lock().push(shard);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ops::Range;
+
+    use super::*;
+    use crate::{Store, Value};
+
+    fn taken(capture: &Capture, store: &Store) -> BTreeMap<Value, Value> {
+        let entries = capture.shards(store.databases()).flat_map(|shard| shard.entries);
+        entries.map(|(block, _)| (block.key().into(), block.value().into())).collect()
+    }
+
+    #[test]
+    fn captures_of_several_instants_have_each_their_own_and_take_nothing_for_each_other() {
+        const KEYS: u32 = 3000;
+        let store = Store::new();
+        let set = |keys: Range<u32>, value: u32| {
+            keys.for_each(|key| store.kv().set(key.to_string(), value).unwrap());
+        };
+        let begin = || store.databases().capture(|| ()).0;
+        set(0..KEYS, 1);
+        let [first, dropped, second] = [begin(), begin(), begin()];
+        assert!(first.surrendered.lock().is_empty(), "nothing has changed");
+        drop(dropped);
+        set(0..300, 2);
+        let third = begin();
+        set(200..500, 3);
+        let is = |capture: &Capture, value: fn(u32) -> u32| {
+            let keys = (0..KEYS).map(|key| (key.to_string().into(), value(key).to_string().into()));
+            assert_eq!(taken(capture, &store), keys.collect());
+        };
+        is(&third, |key| if key < 300 { 2 } else { 1 });
+        is(&first, |_| 1);
+        set(0..KEYS, 4);
+        is(&second, |_| 1);
+        is(&begin(), |_| 4);
     }
 }

@@ -196,13 +196,13 @@ impl Shard {
         displaced
     }
 
-    /// Has the next change give all entries to a capture first.
+    /// Has the next change give all entries to a capture first, beside others that wait for it.
     pub(super) fn summon(&mut self, summons: Summons) {
-        self.summons = Some(summons);
+        self.summons = Some(summons.behind(self.summons.take()));
     }
 
-    /// Gives the entries to the capture that waits for them, if one does. To be called whenever
-    /// the shard's lock has been taken for changes.
+    /// Gives the entries to the captures that wait for them, if any do. To be called whenever the
+    /// shard's lock has been taken for changes.
     #[inline]
     pub(super) fn about_to_change(&mut self) {
         if self.summons.is_some() {
