@@ -68,7 +68,8 @@ impl Core {
 
     pub(super) fn lock(&self) -> io::Result<Lock> {
         let path = self.place.file(&format!("{}.lock", self.place.stem));
-        if !matches!(self.files.kind(&path)?, None | Some(Kind::File { .. })) {
+        let found = self.files.kind(&path).map_err(|error| of_path(error, &path))?;
+        if !matches!(found, None | Some(Kind::File { .. })) {
             return Err(no_file(&path));
         }
         let lock = self.files.lock(&path).map_err(|error| of_path(error, &path))?;
@@ -225,7 +226,7 @@ impl Core {
             return Ok(false);
         }
         let old = self.place.single();
-        match self.files.kind(&old)? {
+        match self.files.kind(&old).map_err(|error| of_path(error, &old))? {
             Some(Kind::File { .. }) => {}
             Some(Kind::Other) => return Err(no_file(&old)),
             _ => return Ok(false),

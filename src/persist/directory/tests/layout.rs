@@ -316,3 +316,17 @@ fn a_file_that_somebody_removes_is_replaced_before_a_write_is_acknowledged() {
         assert_eq!(store.kv().get_as::<i64>(key), Ok(Some(1)), "{key}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn whatever_cannot_be_looked_at_is_told_by_its_path() {
+    let folder = Folder::new("unseen");
+    // As good as a folder that may not be entered, which the system's owner may enter.
+    fs::write(folder.0.join("appendonlydir"), b"").unwrap();
+    for error in [
+        Directory::new(&folder.0).open().unwrap_err(),
+        Directory::new(folder.0.join("appendonlydir")).open().unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("appendonlydir/"), "{error}");
+    }
+}
