@@ -20,8 +20,12 @@ use crate::error::{Error, Result};
 use crate::persist::settings::Durability;
 use crate::sync::{Arc, AtomicBool, Ordering, Weak};
 
-/// The shortest time between two writes by the thread: what is recorded meanwhile is one frame.
-const REST: Duration = Duration::from_millis(1);
+/// The time between two writes by the thread: what is recorded meanwhile is one frame,
+const REST: Duration = Duration::from_millis(5);
+/// which is written earlier if it has more bytes than this, while it is still in a cache.
+const MUCH: usize = 256 << 10;
+/// The time between two looks at that.
+const NAP: Duration = Duration::from_millis(1);
 /// The time between two syncs of [`Durability::EverySecond`].
 const SECOND: Duration = Duration::from_secs(1);
 /// The time until what failed is tried again, at first and at most.
@@ -117,8 +121,7 @@ fn run(log: &Weak<Log>, alarms: &Receiver<()>) {
         current.alarm.fall_asleep();
         if current.wants_writing() {
             current.alarm.awake();
-            drop(current);
-            std::thread::sleep(REST);
+            current.rest();
             continue;
         }
         drop(current);
@@ -202,6 +205,14 @@ impl Log {
     fn wants_writing(&self) -> bool {
         let pending = self.pending.lock();
         !pending.is_empty() && pending.refusal.is_none()
+    }
+
+    /// Lets records gather.
+    fn rest(&self) {
+        let end = Instant::now() + REST;
+        while Instant::now() < end && self.pending.lock().bytes() < MUCH {
+            std::thread::sleep(NAP);
+        }
     }
 
     /// Whether all that was written is durable.
