@@ -39,8 +39,11 @@ pub(super) trait Call: Send {
         None
     }
 
-    /// Writes the reply that it makes if another has ended it.
-    fn unblock(&mut self, _reason: Reason, _encoder: &mut Encoder<'_>) {}
+    /// Writes the reply that it makes if another has ended it. An error is left to the caller, as
+    /// that of a poll is.
+    fn unblock(&mut self, _: Reason, _: &mut Encoder<'_>) -> Result<(), error::Text> {
+        Ok(())
+    }
 }
 
 /// Runs a command that may block: its reply is written, or the call that waits comes back.
@@ -131,11 +134,12 @@ impl<F: BlockingFamily> Call for Waiting<F> {
         Some(self.blocked.waiter())
     }
 
-    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) -> Result<(), error::Text> {
         match reason {
             Reason::Timeout => self.blocked.reply(&None, encoder),
-            Reason::Error => encoder.error(UNBLOCKED),
+            Reason::Error => return Err(UNBLOCKED.into()),
         }
+        Ok(())
     }
 }
 
@@ -313,11 +317,12 @@ impl Call for AwaitDurable {
         Some(&self.timer.waiter)
     }
 
-    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) -> Result<(), error::Text> {
         match reason {
             Reason::Timeout => self.answer(encoder),
-            Reason::Error => encoder.error(UNBLOCKED),
+            Reason::Error => return Err(UNBLOCKED.into()),
         }
+        Ok(())
     }
 }
 
@@ -351,11 +356,12 @@ impl Call for Delay {
         Some(&self.timer.waiter)
     }
 
-    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) {
+    fn unblock(&mut self, reason: Reason, encoder: &mut Encoder<'_>) -> Result<(), error::Text> {
         match reason {
             Reason::Timeout => encoder.raw(self.reply),
-            Reason::Error => encoder.error(UNBLOCKED),
+            Reason::Error => return Err(UNBLOCKED.into()),
         }
+        Ok(())
     }
 }
 

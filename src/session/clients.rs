@@ -190,7 +190,8 @@ pub(super) fn unblock(session: &mut Session, arguments: &[&[u8]]) -> Answer {
         [id] => (id, Reason::Timeout),
         [id, reason] if reason.eq_ignore_ascii_case(b"TIMEOUT") => (id, Reason::Timeout),
         [id, reason] if reason.eq_ignore_ascii_case(b"ERROR") => (id, Reason::Error),
-        _ => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".into()),
+        [_, _] => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".into()),
+        _ => return Err(Failure::Usage),
     };
     let id = number::parse_integer(id).ok_or(NOT_AN_INTEGER)?;
     let client = u64::try_from(id).ok().and_then(|id| session.shared.clients.get(id));

@@ -323,10 +323,10 @@ struct Limit {
 }
 
 /// Why values could not be set; nothing has been then.
-pub(super) enum Refused {
-    Unknown(String),
+pub(super) enum Refused<'a> {
+    Unknown(&'a [u8]),
     /// A name, and what is wrong with its value.
-    Value(String, String),
+    Value(&'a [u8], String),
 }
 
 impl Config {
@@ -397,25 +397,26 @@ impl Config {
     }
 
     /// Sets all of the pairs of names and values, or none; answers which were.
-    pub(super) fn set(&self, pairs: &[&[u8]]) -> Result<Vec<&'static str>, Refused> {
+    pub(super) fn set<'a>(&self, pairs: &[&'a [u8]]) -> Result<Vec<&'static str>, Refused<'a>> {
         let mut new: Vec<(&'static str, String)> = Vec::new();
-        let mut kinds: Vec<(&'static str, String, &Kind)> = Vec::new();
+        let mut kinds: Vec<(&'static str, &Kind)> = Vec::new();
         for pair in pairs.chunks_exact(2) {
-            let given = String::from_utf8_lossy(pair[0]).into_owned();
-            let entry = known(&given.to_ascii_lowercase());
-            let (name, _, kind) = entry.ok_or_else(|| Refused::Unknown(given.clone()))?;
+            let given = pair[0];
+            let entry = known(&String::from_utf8_lossy(given).to_ascii_lowercase());
+            let (name, _, kind) = entry.ok_or(Refused::Unknown(given))?;
             let stored = canonical(name).unwrap_or(name);
             if matches!(kind, Fixed) {
                 return Err(Refused::Value(given, IMMUTABLE.into()));
             }
-            if kinds.iter().any(|(other, ..)| other == name) {
+            if kinds.iter().any(|(other, _)| other == name) {
                 return Err(Refused::Value(given, "duplicate parameter".into()));
             }
             new.push((stored, String::from_utf8_lossy(pair[1]).into_owned()));
-            kinds.push((*name, given, kind));
+            kinds.push((*name, kind));
         }
-        for ((name, value), (_, given, kind)) in new.iter_mut().zip(kinds) {
-            *value = self.checked(name, kind, value).map_err(|text| Refused::Value(given, text))?;
+        for ((stored, value), (name, kind)) in new.iter_mut().zip(kinds) {
+            let refused = |text| Refused::Value(name.as_bytes(), text);
+            *value = self.checked(stored, kind, value).map_err(refused)?;
         }
         let mut names = Vec::with_capacity(new.len());
         for (name, value) in new {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::config::Refused;
 use super::notify::Classes;
 use super::{Answer, SYNTAX, Session, Shared};
+use crate::wire::error::shown;
 
 pub(super) fn get(session: &mut Session, patterns: &[&[u8]]) -> Answer {
     let found = session.shared.config.get(patterns);
@@ -21,18 +22,20 @@ pub(super) fn set(session: &mut Session, pairs: &[&[u8]]) -> Answer {
     if !pairs.len().is_multiple_of(2) {
         return Err(SYNTAX.into());
     }
-    apply(&session.shared, pairs).map_err(|text| format!("ERR {text}"))?;
+    apply(&session.shared, pairs).map_err(|text| [b"ERR ", &text[..]].concat())?;
     session.ok()
 }
 
 /// Sets all of the pairs of names and values, or none, and has them act.
-pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), String> {
+pub(super) fn apply(shared: &Shared, pairs: &[&[u8]]) -> Result<(), Vec<u8>> {
     let names = shared.config.set(pairs).map_err(|refused| match refused {
         Refused::Unknown(name) => {
-            format!("Unknown option or number of arguments for CONFIG SET - '{name}'")
+            let words = b"Unknown option or number of arguments for CONFIG SET - '";
+            [&words[..], shown(name), b"'"].concat()
         }
         Refused::Value(name, text) => {
-            format!("CONFIG SET failed (possibly related to argument '{name}') - {text}")
+            let words = b"CONFIG SET failed (possibly related to argument '";
+            [&words[..], shown(name), b"') - ", text.as_bytes()].concat()
         }
     })?;
     if names.contains(&"notify-keyspace-events") {

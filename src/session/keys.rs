@@ -124,7 +124,7 @@ fn keys_of<'a>(keys: KeyPositions, argv: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     let counted = |count: u8, step: usize| {
         let count = usize::from(count);
         let number = number::parse_integer(argv.get(count)?)?;
-        let number = usize::try_from(number).ok()?;
+        let number = usize::try_from(number).ok().filter(|number| *number > 0)?;
         let all = argv.get(count + 1..)?;
         if number.checked_mul(step)? > all.len() {
             return None;

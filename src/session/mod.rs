@@ -267,7 +267,8 @@ impl Face {
     ///
     /// Why it cannot be set.
     pub fn configure(&self, name: &str, value: &str) -> Result<(), String> {
-        configuration::apply(&self.0, &[name.as_bytes(), value.as_bytes()])
+        let refused = configuration::apply(&self.0, &[name.as_bytes(), value.as_bytes()]);
+        refused.map_err(|text| String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The bytes to send to a client of another machine before closing, while anybody could get in:
@@ -823,28 +824,20 @@ impl Session {
         let mark = self.output.len();
         let mut encoder = Encoder::new(&mut self.output, self.protocol);
         let ended = match self.client.take_unblock() {
-            Some(reason) => {
-                call.unblock(reason, &mut encoder);
-                true
-            }
-            None => match call.poll(&self.waker, &mut encoder) {
-                Poll::Ready(Ok(())) => true,
-                Poll::Ready(Err(text)) => {
-                    encoder.error(&text);
-                    self.shared.statistics.note_error(&text);
-                    true
-                }
-                Poll::Pending => false,
-            },
+            Some(reason) => Poll::Ready(call.unblock(reason, &mut encoder)),
+            None => call.poll(&self.waker, &mut encoder),
         };
-        if ended {
-            self.client.set_blocked(None);
-            // A pause is followed by the request that waited for its end, and is no reply itself.
-            if self.output.len() > mark {
-                self.withhold(mark);
-            }
-        } else {
+        let Poll::Ready(outcome) = ended else {
             self.blocked = Some(call);
+            return;
+        };
+        if let Err(text) = outcome {
+            self.fail(&text);
+        }
+        self.client.set_blocked(None);
+        // A pause is followed by the request that waited for its end, and is no reply itself.
+        if self.output.len() > mark {
+            self.withhold(mark);
         }
     }
 

@@ -374,21 +374,22 @@ impl Row {
         if !fits {
             return Err(Error::Arity(self.name));
         }
-        match self.action {
+        let given = || Value::from(arguments.first().copied().unwrap_or_default());
+        let outcome = match self.action {
             Action::Execute(execute) => execute(&mut Args::new(arguments), context, encoder),
             Action::Choose(_) => {
-                let given = arguments.first().copied().unwrap_or_default();
-                let subcommand = self.subcommand(given).ok_or_else(|| {
-                    Error::UnknownSubcommand { command: self.name, given: Value::from(given) }
-                })?;
-                subcommand.execute(arguments, context, encoder).map_err(|error| match error {
-                    Error::SubcommandOptions { command, .. } => {
-                        Error::SubcommandOptions { command, given: Value::from(given) }
-                    }
-                    other => other,
-                })
+                let subcommand = arguments.first().and_then(|given| self.subcommand(given));
+                let unknown = || Error::UnknownSubcommand { command: self.name, given: given() };
+                subcommand.ok_or_else(unknown)?.execute(arguments, context, encoder)
             }
-        }
+        };
+        outcome.map_err(|error| match error {
+            // As it was sent, whatever its case.
+            Error::SubcommandOptions { command, .. } => {
+                Error::SubcommandOptions { command, given: given() }
+            }
+            other => other,
+        })
     }
 
     /// The rows of its subcommands, if it is a command of these.
