@@ -117,6 +117,10 @@ impl Options {
             durability: Durability::EverySecond,
         };
         while let Some(option) = words.next() {
+            if matches!(option.as_str(), "--help" | "-h") {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             let value = words.next().ok_or(USAGE)?;
             match option.as_str() {
                 "--port" => options.port = Some(value.parse()?),

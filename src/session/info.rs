@@ -101,7 +101,7 @@ fn clients(shared: &Shared, text: &mut String) {
         "maxclients": shared.config.max_clients(),
         "client_recent_max_input_buffer": longest(|details| details.input.used),
         "client_recent_max_output_buffer": longest(|details| details.output.used),
-        "blocked_clients": all.iter().filter(|client| client.is_blocked()).count(),
+        "blocked_clients": shared.clients.blocked(),
         "tracking_clients": 0,
         "clients_in_timeout_table": 0,
     );

@@ -287,6 +287,12 @@ impl Face {
         self.0.clients.len()
     }
 
+    /// How many clients wait in a command that blocks.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "tests ask for it"))]
+    pub fn blocked_clients(&self) -> usize {
+        self.0.clients.blocked()
+    }
+
     /// How long a client may be idle before its loop closes it; `None` for ever. `CONFIG SET
     /// timeout`.
     pub fn idle_timeout(&self) -> Option<Duration> {

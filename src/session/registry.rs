@@ -348,6 +348,11 @@ impl Clients {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// How many wait in a command that blocks.
+    pub(super) fn blocked(&self) -> usize {
+        self.all().iter().filter(|client| client.is_blocked()).count()
+    }
+
     /// All clients, by id.
     pub(super) fn all(&self) -> Vec<Arc<Client>> {
         self.by_id.lock().values().cloned().collect()

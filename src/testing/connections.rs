@@ -8,7 +8,10 @@ use crate::compat::RedisConnection;
 /// Connections of redis-rs with no socket.
 impl FakeRedis {
     /// A connection for redis-rs, with no socket, that has given the password: see
-    /// [`Store::redis_connection`](crate::Store::redis_connection).
+    /// [`Store::redis_connection`](crate::Store::redis_connection). Code that wants a
+    /// `MultiplexedConnection` or a `PubSub` of redis-rs has it drive the `redis_stream()` of the
+    /// [`store`](Self::store), with the feature `redis-async`, or connects to the
+    /// [`url`](Self::url).
     ///
     /// ```
     /// # use larder::testing::FakeRedis;

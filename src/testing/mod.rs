@@ -153,6 +153,30 @@ impl FakeRedis {
     pub fn clients(&self) -> usize {
         self.face.clients()
     }
+
+    /// How many clients wait in a command that blocks, such as `BLPOP`. A test waits for it before
+    /// it lets the time of such a wait pass: what is called after [`advance`](Self::advance) waits
+    /// for a time that has yet to come.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::testing::FakeRedis;
+    /// use redis::Commands;
+    ///
+    /// let fake = FakeRedis::new();
+    /// let mut connection = fake.connection();
+    /// let worker = std::thread::spawn(move || connection.blpop("jobs", 30.0));
+    /// while fake.blocked_clients() < 1 {
+    ///     std::thread::yield_now();
+    /// }
+    /// fake.advance(Duration::from_secs(30));
+    /// let job: Option<(String, String)> = worker.join().unwrap()?;
+    /// assert_eq!(job, None);
+    /// # Ok::<(), redis::RedisError>(())
+    /// ```
+    pub fn blocked_clients(&self) -> usize {
+        self.face.blocked_clients()
+    }
 }
 
 /// Time.
@@ -162,7 +186,7 @@ impl FakeRedis {
     }
 
     /// Lets time pass. When it returns, what has expired is gone, and blocking calls whose time is
-    /// over have ended.
+    /// over have ended: those that [had begun](Self::blocked_clients).
     ///
     /// ```
     /// # use std::time::Duration;
