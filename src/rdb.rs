@@ -34,10 +34,10 @@ use crate::block::Block;
 use crate::codec::load::{Loading, load};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Access, Extent, WriteMany};
+use crate::keyspace::access::{Access, Extent, WriteMany, Writers};
 use crate::keyspace::capture::Captured;
 use crate::keyspace::{Databases, EventKind, Object, Shard, Writer};
-use crate::persist::{self, Contents, Kept, Progress, Stage, TornEnd};
+use crate::persist::{self, Contents, Directory, Kept, Log, Progress, Stage, TornEnd};
 use crate::store::Store;
 use crate::sync::RwLock;
 
@@ -312,17 +312,53 @@ pub(crate) fn reload(store: &Store) -> Result<()> {
         save(&mut file, databases, &writers.capture(), None, &mut |_| ())?;
         let fresh = databases.beside();
         load(&mut &file[..], &fresh, &mut |_| ())?;
-        for database in 0..databases.count() {
-            writers.in_database(database).clear();
-        }
-        for (database, entries) in take_all(&fresh).0 {
-            let mut writers = writers.in_database(database);
-            for (block, object) in entries {
-                put(&mut writers.writer(block.key())?, &block, object);
-            }
-        }
-        Ok(())
+        replace_all(&mut writers, &fresh)
     })
+}
+
+/// Reads back what the store's log keeps in a directory, at one instant: as Redis tests that what
+/// it has logged is what it has. As [`reload`]; `false` if it does not come to it, as others write
+/// at every instant.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`] and [`Error::Io`] if it cannot be read back, and those of any write. Nothing
+/// has changed then.
+#[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+pub(crate) fn reload_log(store: &Store, log: &Log, directory: &Directory) -> Result<bool> {
+    const TRIES: usize = 1000;
+    for _ in 0..TRIES {
+        log.sync()?;
+        let is_done = WriteMany::enter(store.space(), Extent::Everything, |mut writers| {
+            // Nobody can write to the log here: that takes a turn, which comes before all locks.
+            if !log.is_all_durable() {
+                return Ok(false);
+            }
+            let fresh = store.databases().beside();
+            persist::load(directory.peek()?, &fresh, &mut |_| ())?;
+            replace_all(&mut writers, &fresh)?;
+            Ok(true)
+        })?;
+        if is_done {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts all that databases beside the store's hold and that has not expired in the place of all
+/// that the store holds.
+fn replace_all(writers: &mut Writers<'_>, fresh: &Databases) -> Result<()> {
+    for database in 0..fresh.count() {
+        writers.in_database(database).clear();
+    }
+    for (database, entries) in take_all(fresh).0 {
+        let mut writers = writers.in_database(database);
+        for (block, object) in entries {
+            put(&mut writers.writer(block.key())?, &block, object);
+        }
+    }
+    Ok(())
 }
 
 /// Takes all entries out of databases that nobody else uses; answers how many had expired, which

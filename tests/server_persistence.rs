@@ -8,7 +8,7 @@ mod disk;
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use client::{Client, PATIENCE};
@@ -178,6 +178,49 @@ fn a_server_is_shut_down_and_started_again_on_its_folder() {
     let mut client = Client::of(&server);
     client.send("LRANGE list 0 -1\r\n");
     client.expect("*4\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n");
+}
+
+#[test]
+fn a_log_is_read_back_while_others_write_and_nothing_is_lost() {
+    let folder = Folder::new("loadaof");
+    let open =
+        || Store::builder().persistence(Directory::new(&folder.0).file_name("kept.aof")).open();
+    let store = open().unwrap();
+    let server = Server::builder(&store).start().unwrap();
+    let mut client = Client::of(&server);
+    client.send(
+        "RPUSH list a b\r\nSET gone 1 PX 1\r\nSELECT 3\r\nSET a 1 EX 100\r\nSAVE\r\nINCR a\r\n",
+    );
+    client.expect(":2\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n:2\r\n");
+    let done = AtomicBool::new(false);
+    let counted = std::thread::scope(|scope| {
+        let counting = scope.spawn(|| {
+            let mut counted = 0;
+            while !done.load(Ordering::SeqCst) {
+                counted += 1;
+                assert_eq!(store.kv().increment("counter", 1), Ok(counted));
+            }
+            counted
+        });
+        for _ in 0..5 {
+            client.send("DEBUG LOADAOF\r\n").expect("+OK\r\n");
+        }
+        done.store(true, Ordering::SeqCst);
+        counting.join().unwrap()
+    });
+    let check = |store: &Store| {
+        assert_eq!(store.kv().get_as("counter"), Ok(Some(counted)));
+        assert_eq!(store.list("list").range(..).unwrap(), ["a", "b"]);
+        let third = store.database(3).unwrap();
+        assert_eq!(third.kv().get_as("a"), Ok(Some(2)));
+        assert!(third.keys().time_to_live("a").unwrap().left().is_some());
+        assert_eq!(store.kv().get("gone"), Ok(None));
+    };
+    check(&store);
+    server.stop();
+    store.close().unwrap();
+    drop(store);
+    check(&open().unwrap());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::keyspace::Space;
 use crate::keyspace::access::{Access, Read};
 use crate::number;
 use crate::ops::{self, encoding::EncodingOf, uses::ReferenceCount};
+use crate::persist::{Directory, Location};
 use crate::rdb;
 use crate::sync::Arc;
 use crate::wire::Protocol;
@@ -54,14 +55,18 @@ fn sleep(session: &mut Session, seconds: &[u8]) -> Answer {
     Ok(())
 }
 
-/// Redis drops all data and reads its log again. Here that is an error: a persistence is read once,
-/// when it is opened, and belongs to the store until that is closed, so nobody can read it back
-/// meanwhile; and to empty a store that others in this process use would take from them what was
-/// acknowledged. Whoever wants to see what is kept closes the store and opens it again.
+/// `DEBUG LOADAOF`: makes the log durable and reads it back. Nobody sees anything in between, and
+/// what is read is logged once more. Only a directory can be read while a store has it open.
 fn load_log(session: &mut Session) -> Answer {
-    match session.shared.store.log() {
-        Some(_) => Err("ERR the log is read back when the store is opened, and only then".into()),
-        None => Err(super::persistence::NOT_KEPT.into()),
+    let store = &session.shared.store;
+    let log = store.log().ok_or(super::persistence::NOT_KEPT)?;
+    let Some(Location { path, folder, file_name }) = log.location().cloned() else {
+        return Err("ERR the log is not in a directory: it is read when it is opened only".into());
+    };
+    let directory = Directory::new(path).folder_name(folder).file_name(file_name);
+    match rdb::reload_log(store, log, &directory)? {
+        true => session.ok(),
+        false => Err("ERR others write all the time".into()),
     }
 }
 
@@ -186,7 +191,7 @@ fn help(session: &mut Session) -> Answer {
         "DIGEST-VALUE <key> ...: a digest of each value",
         "ERROR <text>: that error",
         "JMAP: does nothing",
-        "LOADAOF: an error, as the log is read when the store is opened, and only then",
+        "LOADAOF: makes the log durable and reads it back, if it is in a directory",
         "OBJECT <key>: what a key takes",
         "PROTOCOL <type>: a reply of that type",
         "QUICKLIST-PACKED-THRESHOLD <size>: remembered by nobody",

@@ -152,6 +152,13 @@ impl Log {
         self.reach(end, Goal::Durable)
     }
 
+    /// Whether nothing was recorded that is not durable.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
+    pub(crate) fn is_all_durable(&self) -> bool {
+        let end = self.pending.lock().end();
+        self.has_reached(end, Goal::Durable)
+    }
+
     /// What the log has grown to, but for a write that is under way.
     pub(crate) fn sizes(&self) -> Sizes {
         self.desk.lock().sizes

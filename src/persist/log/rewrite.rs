@@ -63,6 +63,7 @@ impl Log {
 
     /// As [`rewrite`](Self::rewrite) in a thread of its own, unless a snapshot is under way: then
     /// answers why that is made, and `ended` hears nothing.
+    #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
     pub(crate) fn rewrite_aside(
         self: &Arc<Self>,
         occasion: Occasion,
