@@ -53,8 +53,9 @@ pub(crate) fn common_runs(first: &[u8], second: &[u8]) -> Vec<CommonRun> {
 
 /// For each pair of bytes, which string to shorten where they differ.
 struct Steps {
+    /// Without a gap, so that a long string beside a short one takes no more than others.
     bits: Vec<u64>,
-    /// Words for each byte of the longer string.
+    /// Bits for each byte of the longer string.
     width: usize,
     /// Whether the first string is the shorter one.
     is_first_shorter: bool,
@@ -64,31 +65,34 @@ impl Steps {
     fn new(first: &[u8], second: &[u8]) -> Self {
         let is_first_shorter = first.len() < second.len();
         let (long, short) = if is_first_shorter { (second, first) } else { (first, second) };
-        let width = short.len().div_ceil(64);
-        let mut bits = vec![0; width * long.len()];
+        let mut bits = Vec::with_capacity((short.len() * long.len()) / 64 + 1);
+        let (mut word, mut place) = (0, 0_u32);
         // How long the best is up to each byte of the shorter string.
         let mut best = vec![0_u32; short.len()];
-        for (&byte, bits) in long.iter().zip(bits.chunks_exact_mut(width.max(1))) {
+        for &byte in long {
             let (mut diagonal, mut along) = (0, 0);
-            let words = short.chunks(64).zip(best.chunks_mut(64)).zip(bits);
-            for ((short, best), word) in words {
-                for (place, (&other, best)) in short.iter().zip(best).enumerate() {
-                    let across = *best;
-                    let shortens_first =
-                        if is_first_shorter { along > across } else { across > along };
-                    *word |= u64::from(shortens_first) << place;
-                    along = if byte == other { diagonal + 1 } else { along.max(across) };
-                    (diagonal, *best) = (across, along);
+            for (&other, best) in short.iter().zip(&mut best) {
+                let across = *best;
+                let shortens_first = if is_first_shorter { along > across } else { across > along };
+                word |= u64::from(shortens_first) << place;
+                place += 1;
+                if place == u64::BITS {
+                    bits.push(word);
+                    (word, place) = (0, 0);
                 }
+                along = if byte == other { diagonal + 1 } else { along.max(across) };
+                (diagonal, *best) = (across, along);
             }
         }
-        Self { bits, width, is_first_shorter }
+        bits.push(word);
+        Self { bits, width: short.len(), is_first_shorter }
     }
 
     /// Whether the first string is to be shortened at the pair of these two places.
     fn shortens_first(&self, i: usize, j: usize) -> bool {
         let (long, short) = if self.is_first_shorter { (j, i) } else { (i, j) };
-        self.bits[long * self.width + short / 64] >> (short % 64) & 1 == 1
+        let place = long * self.width + short;
+        self.bits[place / 64] >> (place % 64) & 1 == 1
     }
 }
 
@@ -132,6 +136,14 @@ mod tests {
             }
             let length: usize = runs.iter().map(|run| run.first.len()).sum();
             prop_assert_eq!(length, longest(&first, &second));
+        }
+    }
+
+    #[test]
+    fn a_long_string_beside_a_single_byte_takes_a_bit_for_each_byte() {
+        let long = vec![b'y'; 64_000];
+        for steps in [Steps::new(b"x", &long), Steps::new(&long, b"x")] {
+            assert!(steps.bits.capacity() <= long.len() / 64 + 1);
         }
     }
 
