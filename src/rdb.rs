@@ -317,33 +317,20 @@ pub(crate) fn reload(store: &Store) -> Result<()> {
 }
 
 /// Reads back what the store's log keeps in a directory, at one instant: as Redis tests that what
-/// it has logged is what it has. As [`reload`]; `false` if it does not come to it, as others write
-/// at every instant.
+/// it has logged is what it has. As [`reload`].
 ///
 /// # Errors
 ///
 /// [`Error::Corrupt`] and [`Error::Io`] if it cannot be read back, and those of any write. Nothing
 /// has changed then.
 #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
-pub(crate) fn reload_log(store: &Store, log: &Log, directory: &Directory) -> Result<bool> {
-    const TRIES: usize = 1000;
-    for _ in 0..TRIES {
-        log.sync()?;
-        let is_done = WriteMany::enter(store.space(), Extent::Everything, |mut writers| {
-            // Nobody can write to the log here: that takes a turn, which comes before all locks.
-            if !log.is_all_durable() {
-                return Ok(false);
-            }
-            let fresh = store.databases().beside();
-            persist::load(directory.peek()?, &fresh, &mut |_| ())?;
-            replace_all(&mut writers, &fresh)?;
-            Ok(true)
-        })?;
-        if is_done {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+pub(crate) fn reload_log(store: &Store, log: &Log, directory: &Directory) -> Result<()> {
+    log.at_rest(store.databases(), |locked| {
+        let fresh = store.databases().beside();
+        persist::load(directory.peek()?, &fresh, &mut |_| ())?;
+        let replace = |mut writers: Writers<'_>| replace_all(&mut writers, &fresh);
+        WriteMany::within(locked, 0, Extent::Everything, replace)
+    })
 }
 
 /// Puts all that databases beside the store's hold and that has not expired in the place of all

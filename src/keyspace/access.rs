@@ -608,8 +608,8 @@ impl Demand {
         Ok(self.lock(space))
     }
 
-    /// Takes the locks in ascending order, births before shards.
-    pub(super) fn lock(mut self, space: Space<'_>) -> Locked<'_> {
+    /// Takes the locks in ascending order, births before shards, whatever the journal says.
+    pub(crate) fn lock(mut self, space: Space<'_>) -> Locked<'_> {
         let databases = space.databases;
         // Sorted with writes first, so that the first of equals is the lock needed.
         let strongest_first = |(place, writes): &(u32, bool)| (*place, !writes);

@@ -64,10 +64,8 @@ fn load_log(session: &mut Session) -> Answer {
         return Err("ERR the log is not in a directory: it is read when it is opened only".into());
     };
     let directory = Directory::new(path).folder_name(folder).file_name(file_name);
-    match rdb::reload_log(store, log, &directory)? {
-        true => session.ok(),
-        false => Err("ERR others write all the time".into()),
-    }
+    rdb::reload_log(store, log, &directory)?;
+    session.ok()
 }
 
 /// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: saves all data and reads it back.

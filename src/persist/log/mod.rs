@@ -52,9 +52,10 @@ use self::writer::{Trouble, Writer};
 use super::Location;
 use super::settings::{Durability, Settings};
 use crate::error::{Error, Result};
-use crate::keyspace::Databases;
+use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
+use crate::keyspace::{After, Databases, Space};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::thread::Thread;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Weak, thread};
@@ -152,11 +153,32 @@ impl Log {
         self.reach(end, Goal::Durable)
     }
 
-    /// Whether nothing was recorded that is not durable.
+    /// Runs what reads back all that is kept and changes the store, at one instant at which all of
+    /// it is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::ReadOnly`] if it cannot be made so, and those of `run`.
     #[cfg_attr(not(feature = "session"), allow(dead_code, reason = "clients are a feature"))]
-    pub(crate) fn is_all_durable(&self) -> bool {
-        let end = self.pending.lock().end();
-        self.has_reached(end, Goal::Durable)
+    pub(crate) fn at_rest<R>(
+        &self,
+        databases: &Databases,
+        run: impl FnOnce(&mut Locked<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let mut turn = self.turn().ok_or_else(keeper::closed)?;
+        // So that little is left to write at the instant itself.
+        turn.advance(Goal::Durable)?;
+        let space = Space::new(databases, 0);
+        let mut demand = Demand::default();
+        WriteMany::demand(space, Extent::Everything, &mut demand);
+        // The journal is not asked: to write what is pending may take the turn.
+        let mut locked = demand.lock(space);
+        turn.advance(Goal::Durable)?;
+        drop(turn);
+        let answer = run(&mut locked);
+        let mut after = After::default();
+        locked.release(&mut after);
+        after.settle_with(databases, answer)
     }
 
     /// What the log has grown to, but for a write that is under way.

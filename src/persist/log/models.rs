@@ -4,11 +4,11 @@
 
 use shuttle::thread;
 
+use super::Goal;
 use super::keeper::Keeper;
 use super::opening::begin;
 use super::snapshots::Occasion;
 use super::writer::Trouble;
-use super::{Goal, Growth, Report};
 use crate::persist::{Durability, Fault, Memory, Settings};
 use crate::{Error, ManualClock, Result, Store};
 
@@ -218,27 +218,5 @@ fn closing_among_writers_leaves_nobody_waiting_and_keeps_what_was_acknowledged()
         closing.join().unwrap();
         assert!(matches!(store.kv().set("late", 1), Err(Error::ReadOnly(_))));
         check(&open(&kept, Durability::Always), &acknowledged);
-    });
-}
-
-#[test]
-fn a_growth_that_is_set_while_a_snapshot_is_made_holds_after_it() {
-    explore(|| {
-        let store = open(&Memory::new(), Durability::Never);
-        store.kv().set("a", 1).unwrap();
-        let snapshot = spawn(&store, |store| store.snapshot().unwrap());
-        let log = store.log().unwrap();
-        // At the end of it, where there is most to go wrong.
-        let is_written = |report: Report| match report.under_way {
-            Some(under_way) => under_way.done > 0,
-            None => report.past.committed > 0,
-        };
-        while !is_written(log.report()) {
-            thread::yield_now();
-        }
-        log.set_growth(Growth::above(1 << 20));
-        log.announce_growth().unwrap();
-        snapshot.join().unwrap();
-        assert_eq!(log.turn().unwrap().writer().rewrite_at, Some(1 << 20));
     });
 }
