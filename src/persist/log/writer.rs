@@ -5,6 +5,7 @@
 //! is trouble, nothing new is written.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::pending::Batch;
 use super::schedule::Growth;
@@ -23,6 +24,8 @@ pub(super) struct Writer {
     pub(super) batch: Batch,
     /// Threads that waited when the turn was last given back, and whoever gave it back.
     pub(super) group: usize,
+    /// How long the last sync took.
+    pub(super) sync_time: Duration,
     pub(super) trouble: Option<Trouble>,
     /// The length of the segments since the last snapshot, without the current one.
     behind: u64,
@@ -73,6 +76,7 @@ impl Writer {
             is_ragged: false,
             batch: Batch::new(),
             group: 0,
+            sync_time: Duration::ZERO,
             trouble: None,
             behind: sizes.log,
             base: sizes.base,
@@ -133,7 +137,9 @@ impl Writer {
         if self.synced == self.frames.offset() {
             return Ok(());
         }
+        let start = Instant::now();
         let outcome = self.persistence.sync();
+        self.sync_time = start.elapsed();
         self.note(outcome, Trouble::Lost)?;
         self.synced = self.frames.offset();
         Ok(())
