@@ -276,7 +276,7 @@ impl Access for ReadStrings {
         keys: Self::Target<'_>,
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R> {
-        run(ReadEach::enter(space, keys, |views| views.iter().map(View::value).collect())?)
+        run(ReadEach::enter(space, keys, share)?)
     }
 
     fn demand(space: Space<'_>, keys: Self::Target<'_>, demand: &mut Demand) {
@@ -289,9 +289,13 @@ impl Access for ReadStrings {
         keys: Self::Target<'_>,
         run: impl FnOnce(Self::Scope<'_>) -> Result<R>,
     ) -> Result<R> {
-        let share = |views: &[View<'_>]| views.iter().map(View::value).collect();
         run(ReadEach::within(locked, database, keys, share)?)
     }
+}
+
+/// The strings of keys, to be read without their locks.
+fn share(views: &[View<'_>]) -> Result<Vec<Option<Value>>> {
+    views.iter().map(View::value).collect()
 }
 
 macro_rules! access_many {
@@ -626,13 +630,11 @@ impl Demand {
         for (place, writes) in self.shards {
             let (database, index) = place_of(place);
             if let Some(shard) = databases.shard(database, index) {
-                guards.push((
-                    place,
-                    match self.changes_nothing {
-                        true => Guard::Write(shard.write()),
-                        false => Guard::of(shard, writes),
-                    },
-                ));
+                let guard = match self.changes_nothing {
+                    true => Guard::Write(shard.write()),
+                    false => Guard::of(shard, writes),
+                };
+                guards.push((place, guard));
             }
         }
         let whole = self.whole.into_iter().map(|(database, _)| database).collect();

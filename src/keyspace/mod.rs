@@ -540,8 +540,17 @@ impl After {
     /// Waits for the journal to answer for what only the caller is to hear of.
     #[inline]
     fn await_journal(&mut self, databases: &Databases) -> Result<()> {
+        if self.position > 0 && journal::defer(self.position) {
+            self.position = 0;
+        }
+        self.acknowledge(databases)
+    }
+
+    /// Waits for the journal to answer for what was appended to it, if anything was.
+    #[inline]
+    fn acknowledge(&mut self, databases: &Databases) -> Result<()> {
         let position = std::mem::take(&mut self.position);
-        if position == 0 || journal::defer(position) {
+        if position == 0 {
             return Ok(());
         }
         databases.journal().map_or(Ok(()), |journal| journal.acknowledge(position))
@@ -570,11 +579,7 @@ impl After {
         if !told.iter().any(|rest| rest.concerns_others()) {
             return self.await_journal(databases);
         }
-        let position = std::mem::take(&mut self.position);
-        let outcome = match databases.journal() {
-            Some(journal) if position > 0 => journal.acknowledge(position),
-            _ => Ok(()),
-        };
+        let outcome = self.acknowledge(databases);
         let tell = || Rest::tell(&mut told, databases, &outcome);
         journal::tell_others(databases.journal(), tell);
         outcome

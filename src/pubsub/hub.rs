@@ -21,7 +21,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use ahash::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
@@ -29,6 +28,7 @@ use smallvec::SmallVec;
 use super::queue::{Admission, LabelRef, Overflow, Pushed, Queue, RecvError, Wakers};
 use super::subscription::{Label, Message, Subscription, SubscriptionOptions};
 use crate::data::glob::Glob;
+use crate::random::KeyHasher;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use crate::value::Value;
@@ -52,7 +52,7 @@ pub(crate) struct Hub {
     blocking: AtomicUsize,
     /// Numbers subscribers and registrations, from 1.
     last_id: AtomicU64,
-    hasher: RandomState,
+    hasher: KeyHasher,
     shards: [Mutex<HashTable<Channel>>; SHARDS],
     patterns: RwLock<Patterns>,
     members: Mutex<BTreeMap<u64, Arc<Subscriber>>>,
@@ -99,7 +99,7 @@ impl Hub {
             pattern_routes: AtomicUsize::new(0),
             blocking: AtomicUsize::new(0),
             last_id: AtomicU64::new(NOBODY),
-            hasher: RandomState::new(),
+            hasher: KeyHasher::new(),
             shards: std::array::from_fn(|_| Mutex::new(HashTable::new())),
             patterns: RwLock::new(BTreeMap::new()),
             members: Mutex::new(BTreeMap::new()),
@@ -145,7 +145,7 @@ impl Hub {
         if self.routes.load(Acquire) == 0 {
             return FanOut::default();
         }
-        let hash = self.hasher.hash_one(channel);
+        let hash = self.hasher.hash(channel);
         let mut fan_out = FanOut { origin, ..FanOut::default() };
         let (shard, patterns) = self.admit(channel, hash, origin);
         fan_out.send(channel, find(&shard, hash, channel), patterns.as_deref(), payload);
@@ -171,14 +171,14 @@ impl Hub {
 
     /// How many subscribe to `channel` by name.
     pub(crate) fn subscribers(&self, channel: &[u8]) -> usize {
-        let hash = self.hasher.hash_one(channel);
+        let hash = self.hasher.hash(channel);
         let shard = self.shard(hash).lock();
         find(&shard, hash, channel).map_or(0, |channel| channel.subscribers.len())
     }
 
     /// In how many queues a message to `channel` would be put now.
     pub(crate) fn receivers(&self, channel: &[u8]) -> usize {
-        let hash = self.hasher.hash_one(channel);
+        let hash = self.hasher.hash(channel);
         let shard = self.shard(hash).lock();
         let patterns = self.patterns.read();
         targets(channel, find(&shard, hash, channel), Some(&patterns)).count()
@@ -370,7 +370,7 @@ impl Hub {
         if routes.detached || routes.channels.contains(name) {
             return false;
         }
-        let hash = self.hasher.hash_one(name);
+        let hash = self.hasher.hash(name);
         let mut shard = self.shard(hash).lock();
         let mut entry =
             match shard.entry(hash, |channel| &*channel.name == name, |channel| self.hash(channel))
@@ -448,11 +448,11 @@ impl Hub {
     }
 
     fn hash(&self, channel: &Channel) -> u64 {
-        self.hasher.hash_one(&*channel.name)
+        self.hasher.hash(&channel.name)
     }
 
     fn unlink_channel(&self, subscriber: &Subscriber, name: &[u8]) {
-        let hash = self.hasher.hash_one(name);
+        let hash = self.hasher.hash(name);
         let mut shard = self.shard(hash).lock();
         if let Ok(mut entry) = shard.find_entry(hash, |channel| &*channel.name == name) {
             remove_from(&mut entry.get_mut().subscribers, subscriber);

@@ -75,11 +75,13 @@ impl<F: Family> Owned<F> {
 ///
 /// `command!(GetRange<'a>, "GETRANGE" { key, start, end })` parses and encodes the fields by
 /// their types and replies by the output's type. A second block overrides what differs. A
-/// subcommand's name stands behind its command's: `"XGROUP" "DESTROY"`.
+/// subcommand's name stands behind its command's: `"XGROUP" "DESTROY"`. What comes `in place`
+/// writes the reply from where the answer lies, or answers what is to be replied.
 macro_rules! command {
     (
         $operation:ident $(<$lifetime:lifetime>)?, $name:literal $($subcommand:literal)?
         { $($field:ident),* $(,)? }
+        $(in place |$this:ident, $space:ident, $encoder:ident| $in_place:expr)?
     ) => {
         command!($operation $(<$lifetime>)?, $name $($subcommand)? { $($field),* } {
             fn reply(
@@ -96,6 +98,20 @@ macro_rules! command {
             ) -> crate::error::Result<Self::Output> {
                 crate::wire::reply::Reply::read(frame)
             }
+
+            $(
+                fn answer(
+                    &self,
+                    $space: crate::keyspace::Space<'_>,
+                    $encoder: &mut crate::wire::encoder::Encoder<'_>,
+                ) -> crate::error::Result<()> {
+                    let $this = self;
+                    if let Some(output) = $in_place? {
+                        self.reply(&output, $encoder);
+                    }
+                    Ok(())
+                }
+            )?
         });
     };
     (

@@ -10,7 +10,6 @@ use super::reply::{Reply, items, unexpected};
 use super::sorted_set::parse_sample;
 use super::strings::encode_expiry;
 use crate::error::{Error, Result};
-use crate::keyspace::Space;
 use crate::number::{self, Extended};
 use crate::ops::hash::*;
 use crate::ops::keys::{ExpireCondition, Lifetime};
@@ -19,28 +18,14 @@ use crate::value::Value;
 
 command!(Get<'a>, "HGET" { key, field });
 command!(GetMany<'a>, "HMGET" { key, fields });
-command!(GetAll<'a>, "HGETALL" { key } {
-    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
-        output.write(encoder);
-    }
-
-    fn decode(&self, frame: Frame) -> Result<Self::Output> {
-        Reply::read(frame)
-    }
-
-    fn answer(&self, space: Space<'_>, encoder: &mut Encoder<'_>) -> Result<()> {
-        let pairs = read_all_with(space, self.key, |hash| {
-            encoder.map(hash.len());
-            for field in hash.iter() {
-                encoder.bulk(field.name);
-                encoder.bulk(field.bytes);
-            }
-        })?;
-        if let Some(pairs) = pairs {
-            pairs.write(encoder);
+command!(GetAll<'a>, "HGETALL" { key } in place |all, space, encoder| {
+    read_all_with(space, all.key, |hash| {
+        encoder.map(hash.len());
+        for field in hash.iter() {
+            encoder.bulk(field.name);
+            encoder.bulk(field.bytes);
         }
-        Ok(())
-    }
+    })
 });
 command!(Names<'a>, "HKEYS" { key });
 command!(Values<'a>, "HVALS" { key });

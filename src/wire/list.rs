@@ -10,7 +10,6 @@ use super::reply::Reply;
 use super::sorted_set::{NO_OPPOSITE, positive};
 use crate::data::list::ListEnd;
 use crate::error::{Error, Result};
-use crate::keyspace::Space;
 use crate::ops::list::*;
 use crate::value::Value;
 
@@ -20,25 +19,11 @@ command!(PushFrontIfPresent<'a>, "LPUSHX" { key, elements });
 command!(PushBackIfPresent<'a>, "RPUSHX" { key, elements });
 command!(Length<'a>, "LLEN" { key });
 command!(Get<'a>, "LINDEX" { key, index });
-command!(GetRange<'a>, "LRANGE" { key, range } {
-    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
-        output.write(encoder);
-    }
-
-    fn decode(&self, frame: Frame) -> Result<Self::Output> {
-        Reply::read(frame)
-    }
-
-    fn answer(&self, space: Space<'_>, encoder: &mut Encoder<'_>) -> Result<()> {
-        let shared = read_range_with(space, self, |elements| {
-            encoder.array(elements.len());
-            elements.for_each(|element| encoder.bulk(&element));
-        })?;
-        if let Some(shared) = shared {
-            shared.write(encoder);
-        }
-        Ok(())
-    }
+command!(GetRange<'a>, "LRANGE" { key, range } in place |range, space, encoder| {
+    read_range_with(space, range, |elements| {
+        encoder.array(elements.len());
+        elements.for_each(|element| encoder.bulk(&element));
+    })
 });
 command!(Set<'a>, "LSET" { key, index, element });
 command!(Insert<'a>, "LINSERT" { key, side, pivot, element });

@@ -9,32 +9,17 @@ use super::frame::Frame;
 use super::reply::{Reply, unexpected};
 use super::sorted_set::{parse_sample, positive};
 use crate::error::{Error, Result};
-use crate::keyspace::Space;
 use crate::ops::set::*;
 use crate::value::Value;
 
 command!(Add<'a>, "SADD" { key, members });
 command!(Remove<'a>, "SREM" { key, members });
 command!(Move<'a>, "SMOVE" { source, destination, member });
-command!(All<'a>, "SMEMBERS" { key } {
-    fn reply(&self, output: &Self::Output, encoder: &mut Encoder<'_>) {
-        output.write(encoder);
-    }
-
-    fn decode(&self, frame: Frame) -> Result<Self::Output> {
-        Reply::read(frame)
-    }
-
-    fn answer(&self, space: Space<'_>, encoder: &mut Encoder<'_>) -> Result<()> {
-        let members = read_all_with(space, self.key, |set| {
-            encoder.set(set.len());
-            set.iter().for_each(|member| encoder.bulk(&member));
-        })?;
-        if let Some(members) = members {
-            members.write(encoder);
-        }
-        Ok(())
-    }
+command!(All<'a>, "SMEMBERS" { key } in place |all, space, encoder| {
+    read_all_with(space, all.key, |set| {
+        encoder.set(set.len());
+        set.iter().for_each(|member| encoder.bulk(&member));
+    })
 });
 command!(Length<'a>, "SCARD" { key });
 command!(Contains<'a>, "SISMEMBER" { key, member });

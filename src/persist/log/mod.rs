@@ -150,8 +150,7 @@ impl Log {
     ///
     /// [`Error::Indeterminate`] if it is not known whether it is.
     pub(crate) fn sync(&self) -> Result<()> {
-        let end = self.pending.lock().end();
-        self.reach(end, Goal::Durable)
+        self.reach(self.end(), Goal::Durable)
     }
 
     /// Runs what reads back all that is kept and changes the store, at one instant at which all of
