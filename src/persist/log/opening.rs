@@ -6,7 +6,7 @@ use crossbeam_channel::Receiver;
 
 use super::Log;
 use super::keeper::{Alarm, Keeper};
-use super::rewrite::counted;
+use super::rewrite::surcharge;
 use super::writer::{Sizes, Writer};
 use crate::error::{Error, Result};
 use crate::keyspace::Databases;
@@ -42,6 +42,7 @@ pub(super) fn begin(
     let persistence: Arc<dyn Persistence> = Arc::from(persistence);
     let kept = persistence.open()?;
     let sizes = sizes_of(&kept);
+    let surcharge = lengths(&kept).map(surcharge).sum();
     let has_segments = !kept.segments.is_empty();
     let contents = read(kept, databases, &settings)?;
     if let Some(torn) = &contents.torn {
@@ -55,7 +56,7 @@ pub(super) fn begin(
     let number = persistence.rotate()?;
     let chain = contents.chain.unwrap_or_else(Chain::new);
     let location = persistence.location();
-    let writer = Writer::new(persistence, number, chain, sizes);
+    let writer = Writer::new(persistence, number, chain, sizes, surcharge);
     let (alarm, alarms) = Alarm::new();
     let log = Arc::new(Log::new(settings, location, writer, alarm, databases));
     databases.set_journal(log.clone());
@@ -77,6 +78,10 @@ fn read(kept: Kept, databases: &Databases, settings: &Settings) -> Result<Conten
 fn sizes_of(kept: &Kept) -> Sizes {
     Sizes {
         base: kept.snapshot.as_ref().map_or(0, |snapshot| snapshot.length),
-        log: kept.segments.iter().map(|segment| counted(segment.source.length)).sum(),
+        log: lengths(kept).sum(),
     }
+}
+
+fn lengths(kept: &Kept) -> impl Iterator<Item = u64> {
+    kept.segments.iter().map(|segment| segment.source.length)
 }

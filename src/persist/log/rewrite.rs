@@ -259,9 +259,9 @@ impl Turn<'_> {
     }
 }
 
-/// The size that a segment of this length counts as.
-pub(super) fn counted(segment: u64) -> u64 {
-    segment.max(LEAST_SEGMENT)
+/// What a segment of this length counts beyond it.
+pub(super) fn surcharge(segment: u64) -> u64 {
+    LEAST_SEGMENT.saturating_sub(segment)
 }
 
 /// A snapshot that can be given up.

@@ -29,6 +29,8 @@ pub(super) struct Writer {
     pub(super) trouble: Option<Trouble>,
     /// The length of the segments since the last snapshot, without the current one.
     behind: u64,
+    /// What short ones among them count beyond their length, when it is asked whether it is long.
+    surcharge: u64,
     /// The length of the last snapshot.
     base: u64,
     /// A log that is not longer is not rewritten, however far it may grow.
@@ -62,12 +64,13 @@ pub(crate) struct Sizes {
 }
 
 impl Writer {
-    /// Begins segment `number`, which is empty, behind others of this size.
+    /// Begins segment `number`, which is empty, behind others of this size and surcharge.
     pub(super) fn new(
         persistence: Arc<dyn Persistence>,
         number: u64,
         chain: Chain,
         sizes: Sizes,
+        surcharge: u64,
     ) -> Self {
         Self {
             persistence,
@@ -79,6 +82,7 @@ impl Writer {
             sync_time: Duration::ZERO,
             trouble: None,
             behind: sizes.log,
+            surcharge,
             base: sizes.base,
             rewrite_above: 0,
         }
@@ -91,6 +95,11 @@ impl Writer {
 
     pub(super) fn sizes(&self) -> Sizes {
         Sizes { base: self.base, log: self.behind + self.frames.offset() }
+    }
+
+    /// What the log counts as when it is asked whether it is long.
+    fn weight(&self) -> u64 {
+        self.sizes().log + self.surcharge
     }
 
     /// Appends the batch, if there is something in it, as one frame.
@@ -170,23 +179,24 @@ impl Writer {
 
     /// A snapshot of this length has taken the place of all segments before the current one.
     pub(super) fn replaced_by(&mut self, snapshot: u64) {
-        (self.behind, self.base, self.rewrite_above) = (0, snapshot, 0);
+        (self.behind, self.surcharge, self.rewrite_above) = (0, 0, 0);
+        self.base = snapshot;
     }
 
     /// Has a rewrite that failed tried again when the log has grown further.
     pub(super) fn rewrite_later(&mut self, growth: Growth) {
-        self.rewrite_above = self.sizes().log.saturating_add(growth.above / 2);
+        self.rewrite_above = self.weight().saturating_add(growth.above / 2);
     }
 
     /// Whether it is time for a rewrite.
     pub(super) fn is_long(&self, growth: Growth) -> bool {
-        self.sizes().log > growth.limit(self.base).max(self.rewrite_above)
+        self.weight() > growth.limit(self.base).max(self.rewrite_above)
     }
 
     /// Whether the log has outgrown its limit so far that no rewrite can have come to an end for a
     /// long time.
     pub(super) fn is_overdue(&self, growth: Growth) -> bool {
-        self.trouble.is_none() && self.sizes().log / 2 > growth.limit(self.base)
+        self.trouble.is_none() && self.weight() / 2 > growth.limit(self.base)
     }
 
     /// Notes what an error means, unless worse is known.

@@ -169,6 +169,18 @@ fn many_openings_do_not_leave_many_segments() {
     assert_eq!(open(&kept, Durability::Os).kv().get_as("openings"), Ok(Some(200)));
 }
 
+#[test]
+fn a_log_is_told_to_be_as_long_as_it_is_however_many_openings_it_has_seen() {
+    let kept = Memory::new();
+    for _ in 0..3 {
+        open(&kept, Durability::Os).kv().increment("openings", 1).unwrap();
+    }
+    let length = |number| kept.edit_segment(number, |bytes| bytes.len() as u64).unwrap();
+    let written = kept.segments().into_iter().map(length).sum::<u64>();
+    let store = open(&kept, Durability::Os);
+    assert_eq!(store.persistence_stats().unwrap().log_bytes, written);
+}
+
 /// Each opening counts as a megabyte, and ends before a snapshot could.
 #[test]
 fn openings_that_end_soon_do_not_leave_a_log_that_grows_with_each() {
