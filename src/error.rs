@@ -169,8 +169,8 @@ pub enum Error {
     #[error("the version or checksum of the dumped value is wrong")]
     PayloadChecksum,
     /// There is something under the key already.
-    #[error("the key exists already")]
-    KeyExists,
+    #[error("the key {0:?} exists already")]
+    KeyExists(crate::value::Value),
     /// Asked when or how often a key was used, which is not kept: it takes
     /// [`Builder::keep_idle_times`](crate::Builder::keep_idle_times) or a client of Redis, and a
     /// client may have chosen to have uses counted instead, by its `maxmemory-policy`.

@@ -493,7 +493,7 @@ impl<'t, T: Submit> Keys<'t, T> {
     /// store.kv().set("a", 1)?;
     /// let dumped = store.keys().dump("a")?.unwrap();
     /// let restored = store.keys().restore("a", &dumped, RestoreOptions::new());
-    /// assert_eq!(restored, Err(Error::KeyExists));
+    /// assert_eq!(restored, Err(Error::KeyExists("a".into())));
     /// let for_a_minute = RestoreOptions::new().replace().expire_in(Duration::from_secs(60));
     /// store.keys().restore("a", &dumped, for_a_minute)?;
     /// # Ok::<(), larder::Error>(())

@@ -75,7 +75,7 @@ impl Operation for Restore<'_> {
 
     fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
         if !self.options.replace && writer.view().exists() {
-            return Err(Error::KeyExists);
+            return Err(Error::KeyExists(self.key.into()));
         }
         let mut scratch = Vec::new();
         let loaded = payload::read(self.payload, times(writer.moment), &mut scratch)?;

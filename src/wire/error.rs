@@ -62,7 +62,7 @@ pub(crate) fn redis_text(error: &Error, command: &str) -> Text {
         }
         Error::PayloadChecksum => "ERR DUMP payload version or checksum are wrong",
         Error::Corrupt { .. } if command.eq_ignore_ascii_case("RESTORE") => "ERR Bad data format",
-        Error::KeyExists => "BUSYKEY Target key name already exists.",
+        Error::KeyExists(_) => "BUSYKEY Target key name already exists.",
         Error::GroupExists => "BUSYGROUP Consumer Group name already exists",
         other => return Cow::Owned(composed_text(other, command)),
     };
