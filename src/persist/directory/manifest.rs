@@ -119,6 +119,11 @@ impl Replaced {
 }
 
 impl Manifest {
+    /// Whether it names nothing that is kept, as if there were none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.base.is_none() && self.segments.is_empty()
+    }
+
     /// Of the one file of Redis before 7.0, once that was moved.
     pub(super) fn single() -> Self {
         Self { base: Some(Base { number: 1, form: Form::Single }), ..Self::default() }

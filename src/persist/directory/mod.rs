@@ -53,7 +53,7 @@ use crate::sync::{Arc, Mutex};
 ///
 /// Two stores never have it open at once, in one process or in two. Redis knows nothing of the
 /// lock, so a server is to be stopped before a store opens its directory, and the other way round.
-/// [`peek`](Self::peek) reads what a running server keeps.
+/// [`peek`](Self::peek) reads what a running server keeps, and a folder that may not be written to.
 ///
 /// `PATH/dump.rdb` is not read, as no server with `appendonly yes` reads it: a folder that holds
 /// nothing else opens empty. [`rdb::import`](crate::rdb::import) brings its keys.

@@ -14,6 +14,9 @@ use super::{Core, Current, Table, invalid, no_file, of_path};
 use crate::persist::{Kept, Segment, Source};
 use crate::sync::Arc;
 
+/// Of a manifest, where there are files that one should name.
+const MISSING: &str = "the manifest is missing, but there is a file that it should name";
+
 impl Core {
     pub(super) fn open(&self) -> io::Result<Kept> {
         let mut table = self.table.lock();
@@ -135,7 +138,8 @@ impl Core {
         let Others { leftover, unnamed } = self.others(manifest)?;
         if let Some(name) = unnamed.first() {
             let path = self.place.file(&self.place.manifest_name());
-            return Err(invalid(&path, format!("it does not name {name}")));
+            let what = if manifest.is_empty() { MISSING } else { "it does not name" };
+            return Err(invalid(&path, format!("{what}: {name}")));
         }
         Ok((self.kept(manifest)?, leftover))
     }
@@ -190,7 +194,7 @@ impl Core {
             },
             Replaced::Base(base) => match manifest.base {
                 Some(known) if known.name(stem) == name => Role::Known,
-                None if manifest.segments.is_empty() => Role::Unexpected("it does not name"),
+                None if manifest.is_empty() => Role::Unexpected(MISSING),
                 // A snapshot that was not committed.
                 Some(known) if base.number > known.number => Role::Leftover,
                 None if base.form == Form::Rdb => Role::Leftover,
@@ -245,10 +249,7 @@ impl Core {
         for name in self.list()? {
             if Replaced::from_name(&name, &self.place.stem).is_some() {
                 let path = self.place.file(&self.place.manifest_name());
-                return Err(invalid(
-                    &path,
-                    format!("the manifest is missing, but {name} is there"),
-                ));
+                return Err(invalid(&path, format!("{MISSING}: {name}")));
             }
         }
         Ok(())
@@ -279,9 +280,8 @@ impl Core {
         let snapshot = snapshot.filter(|source| is_rdb || source.length > 0);
         let segments = manifest.segments.iter().map(|listed| {
             let source = self.source(segment_name(stem, listed.number))?;
-            if listed.length.is_some_and(|length| length != source.length) {
-                let path = self.place.segment(listed.number);
-                return Err(invalid(&path, "its length is not what it was when it was ended"));
+            if let Some(wrong) = wrong_length(listed, source.length) {
+                return Err(invalid(&self.place.segment(listed.number), wrong));
             }
             Ok(Segment { number: listed.number, source })
         });
@@ -337,6 +337,16 @@ fn opened(mut source: Source) -> io::Result<Source> {
     let nothing = source.reader.read(&mut [])?;
     debug_assert_eq!(nothing, 0);
     Ok(source)
+}
+
+/// What is wrong with the length of a segment's file, if anything is.
+pub(super) fn wrong_length(listed: &Listed, length: u64) -> Option<String> {
+    let ended = listed.length.filter(|ended| *ended != length)?;
+    let who = match length > ended {
+        true => ": somebody has gone on writing to it, perhaps a server that was still running",
+        false => "",
+    };
+    Some(format!("it has {length} bytes, and had {ended} when it was ended{who}"))
 }
 
 /// Files that a manifest does not name.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use super::files::Kind;
 use super::manifest::{Listed, Manifest, segment_name};
-use super::opening::busy;
+use super::opening::{busy, wrong_length};
 use super::{Core, of_path};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -123,16 +123,13 @@ impl Core {
             return Ok((None, Some(self.damage_of(name, 0, "it is missing")?)));
         }
         let mut source = self.source(name.clone())?;
-        let expected = length.unwrap_or(source.length);
-        let damage = if expected == source.length {
-            None
-        } else {
-            let valid = expected.min(source.length);
-            let reason = "its length is not what it was when it was ended";
+        let mut damage = None;
+        if let Some(reason) = wrong_length(&listed, source.length) {
+            let valid = length.unwrap_or(source.length).min(source.length);
             source.length = valid;
             source.reader = Box::new(source.reader.take(valid));
-            Some(self.damage_of(name, valid, reason)?)
-        };
+            damage = Some(self.damage_of(name, valid, &reason)?);
+        }
         Ok((Some(Segment { number, source }), damage))
     }
 

@@ -80,7 +80,7 @@ fn what_is_missing_or_was_not_named_is_refused() {
     for name in ["1.base.rdb", "2.incr.aof", "3.incr.aof", "4.incr.aof"] {
         refused(&|simulation| simulation.take_away(file(name)), "it is missing");
     }
-    refused(&|simulation| simulation.take_away(file("manifest")), "it does not name");
+    refused(&|simulation| simulation.take_away(file("manifest")), "the manifest is missing");
     refused(&|simulation| simulation.put(file("5.incr.aof"), vec![1]), "it does not name");
     refused(&|simulation| simulation.put(path("other.manifest"), vec![1]), "a second manifest");
     fn edit(from: &str, to: &str) -> impl Fn(&Simulation) {
@@ -108,7 +108,7 @@ fn what_is_missing_or_was_not_named_is_refused() {
     refused(&|simulation| simulation.put(file("manifest"), Vec::new()), "empty");
     refused(&|simulation| simulation.put(file("manifest"), b"#LARDER:2 0\n".to_vec()), "version");
     refused(&|simulation| simulation.put(file("manifest"), b"#by hand\nfile".to_vec()), "damaged");
-    refused(&edit(&format!("bytes {length}"), "bytes 7"), "its length");
+    refused(&edit(&format!("bytes {length}"), "bytes 7"), "and had 7 when it was ended");
     refused(&edit(&format!("bytes {length}"), "bytes x"), "no entry");
     // Without a comment it is Redis's own, which may have other keys.
     let simulation = sample().crash();
