@@ -51,8 +51,10 @@
 //! how much was durable by then. So an opening tells three ends of a log apart: whole; *torn*, as a
 //! crash leaves a write that was not durable yet, which is cut off, set aside, and told by
 //! [`Store::recovery`](crate::Store::recovery); and *damaged*, which is
-//! [`Error::Corrupt`](crate::Error::Corrupt) with file and place. Nothing damaged is loaded.
-//! Snapshots have a checksum over the whole.
+//! [`Error::Corrupt`](crate::Error::Corrupt) with file and place, or
+//! [`Error::Io`](crate::Error::Io) of the kind `InvalidData` if a file is missing or not as long as
+//! it was. Nothing damaged is loaded. Snapshots have a checksum over the whole. [`inspect`] shows
+//! what there is, and [`Directory::repair`] cuts off what is damaged and all behind it.
 //!
 //! Damage is:
 //! - any bit that has changed, in a snapshot or in a frame; only a frame that holds 512 zeros in a
@@ -79,7 +81,8 @@
 //!
 //! If the log cannot be written, as the disk is full, the store goes on reading, and refuses writes
 //! with [`Error::ReadOnly`](crate::Error::ReadOnly) and the reason. What was done but not written
-//! is kept in memory and tried again, until it succeeds; then writes go on by themselves.
+//! is kept in memory and tried again, until it succeeds; then writes go on by themselves. A store
+//! is not opened on a full disk, as that begins a segment; [`Directory::peek`] needs no room.
 //!
 //! If a sync fails, nobody knows what of the file is durable, and asking again would not tell: the
 //! system may have dropped what it could not write. So that segment is given up: writes are refused
@@ -223,7 +226,8 @@ pub struct Location {
     pub file_name: String,
 }
 
-/// A snapshot that is being written. Dropped without [`commit`](Self::commit), it never was.
+/// A snapshot that is being written, in pieces of about 64 KiB. Dropped without
+/// [`commit`](Self::commit), it never was.
 pub trait Snapshot: io::Write + Send {
     /// Makes the snapshot durable and current, in one step that happens as a whole or not at all;
     /// only then is what it replaces deleted.

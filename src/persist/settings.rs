@@ -51,7 +51,7 @@ pub struct Progress {
     pub stage: Stage,
     /// How much is done.
     pub done: u64,
-    /// How much there is to do.
+    /// How much there is to do; nothing, if nothing was kept.
     pub total: u64,
 }
 

@@ -124,8 +124,13 @@ impl PersistentBuilder {
     ///
     /// # Errors
     ///
-    /// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed;
-    /// - [`Error::Io`], if the persistence fails or is open already;
+    /// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed.
+    ///   [`inspect`](persist::inspect) shows what there is, and
+    ///   [`Directory::repair`](persist::Directory::repair) mends it;
+    /// - [`Error::Io`] of the kind [`InvalidData`](std::io::ErrorKind::InvalidData) if a file is
+    ///   missing, not as long as it was, or known to nobody: that is damage, too, and mended so;
+    /// - of [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) if it is open already, and of any
+    ///   other if the persistence fails;
     /// - [`Error::TooFewDatabases`], if a database is used that the store is not to have.
     pub fn open(self) -> Result<Store> {
         let store = self.builder.build();
@@ -223,8 +228,10 @@ impl Store {
     /// Makes everything durable and lets go of the persistence. Later writes, by whatever handle,
     /// are refused; reading goes on.
     ///
-    /// Blocks while it writes and syncs. A snapshot that is under way is given up, unless the log
-    /// is twice as long as it [may be](PersistentBuilder::rewrite_above): then it is waited for, or
+    /// Blocks while it writes and syncs. It ends no call that waits for an element or an entry, and
+    /// nobody can serve that any more: let workers wait with a timeout, and end them first, as the
+    /// example `durable_queue` does. A snapshot that is under way is given up, unless the log is
+    /// twice as long as it [may be](PersistentBuilder::rewrite_above): then it is waited for, or
     /// made. Dropping the last handle does the same, but tells nobody of an error; and clones,
     /// connections for redis-rs and servers are handles, too. Does nothing if the store keeps
     /// nothing.
