@@ -41,7 +41,7 @@ mod zipmap;
 
 use crc::{CRC_64_REDIS, Crc, Table};
 
-use crate::keyspace::Object;
+use crate::keyspace::{LAST_FIELD_DEADLINE, Object};
 
 /// The checksum of files and payloads, by tables: sixteen bytes a step, as a snapshot is summed
 /// on one core while it is written.
@@ -98,6 +98,17 @@ impl Times {
 
     fn store(self, unix: i64) -> u64 {
         unix.saturating_sub(self.wall_offset).max(1) as u64
+    }
+
+    /// As [`unix`](Self::unix) for a field's deadline, which commands can only give within bounds.
+    /// The wall's clock may have moved it out of them.
+    fn unix_of_field(self, time: u64) -> i64 {
+        self.unix(time).clamp(0, LAST_FIELD_DEADLINE)
+    }
+
+    /// As [`store`](Self::store) for a field's deadline. Valkey knows later ones.
+    fn store_of_field(self, unix: i64) -> u64 {
+        self.store(unix.min(LAST_FIELD_DEADLINE))
     }
 }
 

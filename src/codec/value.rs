@@ -138,12 +138,13 @@ fn write_sorted_set(sink: &mut impl Sink, set: &SortedSet) {
 fn write_hash(sink: &mut impl Sink, hash: &Hash, times: Times) {
     let fields = hash.live(None);
     if let Some(earliest) = hash.earliest_deadline() {
-        let earliest = times.unix(earliest);
+        let earliest = times.unix_of_field(earliest);
         sink.millis(earliest);
         sink.length(fields.len() as u64);
         for field in fields.iter() {
             // From the earliest on, and zero for none.
-            let after = field.deadline.map(|deadline| times.unix(deadline).abs_diff(earliest) + 1);
+            let unix = field.deadline.map(|deadline| times.unix_of_field(deadline));
+            let after = unix.map(|unix| unix.abs_diff(earliest) + 1);
             sink.length(after.unwrap_or(0));
             sink.string(field.name);
             sink.string(field.bytes);
@@ -216,7 +217,7 @@ pub(super) fn read_object(
         kind::HASH_DATED_EARLY => {
             let after = |input: &mut Input<'_>| match input.millis()? {
                 -1 => Ok(None),
-                unix => Ok(Some(times.store(unix))),
+                unix => Ok(Some(times.store_of_field(unix))),
             };
             read_hash(input, scratch, |_| Ok(None), after)?.into_object()
         }
@@ -481,7 +482,7 @@ fn read_dated_hash(
         after => {
             let unix = i64::try_from(after).ok().and_then(|after| base.checked_add(after));
             let unix = unix.ok_or_else(|| input.corrupt("a deadline beyond all time"))?;
-            Ok(Some(times.store(unix)))
+            Ok(Some(times.store_of_field(unix)))
         }
     };
     read_hash(input, scratch, deadline, |_| Ok(None))
@@ -513,7 +514,9 @@ fn read_packed_hash(
         let (name, value, deadline) = match field {
             [name, value] if !is_dated => (name, value, None),
             [name, value, Element::Integer(0)] => (name, value, None),
-            [name, value, Element::Integer(unix @ 1..)] => (name, value, Some(times.store(*unix))),
+            [name, value, Element::Integer(unix @ 1..)] => {
+                (name, value, Some(times.store_of_field(*unix)))
+            }
             _ => return Err(input.corrupt("a field without a value or a deadline")),
         };
         let (mut name_digits, mut value_digits) = (itoa::Buffer::new(), itoa::Buffer::new());

@@ -4,6 +4,9 @@ use super::Edit;
 use super::effect::Effect;
 use crate::data::hash::{Change, Hash};
 
+/// The last deadline that a field can have, in Unix milliseconds: a bound of Redis's.
+pub(crate) const LAST_FIELD_DEADLINE: i64 = 0xffff_ffff_ffff >> 2;
+
 impl Edit<'_, Hash> {
     /// Sets a field to a value, with a deadline or none; answers whether the field is new.
     #[inline]

@@ -49,6 +49,7 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
+pub(crate) use edit_hash::LAST_FIELD_DEADLINE;
 pub(crate) use maintenance::Maintenance;
 pub(crate) use shard::{Held, Removed, Shard};
 pub(crate) use view::View;

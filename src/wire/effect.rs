@@ -11,9 +11,9 @@ use super::command::Command;
 use crate::codec::{Content, Times, payload};
 use crate::data::list::ListEnd;
 use crate::data::stream::{DeliveryTime, Precision, StreamId, TrimBound};
-use crate::keyspace::Object;
 use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::Record;
+use crate::keyspace::{LAST_FIELD_DEADLINE, Object};
 use crate::ops::{dump, hash, keys, list, set, sorted_set, stream, stream_group, strings};
 
 /// Ids of entries that one command names.
@@ -152,7 +152,9 @@ fn of_hash(record: &mut Record, key: &[u8], effect: &Effect<'_>) {
         Effect::ExpireField { field, unix_ms } => {
             let fields = Cow::Borrowed(&[field][..]);
             let expiring = hash::Expiring { fields, ..hash::Expiring::default() };
-            add(record, &hash::ExpireAt { key, unix_millis: unix_ms.max(0), expiring });
+            // The wall's clock may have moved since the deadline was given.
+            let unix_millis = unix_ms.clamp(0, LAST_FIELD_DEADLINE);
+            add(record, &hash::ExpireAt { key, unix_millis, expiring });
         }
         Effect::PersistField { field } => {
             let fields = hash::FieldNames(Cow::Borrowed(&[field]));
@@ -284,7 +286,7 @@ fn delivery<'a>(
         ids: stream_group::ClaimedIds(Cow::Borrowed(ids)),
         options: stream_group::ClaimOptions {
             delivered: DeliveryTime::At(unix_ms.max(0) as u64),
-            deliveries: Some(count.min(i64::MAX as u64)),
+            deliveries: Some(count),
             force: true,
             just_ids: true,
             last_id: None,

@@ -16,6 +16,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::block::{Block, FieldSlice, MAX_ENTRIES, fields_len};
+use super::counted;
 use super::entries::{Direction, Entries, Entry};
 use super::id::StreamId;
 
@@ -154,7 +155,7 @@ impl EntryLog {
             }
         }
         self.len += 1;
-        self.added = self.added.saturating_add(1);
+        self.added = counted(self.added + 1);
         self.last_id = id;
         Ok(())
     }
@@ -418,7 +419,7 @@ impl EntryLog {
             tail.forget_above(last_id);
         }
         self.last_id = last_id;
-        self.added = added.unwrap_or(self.added);
+        self.added = added.map_or(self.added, counted);
         self.max_deleted_id = match max_deleted_id {
             Some(id) if id != StreamId::MIN => id,
             _ => self.max_deleted_id,
@@ -478,5 +479,6 @@ impl EntryLog {
         assert!(self.tail.is_some() || self.sealed.is_empty());
         assert_eq!((len, bytes), (self.len, self.bytes));
         assert!(last <= self.last_id, "whatever is added comes after all that was");
+        assert_eq!(self.added, counted(self.added));
     }
 }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::counted;
 use super::entries::{Direction, Entries};
 use super::entry_log::EntryLog;
 use super::id::StreamId;
@@ -139,6 +140,7 @@ pub(crate) struct Claimed {
 
 impl Group {
     pub(super) fn new(last_delivered: StreamId, entries_read: Option<u64>) -> Self {
+        let entries_read = entries_read.map(counted);
         Group { last_delivered, entries_read, ..Group::default() }
     }
 
@@ -253,7 +255,7 @@ impl Group {
 
     fn set_id(&mut self, last_delivered: StreamId, entries_read: Option<u64>) {
         self.last_delivered = last_delivered;
-        self.entries_read = entries_read;
+        self.entries_read = entries_read.map(counted);
     }
 
     fn create_consumer(&mut self, name: &[u8], now_ms: u64) -> usize {
@@ -318,7 +320,7 @@ impl Group {
 
     fn note_delivered(&mut self, log: &EntryLog, id: StreamId) {
         self.entries_read = match self.entries_read {
-            Some(read) if !log.has_gap_from(id) => Some(read.saturating_add(1)),
+            Some(read) if !log.has_gap_from(id) => Some(counted(read + 1)),
             _ => log.position_of(id),
         };
         self.last_delivered = id;
@@ -366,7 +368,7 @@ impl Group {
         for entry in entries.iter().filter(|entry| !entry.is_deleted()) {
             if let Some(delivery) = self.pending.get_mut(&entry.id()) {
                 delivery.delivered_at = now_ms;
-                delivery.count = delivery.count.saturating_add(1);
+                delivery.count = counted(delivery.count + 1);
             }
         }
         entries
@@ -409,11 +411,11 @@ impl Group {
             None if options.force => 1,
             None => return,
         };
-        let count = count.saturating_add(u64::from(!options.just_ids));
+        let count = options.delivery_count.unwrap_or(count + u64::from(!options.just_ids));
         let delivery = Delivery {
             consumer: self.see(consumer, now_ms),
             delivered_at: options.delivered.resolve(now_ms),
-            count: options.delivery_count.unwrap_or(count),
+            count: counted(count),
         };
         self.assign(id, delivery);
         self.at_mut(delivery.consumer).active_at = Some(now_ms);
@@ -465,6 +467,8 @@ impl Group {
             }
         }
         assert_eq!(pending, self.pending.len(), "every pending entry is one consumer's");
+        let deliveries = self.pending.values().map(|delivery| delivery.count);
+        deliveries.chain(self.entries_read).for_each(|count| assert_eq!(count, counted(count)));
         assert_eq!(self.consumers.iter().flatten().count(), self.places.len());
         assert_eq!(self.names_len, self.places.keys().map(|name| name.len()).sum::<usize>());
     }
@@ -573,7 +577,7 @@ impl<'a> GroupMut<'a> {
         count: u64,
     ) {
         if let Some(&consumer) = self.group.places.get(consumer) {
-            self.group.assign(id, Delivery { consumer, delivered_at, count });
+            self.group.assign(id, Delivery { consumer, delivered_at, count: counted(count) });
         }
     }
 

@@ -1,7 +1,7 @@
 //! A stream: entries of fields under ever growing ids, and the consumer groups that read them.
 //!
 //! Invariant: that of [`entry_log`] and [`group`]; `group_bytes` is the sum over the groups. A
-//! pending entry need not be in the stream.
+//! pending entry need not be in the stream. No counter is above [`LAST_COUNT`].
 //!
 //! Cost: append O(bytes appended) amortised, a few bytes over the payload per entry; reaching an id
 //! O(log entries); group operations O(log pending) per entry. `len`, `bytes`, first and last id are
@@ -36,6 +36,15 @@ use entry_log::EntryLog;
 
 /// A group without its name and contents: its share of the map.
 const GROUP_BYTES: usize = (size_of::<Group>() + 16) * 3 / 2;
+
+/// The last number of all that is counted: Redis has signed counters, and no command that names one
+/// may name a higher.
+const LAST_COUNT: u64 = i64::MAX as u64;
+
+/// A count, or the last number if it is beyond.
+fn counted(count: u64) -> u64 {
+    count.min(LAST_COUNT)
+}
 
 /// Entries in the order of their ids, and the consumer groups that read them.
 #[derive(Debug, Clone, Default)]

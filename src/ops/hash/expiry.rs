@@ -7,14 +7,11 @@ use super::update::{FieldValues, check_lengths};
 use crate::data::hash::{Field, Hash};
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Read, Write};
-use crate::keyspace::{Edit, EventKind, View, Writer};
+use crate::keyspace::{Edit, EventKind, LAST_FIELD_DEADLINE, View, Writer};
 use crate::ops::Operation;
 use crate::ops::keys::{ExpireCondition, Lifetime};
 use crate::ops::strings::Expiry;
 use crate::value::Value;
-
-/// The last deadline that a field can have, in Unix milliseconds: a bound of Redis's.
-const LAST_DEADLINE: i64 = 0xffff_ffff_ffff >> 2;
 
 /// Names of fields.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,7 +94,7 @@ fn deadline_in(writer: &Writer<'_>, millis: i64) -> Result<u64> {
         return Err(NEGATIVE);
     }
     let deadline = writer.moment.deadline_in(millis)?;
-    if writer.moment.unix_of(deadline) > LAST_DEADLINE {
+    if writer.moment.unix_of(deadline) > LAST_FIELD_DEADLINE {
         return Err(Error::InvalidExpire);
     }
     Ok(deadline)
@@ -106,7 +103,7 @@ fn deadline_in(writer: &Writer<'_>, millis: i64) -> Result<u64> {
 fn deadline_at(writer: &Writer<'_>, unix_millis: i64) -> Result<u64> {
     match unix_millis {
         ..0 => Err(NEGATIVE),
-        0..=LAST_DEADLINE => Ok(writer.moment.deadline_at(unix_millis)),
+        0..=LAST_FIELD_DEADLINE => Ok(writer.moment.deadline_at(unix_millis)),
         _ => Err(Error::InvalidExpire),
     }
 }

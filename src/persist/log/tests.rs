@@ -6,6 +6,7 @@ mod basics;
 mod crashes;
 mod damage;
 mod faults;
+mod limits;
 mod panics;
 #[path = "../../../tests/crash/step.rs"]
 mod step;
