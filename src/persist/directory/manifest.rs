@@ -16,6 +16,7 @@
 //! is whole; one without was written by Redis.
 
 use std::fmt::Write as _;
+use std::io;
 
 use crate::wire::request::{RequestLimits, RequestParser};
 
@@ -25,7 +26,7 @@ const VERSION: &str = "1";
 /// Redis refuses longer lines.
 const LONGEST_LINE: usize = 1023;
 
-/// Redis counts no further, and the number after it is still one.
+/// Redis counts no further.
 const LAST: u64 = i64::MAX as u64;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,14 @@ impl Base {
             Form::Commands => format!("{stem}.{}.base.aof", self.number),
             Form::Single => stem.to_owned(),
         }
+    }
+}
+
+/// An error if a file cannot have this number.
+pub(super) fn check_number(number: u64) -> io::Result<()> {
+    match number {
+        1..=LAST => Ok(()),
+        _ => Err(io::Error::other(format!("there is no number after {LAST} for another file"))),
     }
 }
 
@@ -162,7 +171,21 @@ impl Manifest {
             let added = manifest.add(line, stem);
             added.map_err(|wrong| format!("{wrong}: {:?}", String::from_utf8_lossy(line)))?;
         }
-        Ok(manifest)
+        // Else opening would delete what it is to read.
+        match manifest.history.iter().find(|old| manifest.names(**old, stem)) {
+            Some(old) => {
+                Err(format!("a file that is replaced and still counts: {}", old.name(stem)))
+            }
+            None => Ok(manifest),
+        }
+    }
+
+    /// Whether a file is the base or one of the segments.
+    fn names(&self, file: Replaced, stem: &str) -> bool {
+        match file {
+            Replaced::Base(old) => self.base.is_some_and(|base| base.name(stem) == old.name(stem)),
+            Replaced::Segment(number) => self.segments.iter().any(|own| own.number == number),
+        }
     }
 
     fn add(&mut self, line: &[u8], stem: &str) -> Result<(), &'static str> {
@@ -235,7 +258,7 @@ impl Entry {
         let kind = value("type")??;
         let entry = Self {
             name: String::from_utf8(value("file")??.clone()).ok()?,
-            number: number(value("seq")??).filter(|number| (1..=LAST).contains(number))?,
+            number: number(value("seq")??).filter(|number| check_number(*number).is_ok())?,
             kind: *kind.first()?,
             length,
         };

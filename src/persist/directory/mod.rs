@@ -29,7 +29,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use self::files::{File, Files, Kind, Lock, System};
-use self::manifest::{Listed, Manifest, segment_name};
+use self::manifest::{Listed, Manifest, check_number, segment_name};
 pub use self::repair::{Cut, Repair};
 use super::{Kept, Location, Persistence, Snapshot, Tail};
 use crate::error::Result;
@@ -415,6 +415,7 @@ impl Core {
             current.sync().map_err(|error| self.place.of_segment(error, current.number))?;
         }
         let number = table.last_segment() + 1;
+        check_number(number)?;
         let file = self.begin_segment(number)?;
         let begun = Listed { number, length: None };
         if current.failed.is_some() {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 
 use super::files::File;
-use super::manifest::{Base, Form, Manifest, Replaced};
+use super::manifest::{Base, Form, Manifest, Replaced, check_number};
 use super::{Core, Table, not_open, of_path};
 use crate::persist::Snapshot;
 use crate::sync::Arc;
@@ -23,6 +23,7 @@ pub(super) fn begin(core: &Arc<Core>) -> io::Result<Box<dyn Snapshot>> {
         current.file()?;
         current.number
     };
+    check_number(table.next_base)?;
     let base = Base { number: table.next_base, form: Form::Rdb };
     let temporary = core.place.temporary_name(&base.name(&core.place.stem));
     let path = core.place.file(&temporary);

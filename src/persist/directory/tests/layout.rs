@@ -100,6 +100,10 @@ fn what_is_missing_or_was_not_named_is_refused() {
     refused(&edit("seq 3", &last), "no entry");
     refused(&edit("seq 1 type b", "seq 1 type i"), "does not agree with its type");
     refused(&edit(third, "file appendonly.aof.9.base.rdb seq 9 type b\n"), "second base");
+    for name in ["1.base.rdb seq 1", "3.incr.aof seq 3"] {
+        let line = format!("type b\nfile appendonly.aof.{name} type h\n");
+        refused(&edit("type b\n", &line), "still counts");
+    }
     refused(&edit("3.incr.aof", "../x"), "does not agree with its number");
     refused(&edit(" type i", " type i type i"), "no entry");
     refused(&edit("file", "fil"), "no entry");
@@ -114,6 +118,30 @@ fn what_is_missing_or_was_not_named_is_refused() {
     let simulation = sample().crash();
     edit("seq 3 type i", "type i seq 3 startoffset 7")(&simulation);
     assert_eq!(read(directory(&simulation).open().unwrap()).payloads.len(), 3);
+}
+
+#[test]
+fn no_file_has_a_number_that_would_be_refused_later() {
+    let last = i64::MAX;
+    let manifest = |kind: &str| format!("file appendonly.aof.{last}.{kind}\n").into_bytes();
+    let (segment, base) =
+        (format!("incr.aof seq {last} type i"), format!("base.aof seq {last} type b"));
+    let simulation = Simulation::new(1);
+    simulation.put(path("appendonly.aof.manifest"), manifest(&segment));
+    simulation.put(path(&format!("appendonly.aof.{last}.incr.aof")), Vec::new());
+    let opened = directory(&simulation);
+    opened.open().unwrap();
+    assert!(opened.rotate().unwrap_err().to_string().contains("no number after"));
+
+    let simulation = Simulation::new(1);
+    simulation.put(path("appendonly.aof.manifest"), manifest(&base));
+    simulation.put(path(&format!("appendonly.aof.{last}.base.aof")), Vec::new());
+    let opened = directory(&simulation);
+    opened.open().unwrap();
+    assert_eq!(opened.rotate().unwrap(), 1);
+    assert!(opened.snapshot().err().unwrap().to_string().contains("no number after"));
+    drop(opened);
+    directory(&simulation).open().unwrap();
 }
 
 #[test]
