@@ -189,7 +189,9 @@ fn openings_that_end_soon_do_not_leave_a_log_that_grows_with_each() {
         let builder = Store::builder().persistence(kept.clone()).rewrite_above(2 << 20);
         let slowly = |_: Progress| std::thread::sleep(Duration::from_millis(20));
         let store = builder.progress(slowly).open().unwrap();
-        assert!(kept.segments().len() <= 6, "{} at opening {opening}", kept.segments().len());
+        // Four are not too many yet. The next opening adds one, a snapshot that is given up
+        // another; then there are too many, and the opening that makes good for it adds two again.
+        assert!(kept.segments().len() <= 8, "{} at opening {opening}", kept.segments().len());
         store.kv().increment("openings", 1).unwrap();
     }
     assert_eq!(open(&kept, Durability::Os).kv().get_as("openings"), Ok(Some(20)));
