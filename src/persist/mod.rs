@@ -153,6 +153,10 @@ pub use settings::{Durability, Progress, Recovery, Stage, TornEnd};
 ///
 /// All methods answer a [`std::io::Result`]. An error of any reaches whoever called the store, with
 /// its text.
+///
+/// A method may use the store that it keeps, but not wait for what it keeps of it, as that would be
+/// to wait for itself: to sync, close or take a snapshot is an error there, and a write that is
+/// acknowledged once it is kept is [`Error::Indeterminate`](crate::Error::Indeterminate).
 pub trait Persistence: Send + Sync {
     /// Takes possession of what is kept, and answers it. Called once, before anything else.
     ///

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::snapshots::Occasion;
 use super::writer::Trouble;
-use super::{CLOSED, Desk, Goal, Log};
+use super::{CLOSED, Desk, Goal, Log, REENTERED};
 use crate::error::{Error, Result};
 use crate::persist::settings::Durability;
 use crate::sync::{Arc, AtomicBool, Ordering, Weak};
@@ -235,6 +235,9 @@ impl Log {
     ///
     /// [`Error::Indeterminate`] if it is not known whether all of it is durable.
     pub(crate) fn close(&self) -> Result<()> {
+        if self.is_reentered() {
+            return Err(Error::Indeterminate(REENTERED.to_owned()));
+        }
         self.refuse(Some(CLOSED.to_owned()));
         self.rewrite_overdue();
         self.snapshots.end();
@@ -245,7 +248,7 @@ impl Log {
         self.pending.lock().close();
         drop(turn.writer.take());
         let mut desk = self.desk.lock();
-        desk.is_closed = true;
+        (desk.is_closed, desk.holder) = (true, None);
         Desk::wake_all(desk);
         self.alarm.ring();
         outcome.map_err(|error| Error::Indeterminate(error.to_string()))

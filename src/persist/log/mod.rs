@@ -58,12 +58,15 @@ use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
 use crate::keyspace::{After, Databases, Space};
 use crate::sync::atomic::AtomicU8;
-use crate::sync::thread::Thread;
+use crate::sync::thread::{Thread, ThreadId};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Weak, thread};
 use crate::wire::effect;
 
 /// What is said of a log that was closed.
 const CLOSED: &str = "the store was closed";
+
+/// What is said to a persistence that would have to wait for itself.
+const REENTERED: &str = "the persistence has called the store that it keeps";
 
 /// What is said when code of a caller's has panicked.
 const PANICKED: &str = "the persistence has panicked";
@@ -95,6 +98,8 @@ pub(crate) struct Log {
 /// Where the turn lies while nobody has it.
 struct Desk {
     writer: Option<Box<Writer>>,
+    /// Who has the turn.
+    holder: Option<ThreadId>,
     /// What the log has grown to, as of the last write.
     sizes: Sizes,
     /// Who waits until the turn is given back.
@@ -134,6 +139,7 @@ impl Log {
             desk: Mutex::new(Desk {
                 sizes: writer.sizes(),
                 writer: Some(Box::new(writer)),
+                holder: None,
                 waiting: Vec::new(),
                 trouble: None,
                 is_closed: false,
@@ -213,7 +219,7 @@ impl Log {
             if let Some(reason) = desk.refusal() {
                 return Err(Error::Indeterminate(reason.to_owned()));
             }
-            let Some(writer) = desk.writer.take() else {
+            let Some(writer) = desk.take_turn() else {
                 Desk::wait(desk);
                 continue;
             };
@@ -228,14 +234,19 @@ impl Log {
         Ok(())
     }
 
-    /// Waits for the turn; `None` if the log was closed.
+    /// Whether this thread has the turn, so that the caller is the persistence.
+    fn is_reentered(&self) -> bool {
+        self.desk.lock().is_held_here()
+    }
+
+    /// Waits for the turn; `None` if the log was closed, or if it is the persistence that asks.
     fn turn(&self) -> Option<Turn<'_>> {
         loop {
             let mut desk = self.desk.lock();
-            if desk.is_closed {
+            if desk.is_closed || desk.is_held_here() {
                 return None;
             }
-            match desk.writer.take() {
+            match desk.take_turn() {
                 Some(writer) => return Some(Turn::new(self, writer)),
                 None => Desk::wait(desk),
             }
@@ -270,7 +281,11 @@ impl Log {
             }
             let end = pending.end();
             drop(pending);
-            self.reach(end, Goal::Written)?;
+            if self.is_reentered() {
+                return Err(Error::ReadOnly(REENTERED.to_owned()));
+            }
+            // If that fails there is a refusal, unless it is mended by now.
+            let _ = self.reach(end, Goal::Written);
         }
     }
 }
@@ -293,9 +308,23 @@ impl Desk {
         waiting.iter().for_each(Thread::unpark);
     }
 
+    fn take_turn(&mut self) -> Option<Box<Writer>> {
+        let writer = self.writer.take()?;
+        self.holder = Some(thread::current().id());
+        Some(writer)
+    }
+
+    fn is_held_here(&self) -> bool {
+        self.holder.is_some_and(|holder| holder == thread::current().id())
+    }
+
     /// Why it is of no use to wait for the turn.
     fn refusal(&self) -> Option<&str> {
-        if self.is_closed { Some(CLOSED) } else { self.trouble.as_deref() }
+        match () {
+            () if self.is_closed => Some(CLOSED),
+            () if self.is_held_here() => Some(REENTERED),
+            () => self.trouble.as_deref(),
+        }
     }
 }
 
@@ -450,7 +479,7 @@ impl Drop for Turn<'_> {
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
         writer.group = desk.waiting.len() + 1;
-        desk.writer = Some(writer);
+        (desk.writer, desk.holder) = (Some(writer), None);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.
             self.log.refuse(trouble);

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::keeper::closed;
 use super::snapshots::{Claim, Occasion, Snapshots};
 use super::writer::Trouble;
-use super::{CLOSED, Goal, Log, PANICKED, Turn};
+use super::{CLOSED, Goal, Log, PANICKED, REENTERED, Turn};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
 use crate::keyspace::Databases;
@@ -51,11 +51,14 @@ impl Log {
     /// [`Error::Io`], and [`Error::ReadOnly`] once the log was closed. What was kept before is
     /// still kept.
     pub(crate) fn rewrite(&self, occasion: Occasion) -> Result<()> {
-        if self.snapshots.is_made_here() {
-            return Err(Error::Io {
-                kind: io::ErrorKind::Deadlock,
-                message: "a snapshot was asked for by whoever hears of one's progress".to_owned(),
-            });
+        let would_wait_for_itself = if self.snapshots.is_made_here() {
+            Some("a snapshot was asked for by whoever makes one, or hears of its progress")
+        } else {
+            self.is_reentered().then_some(REENTERED)
+        };
+        if let Some(message) = would_wait_for_itself {
+            let (kind, message) = (io::ErrorKind::Deadlock, message.to_owned());
+            return Err(Error::Io { kind, message });
         }
         self.snapshots.announce(occasion);
         Claim::wait(self, occasion).rewrite()

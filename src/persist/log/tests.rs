@@ -8,6 +8,7 @@ mod damage;
 mod faults;
 mod limits;
 mod panics;
+mod reentry;
 #[path = "../../../tests/crash/step.rs"]
 mod step;
 mod threads;

@@ -207,6 +207,21 @@ fn a_long_log_that_is_stuck_does_not_ring_for_its_keeper() {
     assert_eq!(alarms.try_iter().count(), 0);
 }
 
+/// What was not done is never said to be in doubt.
+#[test]
+fn whoever_waits_for_room_is_refused_if_there_comes_none() {
+    let kept = Memory::new();
+    let settings = Settings { durability: Durability::Never, ..Settings::default() };
+    let store = Store::builder().build();
+    let (log, _alarms, recovery) =
+        begin(Box::new(kept.clone()), store.databases(), settings).unwrap();
+    let store = store.kept_by(Keeper::unattended(log), recovery);
+    kept.fail_from(0, Fault::Full);
+    store.kv().set("a", vec![7; 17 << 20]).unwrap();
+    assert!(matches!(store.kv().set("b", 1), Err(Error::ReadOnly(_))));
+    assert_eq!(store.kv().get("b"), Ok(None));
+}
+
 #[test]
 fn a_sync_that_always_fails_refuses_writes_and_closing_says_so() {
     for durability in [Durability::Always, Durability::EverySecond] {
