@@ -88,8 +88,8 @@ pub enum Existing {
 /// Writes all databases of a store as an RDB file, as they are at one instant.
 ///
 /// The file is of version 10, for Redis 7.0 and later, unless fields of a hash have deadlines:
-/// then it is of version 12, for Redis 7.4 and later. The writer needs no buffer, and is flushed
-/// but not synced to a disk.
+/// then it is of version 12, for Redis 7.4 and later, which Valkey does not load. The writer needs
+/// no buffer, and is flushed but not synced to a disk.
 ///
 /// `O(n)`. Others are held up for the instant that it takes to lock every shard once, and then
 /// shard by shard for adding one to a count for every key of it. Encoding and writing hold nobody

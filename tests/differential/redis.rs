@@ -21,12 +21,20 @@ pub(crate) struct Connection {
     stream: BufReader<UnixStream>,
 }
 
+/// How the version of the server begins that Larder is compared with,
+pub(crate) const REFERENCE: &str = "7.0.";
+
+/// unless `REDIS_VERSION` names another.
+pub(crate) fn wanted_version() -> String {
+    std::env::var("REDIS_VERSION").unwrap_or_else(|_| REFERENCE.to_owned())
+}
+
 impl Server {
     /// Starts the program that `REDIS_SERVER` names, or else `redis-server`.
     ///
     /// # Panics
     ///
-    /// If there is none, or if it is not of version 7.0.
+    /// If there is none, or if it is not of version 7.0 or of the one that `REDIS_VERSION` names.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
@@ -41,9 +49,10 @@ impl Server {
         let info = connection.call(&[b"INFO", b"server"]);
         let info = String::from_utf8_lossy(&info).into_owned();
         let version = info.split("redis_version:").nth(1).and_then(|rest| rest.lines().next());
+        let wanted = wanted_version();
         assert!(
-            version.is_some_and(|version| version.starts_with("7.0.")),
-            "the comparison is with Redis 7.0, the server is {version:?}"
+            version.is_some_and(|version| version.starts_with(&wanted)),
+            "the comparison is with Redis {wanted}, the server is {version:?}"
         );
         server
     }

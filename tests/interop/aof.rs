@@ -3,6 +3,7 @@
 //! What either holds is compared as Redis's `DEBUG DIGEST` has it, and then key by key with all
 //! deadlines, groups and deliveries.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use larder::persist::{self, Directory, Durability};
 use larder::{Store, rdb};
 
-use crate::data::{change, fill, for_each_command, text};
-use crate::redis::{Connection, Server};
+use crate::data::{change, contents, fill, for_each_command, text};
+use crate::redis::{Connection, REFERENCE, Server, wanted_version};
 use crate::{answer, client};
 
 const KEYS: usize = 100_000;
@@ -118,12 +119,13 @@ fn fill_store(store: &Store, keys: usize, seed: u64) {
     });
 }
 
-fn digest(redis: &mut Connection) -> String {
-    text(&redis.call(&[b"DEBUG", b"DIGEST"]))
+fn digest(redis: &mut Connection) -> BTreeMap<String, String> {
+    contents(|request| redis.call(request))
 }
 
-fn digest_of(store: &Store) -> String {
-    text(&answer(&mut client(store), &[b"DEBUG", b"DIGEST"]))
+fn digest_of(store: &Store) -> BTreeMap<String, String> {
+    let mut client = client(store);
+    contents(|request| answer(&mut client, request))
 }
 
 /// Asserts that a server holds what a store does.
@@ -153,7 +155,12 @@ fn rewrite(redis: &mut Connection) {
 
 /// A server writes to what it has taken over, and ends; answers what it held then, as it reads its
 /// own log, which does not tell how many entries a group has read.
-fn write_in_redis(folder: &Folder, settings: &[&str], keys: usize, seed: u64) -> (String, Store) {
+fn write_in_redis(
+    folder: &Folder,
+    settings: &[&str],
+    keys: usize,
+    seed: u64,
+) -> (BTreeMap<String, String>, Store) {
     let server = folder.serve(settings);
     let mut redis = server.connect(false);
     fill(&mut redis, keys / 2, seed);
@@ -268,6 +275,9 @@ fn what_a_server_makes_of_a_torn_frame_is_opened_as_the_server_has_it() {
 /// be it in the log or in the base, and leaves it as it is.
 #[test]
 fn deadlines_of_fields_are_refused_by_a_server_that_knows_none() {
+    if wanted_version() != REFERENCE {
+        return;
+    }
     for in_snapshot in [false, true] {
         let folder = Folder::new(&format!("fields-{in_snapshot}"));
         let store = folder.open();

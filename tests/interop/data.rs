@@ -1,6 +1,8 @@
 //! Keys of all types and sizes, and what there is to say of them.
 
-use crate::redis::{Connection, write_request};
+use std::collections::BTreeMap;
+
+use crate::redis::{Connection, REFERENCE, wanted_version, write_request};
 
 pub(crate) fn text(reply: &[u8]) -> String {
     String::from_utf8_lossy(reply).into_owned()
@@ -42,6 +44,25 @@ pub(crate) fn fill(redis: &mut Connection, keys: usize, seed: u64) {
         }
     });
     flush(&mut requests, &mut pending);
+    // Valkey keeps them in a way of its own, and does not load Redis's.
+    let is_valkey = text(&redis.call(&[b"INFO", b"server"])).contains("valkey");
+    if wanted_version() != REFERENCE && !is_valkey {
+        give_fields_deadlines(redis, keys);
+    }
+}
+
+/// Gives the first field of each hash a deadline.
+fn give_fields_deadlines(redis: &mut Connection, keys: usize) {
+    for number in 0..keys {
+        let (key, at) = (key(number), (4_000_000_000_123 + number).to_string());
+        redis.call(&[b"SELECT", database(number).as_bytes()]);
+        if redis.call(&[b"TYPE", &key]) == b"+hash\r\n" {
+            let fields = bulks(&redis.call(&[b"HKEYS", &key]));
+            let request: [&[u8]; 6] =
+                [b"HPEXPIREAT", &key, at.as_bytes(), b"FIELDS", b"1", &fields[0]];
+            assert_eq!(text(&redis.call(&request)), "*1\r\n:1\r\n");
+        }
+    }
 }
 
 /// Shows the commands that make keys of all types and sizes, each with its database.
@@ -166,6 +187,67 @@ fn stream(random: &mut u64, key: &[u8], len: u64) -> Vec<Argv> {
         commands.push(argv(&[&read[..], &[b">"]].concat()));
     }
     commands
+}
+
+/// What a dataset is, to be compared: its digest as Redis 7.0 makes it. Other versions make it in
+/// other ways, so it is spelled out where such a server was asked for.
+pub(crate) fn contents(mut ask: impl FnMut(&[&[u8]]) -> Vec<u8>) -> BTreeMap<String, String> {
+    if wanted_version() == REFERENCE {
+        return BTreeMap::from([("all".to_owned(), text(&ask(&[b"DEBUG", b"DIGEST"])))]);
+    }
+    let mut found = BTreeMap::new();
+    for database in ["9", "0"] {
+        ask(&[b"SELECT", database.as_bytes()]);
+        for key in bulks(&ask(&[b"KEYS", b"*"])) {
+            let value = value(&key, &mut ask) + &text(&ask(&[b"PEXPIRETIME", &key]));
+            found.insert(format!("{database} {}", key.escape_ascii()), value);
+        }
+    }
+    found
+}
+
+/// What a key holds, in an order that is the same everywhere.
+pub(crate) fn value(key: &[u8], ask: &mut impl FnMut(&[&[u8]]) -> Vec<u8>) -> String {
+    let (request, together): (&[&[u8]], usize) = match &ask(&[b"TYPE", key])[..] {
+        b"+string\r\n" => (&[b"GET", key], 0),
+        b"+list\r\n" => (&[b"LRANGE", key, b"0", b"-1"], 0),
+        b"+set\r\n" => (&[b"SMEMBERS", key], 1),
+        b"+zset\r\n" => (&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"], 2),
+        b"+hash\r\n" => (&[b"HGETALL", key], 2),
+        _ => (&[b"XRANGE", key, b"-", b"+"], 0),
+    };
+    let reply = ask(request);
+    if together == 0 {
+        return text(&reply);
+    }
+    let told = |bulk: &Vec<u8>| match std::str::from_utf8(bulk).map(str::parse::<f64>) {
+        Ok(Ok(score)) if request[0] == b"ZRANGE" => score.to_string(),
+        _ => bulk.escape_ascii().to_string(),
+    };
+    let told: Vec<String> = bulks(&reply).iter().map(told).collect();
+    let mut parts: Vec<String> = told.chunks(together).map(|part| part.join(" ")).collect();
+    if request[0] == b"HGETALL" {
+        for (part, pair) in parts.iter_mut().zip(bulks(&reply).chunks(2)) {
+            let deadline = ask(&[b"HPEXPIRETIME", key, b"FIELDS", b"1", &pair[0]]);
+            part.push_str(text(&deadline).strip_prefix("*1\r\n:").unwrap_or("-1\r\n"));
+        }
+    }
+    parts.sort_unstable();
+    parts.join("\n")
+}
+
+/// The parts of an array of bulk strings.
+fn bulks(reply: &[u8]) -> Vec<Vec<u8>> {
+    let line = |from: usize| from + reply[from..].iter().position(|byte| *byte == b'\r').unwrap();
+    let mut at = line(0) + 2;
+    let mut found = Vec::new();
+    while at < reply.len() {
+        let end = line(at);
+        let length: usize = text(&reply[at + 1..end]).parse().expect("a length");
+        found.push(reply[end + 2..end + 2 + length].to_vec());
+        at = end + 2 + length + 2;
+    }
+    found
 }
 
 /// What there is to say of all groups, without how long ago anything was.

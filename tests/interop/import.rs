@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use larder::persist::{self, Directory, Kept};
 use larder::{Store, rdb};
 
-use crate::data::{all_groups, fill, key, text};
+use crate::data::{all_groups, contents, fill, key, text};
 use crate::redis::{Connection, Server};
 use crate::{answer, client};
 
@@ -56,9 +56,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// Asserts that a store holds what the server does.
 fn assert_equal(store: &Store, redis: &mut Connection) {
     let mut client = client(store);
-    let (found, expected) =
-        (answer(&mut client, &[b"DEBUG", b"DIGEST"]), redis.call(&[b"DEBUG", b"DIGEST"]));
-    assert_eq!(text(&found), text(&expected));
+    let found = contents(|request| answer(&mut client, request));
+    assert_eq!(found, contents(|request| redis.call(request)));
     let groups = all_groups(KEYS, |request| redis.call(request));
     assert_eq!(all_groups(KEYS, |request| answer(&mut client, request)), groups);
 }
@@ -89,7 +88,7 @@ fn the_directory_of_a_running_server_is_imported_and_left_as_it_is() {
         assert_eq!(inspection.files.len(), 2);
         assert_eq!(inspection.files.iter().map(|file| file.unframed).sum::<u64>(), units);
         let rdb = inspection.files[0].rdb.as_ref();
-        assert_eq!(rdb.map(|rdb| rdb.version), options[0].contains("timestamp").then_some(10));
+        assert_eq!(rdb.is_some(), options[0].contains("timestamp"));
         assert!(inspection.files[1].commands["XADD"] > 1000);
         assert!(files(server.folder()) == before);
     }

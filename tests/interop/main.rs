@@ -1,7 +1,8 @@
 //! Files of a real redis-server 7.0 in a store, and files of a store in a real server.
 //!
 //! Run it with `cargo test --features session --test interop`. It needs `redis-server`,
-//! `redis-check-aof` and `redis-check-rdb`; `REDIS_SERVER` names another server.
+//! `redis-check-aof` and `redis-check-rdb`. `REDIS_VERSION` names the beginning of another version
+//! that these are of, be it Redis's or Valkey's.
 
 #[path = "../differential/redis.rs"]
 mod redis;

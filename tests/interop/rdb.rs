@@ -5,7 +5,7 @@ use std::process::Command;
 
 use larder::{RestoreOptions, Store, rdb};
 
-use crate::data::{all_groups, database, fill, key, text};
+use crate::data::{all_groups, contents, database, fill, key, text, value};
 use crate::redis::Server;
 use crate::{answer, client};
 
@@ -52,7 +52,7 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
         let mut redis = server.connect(false);
         fill(&mut redis, KEYS, seed);
         redis.call(&[b"SELECT", b"0"]);
-        let expected = redis.call(&[b"DEBUG", b"DIGEST"]);
+        let expected = contents(|request| redis.call(request));
         let groups = all_groups(KEYS, |request| redis.call(request));
         assert_eq!(redis.call(&[b"SAVE"]), b"+OK\r\n");
 
@@ -61,8 +61,7 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
         let imported = rdb::import(&store, fs::File::open(&path).unwrap()).unwrap();
         assert_eq!(imported.bytes, fs::metadata(&path).unwrap().len());
         let mut client = client(&store);
-        let found = answer(&mut client, &[b"DEBUG", b"DIGEST"]);
-        assert_eq!(text(&found), text(&expected));
+        assert_eq!(contents(|request| answer(&mut client, request)), expected);
         assert_eq!(all_groups(KEYS, |request| answer(&mut client, request)), groups);
 
         let mut file = Vec::new();
@@ -71,7 +70,7 @@ fn a_file_of_redis_is_read_and_one_of_ours_is_loaded() {
         let checked = Command::new("redis-check-rdb").arg(&path).output().unwrap();
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
         assert_eq!(text(&redis.call(&[b"DEBUG", b"RELOAD", b"NOSAVE"])), "+OK\r\n");
-        assert_eq!(text(&redis.call(&[b"DEBUG", b"DIGEST"])), text(&expected));
+        assert_eq!(contents(|request| redis.call(request)), expected);
         assert_eq!(all_groups(KEYS, |request| redis.call(request)), groups);
     }
 }
@@ -94,12 +93,12 @@ fn dumped_values_are_restored_on_either_side() {
         let start = dumped.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         let options = RestoreOptions::new().replace();
         store.keys().restore("copy", &dumped[start..dumped.len() - 2], options).unwrap();
-        let digest = answer(&mut client, &[b"DEBUG", b"DIGEST-VALUE", b"copy"]);
+        let found = value(b"copy", &mut |request| answer(&mut client, request));
 
         let dumped = store.keys().dump("copy").unwrap().unwrap();
         let request = [&restore[..], &[&dumped, b"REPLACE"]].concat();
         assert_eq!(text(&redis.call(&request)), "+OK\r\n");
-        let expected = redis.call(&[b"DEBUG", b"DIGEST-VALUE", b"copy"]);
-        assert_eq!(text(&digest), text(&expected), "{}", key.escape_ascii());
+        let expected = value(b"copy", &mut |request| redis.call(request));
+        assert_eq!(found, expected, "{}", key.escape_ascii());
     }
 }

@@ -42,7 +42,8 @@ use crate::sync::{Arc, Mutex};
 /// has, in lines that Redis takes for comments.
 ///
 /// Fields of a hash have deadlines since Redis 7.4. An earlier server does not start on a directory
-/// in which any has one, or had one since the last snapshot, and leaves it as it is.
+/// in which any has one, or had one since the last snapshot, and leaves it as it is; nor does one
+/// of Valkey, which has another way to keep them, on a snapshot with such.
 ///
 /// ```text
 /// PATH/appendonlydir/appendonly.aof.manifest       which files there are
