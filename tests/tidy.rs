@@ -16,7 +16,7 @@ const RANKS: &[&[&str]] = &[
     &["persist"],
     &["engine"],
     &["handles", "store"],
-    &["patterns", "rdb"],
+    &["rdb"],
     &["session"],
     &["server", "compat"],
     &["testing"],
