@@ -51,7 +51,12 @@ impl Core {
         Ok(())
     }
 
+    /// The folders, durable where they are. Whoever has saved a manifest has seen to that.
     fn make_folders(&self) -> io::Result<()> {
+        let manifest = self.place.file(&self.place.manifest_name());
+        if self.files.kind(&manifest).map_err(|error| of_path(error, &manifest))?.is_some() {
+            return Ok(());
+        }
         let outer = match self.place.parent.parent() {
             Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
             Some(parent) => parent.to_owned(),
@@ -62,11 +67,15 @@ impl Core {
     }
 
     fn make_folder(&self, outer: &Path, path: &Path) -> io::Result<()> {
-        if self.files.kind(path).map_err(|error| of_path(error, path))?.is_some() {
-            return Ok(());
+        let found = self.files.kind(path).map_err(|error| of_path(error, path))?;
+        if found.is_none() {
+            self.files.create_folder(path).map_err(|error| of_path(error, path))?;
         }
-        let made = self.files.create_folder(path).and_then(|()| self.files.sync_folder(outer));
-        made.map_err(|error| of_path(error, path))
+        // Also if it was there: whoever made it may have ended before it was durable.
+        match self.files.sync_folder(outer) {
+            Err(error) if found.is_some() && is_foreign(error.kind()) => Ok(()),
+            synced => synced.map_err(|error| of_path(error, outer)),
+        }
     }
 
     pub(super) fn lock(&self) -> io::Result<Lock> {
@@ -76,7 +85,10 @@ impl Core {
             return Err(no_file(&path));
         }
         let lock = self.files.lock(&path).map_err(|error| of_path(error, &path))?;
-        lock.ok_or_else(|| busy(&self.place.folder_path()))
+        let lock = lock.ok_or_else(|| busy(&self.place.folder_path()))?;
+        // Whoever had it before may have ended before the names that are here were durable.
+        self.sync_folder()?;
+        Ok(lock)
     }
 
     /// What is kept, for whoever takes no possession of it.
@@ -307,6 +319,12 @@ impl Core {
         let file = self.files.open(&path).map_err(|error| of_path(error, &path))?;
         Ok(Current { number, file: Some(file), failed: None })
     }
+}
+
+/// Whether a folder that answers so to a sync is one in which nobody like us can have made another.
+fn is_foreign(error: ErrorKind) -> bool {
+    use ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error, InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 /// A file that is opened when it is first read: there may be more segments than a process may have

@@ -4,7 +4,7 @@
 //! Of a file, each sector shows any of the contents that it has had since the file was synced, or
 //! zeros if it was not written before; the file's length is any that it has passed. Of a folder,
 //! any of the names that were made, moved or removed since it was synced may have been, in any
-//! order.
+//! order; and a folder whose name is lost takes all that is in it along.
 //!
 //! A simulation may also stop after a number of calls, as if the power had gone, or let one of them
 //! fail.
@@ -173,14 +173,17 @@ impl Simulation {
         world.file(path.as_ref()).ok().map(|file| world.files[file].now().to_vec())
     }
 
-    /// Puts a file there, durably.
+    /// Puts a file there, and the folders that it is in, durably.
     pub(crate) fn put(&self, path: impl Into<PathBuf>, bytes: Vec<u8>) {
-        let mut world = self.world.lock();
+        let world = &mut *self.world.lock();
         let node = Node::File(world.files.len());
         let path = path.into();
         world.files.push(Content::new(bytes));
-        world.names.insert(path.clone(), node);
-        world.disk.insert(path, node);
+        for names in [&mut world.names, &mut world.disk] {
+            let folders = path.ancestors().skip(1);
+            names.extend(folders.map(|folder| (folder.to_owned(), Node::Folder)));
+            names.insert(path.clone(), node);
+        }
     }
 
     /// Removes a file, durably.
@@ -203,6 +206,14 @@ impl Simulation {
 
 /// Names on the disk after a crash: some of what was done to them has been.
 fn surviving_names(world: &mut World) -> BTreeMap<PathBuf, Node> {
+    let mut disk = some_renamings(world);
+    let all = disk.clone();
+    let is_folder = |path: &Path| all.get(path) == Some(&Node::Folder);
+    disk.retain(|path, _| path.ancestors().skip(1).all(is_folder));
+    disk
+}
+
+fn some_renamings(world: &mut World) -> BTreeMap<PathBuf, Node> {
     let mut disk = world.disk.clone();
     // As often as not all, in order: what a crash leaves if it comes late.
     if world.random.below(2) == 0 {

@@ -8,6 +8,7 @@ use crate::Store;
 use crate::persist::Durability;
 use crate::persist::directory::manifest::segment_name;
 use crate::persist::tests::command;
+use crate::random::Random;
 
 fn names(simulation: &Simulation) -> Vec<String> {
     let files = simulation.all().into_iter().map(|(path, _)| path);
@@ -164,11 +165,14 @@ fn leftovers_of_a_crash_are_removed() {
 #[test]
 fn the_single_file_of_an_older_redis_becomes_the_base() {
     let written = command(&[b"SET", b"a", b"1"]);
-    for calls in 0..12 {
-        let simulation = Simulation::new(calls);
+    for seed in 0..500 {
+        let (mut random, simulation) = (Random::seeded(seed), Simulation::new(seed));
         simulation.put("/data/appendonly.aof", written.clone());
-        simulation.stop_after(calls);
-        let _ = directory(&simulation).open();
+        // The process ends twice, and then the power.
+        for _ in 0..2 {
+            simulation.stop_after(random.below(12) as u64);
+            let _ = directory(&simulation).open();
+        }
         let simulation = simulation.crash();
         let opened = directory(&simulation);
         let kept = opened.open().unwrap();

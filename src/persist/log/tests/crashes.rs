@@ -19,7 +19,8 @@ fn life(seed: u64) -> usize {
     let mut simulation = Simulation::new(random.next());
     for _ in 0..LIVES {
         simulation.stop_after(1 + random.below(60) as u64);
-        if random.below(3) == 0 {
+        let fails = random.below(3) == 0;
+        if fails {
             let failure = [Failure::Io, Failure::Full][random.below(2)];
             simulation.fail_after(random.below(60) as u64, failure);
         }
@@ -36,7 +37,11 @@ fn life(seed: u64) -> usize {
                 assert!(is_ours.iter().any(|ours| text.contains(ours)), "seed {seed}: {error}");
             }
         }
-        simulation = simulation.crash();
+        // Or only the process has ended. After a sync that failed what the next one finds may be in
+        // no other place than the memory of the system, which nobody can see.
+        if fails || random.below(3) > 0 {
+            simulation = simulation.crash();
+        }
     }
     LIVES
 }
