@@ -195,7 +195,8 @@ pub trait Persistence: Send + Sync {
     /// number. Numbers ascend by one; the first is above zero.
     ///
     /// The new segment and all that was appended to the old one are durable on return. After an
-    /// error the old segment is the current one.
+    /// error the old segment is the current one, and may be lost to further use, as after one of
+    /// [`truncate`](Self::truncate).
     ///
     /// If a [`sync`](Self::sync) has failed, or a [`truncate`](Self::truncate) that has cost the
     /// segment, the old segment cannot be made durable. Then the new one begins all the same, and

@@ -83,7 +83,8 @@ impl PersistentBuilder {
 
     /// The size in bytes from which on the log is replaced by a snapshot, if it is also longer
     /// than the last one: 64 MiB, unless set. So the time that it takes to open the store is
-    /// bounded. `u64::MAX` leaves snapshots to [`Store::snapshot`].
+    /// bounded. Each opening since the last snapshot counts as a megabyte at least, for its file.
+    /// `u64::MAX` leaves snapshots to [`Store::snapshot`].
     ///
     /// Clients of a server may change it, and how much longer than the last snapshot the log may
     /// be: `CONFIG SET auto-aof-rewrite-min-size` and `auto-aof-rewrite-percentage`; and with

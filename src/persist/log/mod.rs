@@ -472,10 +472,10 @@ impl Drop for Turn<'_> {
             writer.trouble = Some(Trouble::Lost(PANICKED.to_owned()));
         }
         let trouble = writer.trouble.as_ref().map(|trouble| trouble.reason().to_owned());
+        // While there is trouble, a log that is long is no news to the keeper.
+        let is_long = trouble.is_none() && writer.is_long(self.log.growth());
         let mut desk = self.log.desk.lock();
         let is_news = desk.trouble != trouble;
-        // While there is trouble, a log that is long is no news to the keeper.
-        let wants_keeper = is_news || (trouble.is_none() && writer.is_long(self.log.growth()));
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
         writer.group = desk.waiting.len() + 1;
@@ -485,7 +485,7 @@ impl Drop for Turn<'_> {
             self.log.refuse(trouble);
         }
         Desk::wake_all(desk);
-        if wants_keeper {
+        if is_news || is_long {
             self.log.alarm.ring();
         }
     }
