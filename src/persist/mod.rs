@@ -118,6 +118,9 @@
 //! way has happened or has not.
 
 pub(crate) mod directory;
+#[cfg(test)]
+#[path = "../../tests/common/disk.rs"]
+pub(crate) mod disk;
 mod frame;
 mod inspect;
 mod load;
@@ -135,6 +138,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(test)]
+use crate::persist;
 pub use directory::{Cut, Directory, Repair};
 pub use inspect::{Frame, InspectedFile, InspectedRdb, Inspection, inspect};
 pub(crate) use load::{Contents, load};

@@ -1,6 +1,6 @@
 //! A persistence in memory that takes its time, as a disk does, and tells of it.
 //!
-//! The unit tests of sessions share this file.
+//! The unit tests of sessions and of the log share this file.
 
 #![allow(dead_code, reason = "other tests use the rest")]
 

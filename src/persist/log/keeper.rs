@@ -102,6 +102,7 @@ impl Alarm {
 
 /// What the thread remembers.
 struct Routine {
+    /// When the last sync began.
     last_sync: Instant,
     /// The time after the next failure, which doubles.
     patience: Duration,
@@ -167,12 +168,13 @@ impl Routine {
         if log.durability() != Durability::EverySecond || log.is_synced() {
             return Some(None);
         }
-        let due = self.last_sync + SECOND;
-        if Instant::now() < due {
+        let (now, due) = (Instant::now(), self.last_sync + SECOND);
+        if now < due {
             return Some(Some(due));
         }
+        // What comes while it syncs waits for the next, a second from now and not from its end.
+        self.last_sync = now;
         let _ = log.turn()?.advance(Goal::Durable);
-        self.last_sync = Instant::now();
         Some(None)
     }
 
@@ -257,4 +259,34 @@ impl Log {
 
 pub(super) fn closed() -> Error {
     Error::ReadOnly(CLOSED.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::opening::begin;
+    use super::*;
+    use crate::Store;
+    use crate::persist::Settings;
+    use crate::persist::disk::Disk;
+
+    #[test]
+    fn a_second_begins_with_a_sync_and_not_with_its_end() {
+        let (disk, store) = (Disk::default(), Store::new());
+        let (log, _alarms, recovery) =
+            begin(Box::new(disk.clone()), store.databases(), Settings::default()).unwrap();
+        let store = store.kept_by(Keeper::unattended(log), recovery);
+        let log = store.log().unwrap();
+        disk.is_slow.store(true, Ordering::SeqCst);
+        let last_sync = Instant::now().checked_sub(SECOND).unwrap();
+        let mut routine = Routine { last_sync, patience: RETRY.0, retry_at: None };
+        let mut write_and_sync = || {
+            store.kv().set("a", 1).unwrap();
+            log.turn().unwrap().advance(Goal::Written).unwrap();
+            routine.sync(log)
+        };
+        assert_eq!(write_and_sync(), Some(None), "it syncs, which takes some milliseconds");
+        let ended = Instant::now();
+        let next = write_and_sync().flatten().expect("a second has not passed");
+        assert!(next + Duration::from_millis(5) <= ended + SECOND);
+    }
 }

@@ -1,13 +1,9 @@
 //! Sessions of a store that keeps its data.
 
-#[path = "../../../tests/common/disk.rs"]
-mod disk;
-
 use std::time::Instant;
 
-use disk::{Disk, Gate};
-
 use super::*;
+use crate::persist::disk::{Disk, Gate};
 use crate::persist::{self, Durability, Fault, Memory};
 
 /// A house whose store keeps in memory.
