@@ -320,10 +320,12 @@ impl Desk {
 
     /// Why it is of no use to wait for the turn.
     fn refusal(&self) -> Option<&str> {
-        match () {
-            () if self.is_closed => Some(CLOSED),
-            () if self.is_held_here() => Some(REENTERED),
-            () => self.trouble.as_deref(),
+        if self.is_closed {
+            Some(CLOSED)
+        } else if self.is_held_here() {
+            Some(REENTERED)
+        } else {
+            self.trouble.as_deref()
         }
     }
 }
