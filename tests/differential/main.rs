@@ -36,6 +36,8 @@
 //!   Redis subtracts it, overflows, and stores the highest number that fits;
 //! - `RESTORE` with a time to live beyond all times, which is an error here: Redis's sum overflows,
 //!   and what it restores is over at once;
+//! - counters of a stream, of its groups and of deliveries beyond the highest number: Redis's go on
+//!   below zero, and no command takes them then; these stay;
 //! - `SORT` after a number beyond all doubles, in whichever command: Redis remembers the overflow
 //!   and refuses the next weight for it. Where `SORT` is drawn, such numbers are not;
 //! - `LINDEX` of a key that is absent, which to Redis is none whatever the index is, and the rank
@@ -234,8 +236,8 @@ fn keeps_lexkey(argv: &Argv, spoiled: &Argv) -> bool {
 
 /// Whether a spoiled command does not do the same to both: one member popped would be another one
 /// there, a set that is sorted by nothing has no order, the lowest number for a field is one that
-/// Redis takes for too high, and the longest time to live one that it restores a key with that is
-/// over.
+/// Redis takes for too high, the longest time to live one that it restores a key with that is
+/// over, and the highest counter of a stream one that it counts on from below zero.
 fn is_spoiled_too_far(argv: &Argv, spoiled: &Argv) -> bool {
     let is_lowest = |argument: &Vec<u8>| argument == b"-9223372036854775808";
     let is_highest = |argument: &Vec<u8>| argument == b"9223372036854775807";
@@ -243,7 +245,7 @@ fn is_spoiled_too_far(argv: &Argv, spoiled: &Argv) -> bool {
     match &argv[0][..] {
         b"SPOP" => true,
         b"BITFIELD" if spoiled.iter().any(is_lowest) => true,
-        b"RESTORE" if spoiled.iter().any(is_highest) => true,
+        b"RESTORE" | b"XGROUP" | b"XSETID" | b"XCLAIM" if spoiled.iter().any(is_highest) => true,
         _ => argv.iter().any(is_plain),
     }
 }
