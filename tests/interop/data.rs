@@ -199,15 +199,23 @@ pub(crate) fn contents(mut ask: impl FnMut(&[&[u8]]) -> Vec<u8>) -> BTreeMap<Str
     for database in ["9", "0"] {
         ask(&[b"SELECT", database.as_bytes()]);
         for key in bulks(&ask(&[b"KEYS", b"*"])) {
-            let value = value(&key, &mut ask) + &text(&ask(&[b"PEXPIRETIME", &key]));
+            let value = spelled(&key, &mut ask) + &text(&ask(&[b"PEXPIRETIME", &key]));
             found.insert(format!("{database} {}", key.escape_ascii()), value);
         }
     }
     found
 }
 
+/// What a key holds, to be compared as [`contents`] are.
+pub(crate) fn value(key: &[u8], mut ask: impl FnMut(&[&[u8]]) -> Vec<u8>) -> String {
+    match wanted_version() == REFERENCE {
+        true => text(&ask(&[b"DEBUG", b"DIGEST-VALUE", key])),
+        false => spelled(key, &mut ask),
+    }
+}
+
 /// What a key holds, in an order that is the same everywhere.
-pub(crate) fn value(key: &[u8], ask: &mut impl FnMut(&[&[u8]]) -> Vec<u8>) -> String {
+fn spelled(key: &[u8], ask: &mut impl FnMut(&[&[u8]]) -> Vec<u8>) -> String {
     let (request, together): (&[&[u8]], usize) = match &ask(&[b"TYPE", key])[..] {
         b"+string\r\n" => (&[b"GET", key], 0),
         b"+list\r\n" => (&[b"LRANGE", key, b"0", b"-1"], 0),
@@ -218,7 +226,7 @@ pub(crate) fn value(key: &[u8], ask: &mut impl FnMut(&[&[u8]]) -> Vec<u8>) -> St
     };
     let reply = ask(request);
     if together == 0 {
-        return text(&reply);
+        return reply.escape_ascii().to_string();
     }
     let told = |bulk: &Vec<u8>| match std::str::from_utf8(bulk).map(str::parse::<f64>) {
         Ok(Ok(score)) if request[0] == b"ZRANGE" => score.to_string(),

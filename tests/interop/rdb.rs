@@ -93,12 +93,12 @@ fn dumped_values_are_restored_on_either_side() {
         let start = dumped.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         let options = RestoreOptions::new().replace();
         store.keys().restore("copy", &dumped[start..dumped.len() - 2], options).unwrap();
-        let found = value(b"copy", &mut |request| answer(&mut client, request));
+        let found = value(b"copy", |request| answer(&mut client, request));
 
         let dumped = store.keys().dump("copy").unwrap().unwrap();
         let request = [&restore[..], &[&dumped, b"REPLACE"]].concat();
         assert_eq!(text(&redis.call(&request)), "+OK\r\n");
-        let expected = value(b"copy", &mut |request| redis.call(request));
+        let expected = value(b"copy", |request| redis.call(request));
         assert_eq!(found, expected, "{}", key.escape_ascii());
     }
 }
