@@ -51,6 +51,7 @@ pub(crate) fn load_entries(
 ) -> Result<Loading> {
     /// Bytes between two calls of `progress`.
     const STEP: u64 = 1 << 20;
+    const TWICE: &str = "a key twice in a database";
     let mut loader = Loader::new(databases);
     let mut loading = Loading::default();
     let mut told = 0;
@@ -65,18 +66,21 @@ pub(crate) fn load_entries(
                 continue;
             }
         };
-        let is_new = match loaded {
+        let are_new = match loaded {
             Loaded::String(value) => loader.string(database, key, value, deadline),
             Loaded::Object(object) => loader.object(database, key, object, deadline),
         };
-        if !is_new {
-            return Err(file.corrupt("a key twice in a database"));
+        if !are_new {
+            return Err(file.corrupt(TWICE));
         }
         loading.keys += 1;
         if file.offset() - told >= STEP {
             told = file.offset();
             progress(told);
         }
+    }
+    if !loader.finish() {
+        return Err(file.corrupt(TWICE));
     }
     (loading.empty, loading.functions) = (file.empty(), file.functions());
     loading.bytes = file.offset();

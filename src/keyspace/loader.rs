@@ -2,23 +2,45 @@
 //!
 //! Nothing is due while entries come, nobody is told of them, and nothing is recorded. The locks
 //! are taken one entry at a time, which costs next to nothing while nobody else wants them.
+//!
+//! Entries wait, sorted by their shards, until many can be put into a shard's table at once: for
+//! each by itself, places of some table would be fetched from memory, and tables would grow again
+//! and again. A shard counts what waits for it as if it were there already.
 
 use super::object::Object;
-use super::{Databases, shard_index};
-use crate::block::Parts;
+use super::{Databases, SHARDS, shard_index};
+use crate::block::{Block, Parts};
+
+/// Entries that wait to be put into tables, at most: a thousand for each shard, of 16 bytes each
+/// beside their own. Tests have fewer, and see what comes in several goes.
+const MOST: usize = if cfg!(test) { 100 } else { 1 << 20 };
 
 /// Puts entries under keys that are absent.
 pub(crate) struct Loader<'e> {
     databases: &'e Databases,
+    /// Of all entries that wait.
+    database: u16,
+    /// What waits to be put into tables, with their hashes, by shard.
+    waiting: Box<[Vec<(u64, Block)>]>,
+    /// The shards for which anything waits.
+    shards: Vec<usize>,
+    count: usize,
     earliest: Option<u64>,
 }
 
 impl<'e> Loader<'e> {
     pub(crate) fn new(databases: &'e Databases) -> Self {
-        Self { databases, earliest: None }
+        Self {
+            databases,
+            database: 0,
+            waiting: (0..SHARDS).map(|_| Vec::new()).collect(),
+            shards: Vec::new(),
+            count: 0,
+            earliest: None,
+        }
     }
 
-    /// Adds a string; `false` if its key was there.
+    /// Adds a string; `false` if a key has come twice in a database.
     #[inline]
     pub(crate) fn string(
         &mut self,
@@ -28,16 +50,14 @@ impl<'e> Loader<'e> {
         deadline: Option<u64>,
     ) -> bool {
         let hash = self.databases.hash(key);
-        let hasher = self.databases.hasher();
         let stamp = self.databases.uses.stamp(|| self.databases.clock.now());
         let parts = Parts { key, value, deadline, stamp, ..Parts::default() };
         let shard = self.databases.keyspace(database).shard(shard_index(hash));
-        let is_new = shard.write().set_string(hasher, hash, parts).is_none();
-        self.note(deadline);
-        is_new
+        let block = shard.write().expect_string(hash, parts);
+        self.add(database, hash, block, deadline)
     }
 
-    /// Adds an object; `false`, with nothing changed, if its key was there.
+    /// Adds an object; `false` if a key has come twice in a database.
     pub(crate) fn object(
         &mut self,
         database: u16,
@@ -46,32 +66,94 @@ impl<'e> Loader<'e> {
         deadline: Option<u64>,
     ) -> bool {
         let hash = self.databases.hash(key);
-        let hasher = self.databases.hasher();
         let stamp = self.databases.uses.stamp(|| self.databases.clock.now());
-        let mut shard = self.databases.keyspace(database).shard(shard_index(hash)).write();
-        if shard.find(hash, key).is_some() {
-            return false;
-        }
-        let due = shard.insert_object(hasher, hash, key, object, (deadline, stamp));
-        drop(shard);
-        self.note(due);
-        true
+        let parts = Parts { key, deadline, stamp, ..Parts::default() };
+        let shard = self.databases.keyspace(database).shard(shard_index(hash));
+        let (block, due) = shard.write().expect_object(hash, object, parts);
+        self.add(database, hash, block, due)
     }
 
-    #[inline]
-    fn note(&mut self, deadline: Option<u64>) {
-        if let Some(deadline) = deadline {
-            self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
-        }
-    }
-}
-
-/// Maintenance hears of the deadlines once all entries are there.
-impl Drop for Loader<'_> {
-    fn drop(&mut self) {
+    /// Ends; `false` if a key has come twice in a database. Maintenance hears of the deadlines now
+    /// that all entries are there.
+    pub(crate) fn finish(mut self) -> bool {
+        let are_new = self.place_all();
         let maintenance = &self.databases.maintenance;
         if let Some(deadline) = self.earliest.filter(|at| maintenance.sleeps_beyond(*at)) {
             maintenance.wake_at(deadline);
+        }
+        are_new
+    }
+
+    #[inline]
+    fn add(&mut self, database: u16, hash: u64, block: Block, due: Option<u64>) -> bool {
+        let mut are_new = true;
+        if self.database != database || self.count == MOST {
+            are_new = self.place_all();
+            self.database = database;
+        }
+        let index = shard_index(hash);
+        let waiting = &mut self.waiting[index];
+        if waiting.is_empty() {
+            self.shards.push(index);
+        }
+        waiting.push((hash, block));
+        self.count += 1;
+        self.earliest = [self.earliest, due].into_iter().flatten().min();
+        are_new
+    }
+
+    /// Puts all that waits into tables.
+    fn place_all(&mut self) -> bool {
+        let Self { databases, database, waiting, shards, count, .. } = self;
+        *count = 0;
+        shards.drain(..).all(|index| {
+            let entries = std::mem::take(&mut waiting[index]);
+            let shard = databases.keyspace(*database).shard(index);
+            shard.write().place_all(databases.hasher(), entries)
+        })
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    fn names(count: usize) -> impl Iterator<Item = String> + Clone {
+        (0..count).map(|number| format!("key {number}"))
+    }
+
+    #[test]
+    fn what_comes_in_several_goes_to_several_databases_is_all_there() {
+        let store = Store::new();
+        let mut loader = Loader::new(store.databases());
+        // Runs of one database, of any length.
+        let keys = (0..).zip(names(7 * MOST)).map(|(number, name)| (number / 70 % 3, name));
+        for (database, name) in keys.clone() {
+            assert!(loader.string(database, name.as_bytes(), name.as_bytes(), None));
+        }
+        assert!(loader.finish());
+        for (database, name) in keys {
+            let value = store.database(database).unwrap().kv().get(&name).unwrap();
+            assert_eq!(value.unwrap(), name.as_str());
+        }
+        for (_, shard) in store.databases().shards() {
+            shard.read().check(store.databases().hasher());
+        }
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_found() {
+        for (count, again) in [(1, 0), (50, 49), (3 * MOST, 5), (3 * MOST, 3 * MOST - 1)] {
+            for database in 0..2 {
+                let store = Store::new();
+                let mut loader = Loader::new(store.databases());
+                let mut add =
+                    |database, name: String| loader.string(database, name.as_bytes(), b"", None);
+                assert!(names(count).all(|name| add(0, name)));
+                let are_new = add(database, format!("key {again}")) && loader.finish();
+                assert_eq!(are_new, database == 1, "{again} of {count} again");
+            }
         }
     }
 }

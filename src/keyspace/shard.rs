@@ -330,9 +330,52 @@ impl Shard {
 
     /// Inserts a key that is absent.
     fn insert(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
+        self.expect(hash, &block);
+        self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
+    }
+
+    /// Takes an entry into account that will be in the table.
+    #[inline]
+    fn expect(&mut self, hash: u64, block: &Block) {
         self.bytes += block.heap_size() + SLOT_BYTES;
         self.deadlines.changed(hash, None, block.deadline());
-        self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
+    }
+
+    /// A block for an entry that [`place_all`](Self::place_all) will put into the table.
+    #[inline]
+    pub(super) fn expect_string(&mut self, hash: u64, parts: Parts<'_>) -> Block {
+        let block = Block::new(parts);
+        self.expect(hash, &block);
+        block
+    }
+
+    /// The same for an object; and when anything of it is due.
+    pub(super) fn expect_object(
+        &mut self,
+        hash: u64,
+        object: Object,
+        parts: Parts<'_>,
+    ) -> (Block, Option<u64>) {
+        self.bytes += object.bytes();
+        let parts_deadline = object.earliest_deadline();
+        self.parts_changed(hash, None, parts_deadline);
+        let index = (self.objects.insert(object) as u32).to_le_bytes();
+        let block = self.expect_string(hash, Parts { value: &index, tag: true, ..parts });
+        (block, [parts.deadline, parts_deadline].into_iter().flatten().min())
+    }
+
+    /// Puts expected entries, with their hashes, into the table. `false` if a key was there: the
+    /// shard is then of no more use.
+    pub(super) fn place_all(&mut self, hasher: &KeyHasher, entries: Vec<(u64, Block)>) -> bool {
+        let hash_of = |block: &Block| hasher.hash(block.key());
+        self.table.reserve(entries.len(), hash_of);
+        entries.into_iter().all(|(hash, block)| {
+            let is_new = self.find(hash, block.key()).is_none();
+            if is_new {
+                self.table.insert_unique(hash, block, hash_of);
+            }
+            is_new
+        })
     }
 
     /// Puts an object under a key that is absent; answers when anything of it is due.
@@ -344,13 +387,10 @@ impl Shard {
         object: Object,
         (deadline, stamp): (Option<u64>, Option<u32>),
     ) -> Option<u64> {
-        self.bytes += object.bytes();
-        let parts_deadline = object.earliest_deadline();
-        self.parts_changed(hash, None, parts_deadline);
-        let index = (self.objects.insert(object) as u32).to_le_bytes();
-        let parts = Parts { key, value: &index, deadline, stamp, tag: true, ..Parts::default() };
-        self.insert(hasher, hash, Block::new(parts));
-        [deadline, parts_deadline].into_iter().flatten().min()
+        let parts = Parts { key, deadline, stamp, ..Parts::default() };
+        let (block, due) = self.expect_object(hash, object, parts);
+        self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
+        due
     }
 
     pub(super) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Removed> {
