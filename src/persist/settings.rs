@@ -30,9 +30,9 @@ pub enum Durability {
     /// Once the system has it. A crash of the process takes nothing; a crash of the machine takes
     /// what the system had not yet written by itself, usually up to half a minute.
     Os,
-    /// At once; written within milliseconds and synced every second. A crash of the process takes
-    /// the last milliseconds; a crash of the machine the last second, and as long again as a sync
-    /// takes that is under way.
+    /// At once; written within milliseconds and synced every second, or after 4 MiB. A crash of the
+    /// process takes the last milliseconds; a crash of the machine the last second, and as long
+    /// again as a sync takes that is under way.
     #[doc(alias = "appendfsync everysec")]
     #[default]
     EverySecond,

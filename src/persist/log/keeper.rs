@@ -28,6 +28,9 @@ const MUCH: usize = 256 << 10;
 const NAP: Duration = Duration::from_millis(1);
 /// The time between two syncs of [`Durability::EverySecond`].
 const SECOND: Duration = Duration::from_secs(1);
+/// They come earlier if there are more bytes than this to sync, lest one take so long that what is
+/// recorded meanwhile finds no room.
+const STRIDE: u64 = 4 << 20;
 /// The time until what failed is tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -169,7 +172,7 @@ impl Routine {
             return Some(None);
         }
         let (now, due) = (Instant::now(), self.last_sync + SECOND);
-        if now < due {
+        if now < due && log.unsynced() < STRIDE {
             return Some(Some(due));
         }
         // What comes while it syncs waits for the next, a second from now and not from its end.
@@ -219,7 +222,13 @@ impl Log {
 
     /// Whether all that was written is durable.
     fn is_synced(&self) -> bool {
-        self.durable.load(Ordering::Acquire) >= self.written.load(Ordering::Acquire)
+        self.unsynced() == 0
+    }
+
+    /// How many bytes were written and are not durable yet.
+    fn unsynced(&self) -> u64 {
+        let durable = self.durable.load(Ordering::Acquire);
+        self.written.load(Ordering::Acquire).saturating_sub(durable)
     }
 
     /// Tries again what could not be written.
@@ -269,12 +278,34 @@ mod tests {
     use crate::persist::Settings;
     use crate::persist::disk::Disk;
 
+    /// A store on a disk, whose log has no thread.
+    fn unattended() -> (Store, Disk) {
+        let (disk, store) = (Disk::default(), Store::new());
+        let settings = Settings { rewrite_above: u64::MAX, ..Settings::default() };
+        let (log, _alarms, recovery) =
+            begin(Box::new(disk.clone()), store.databases(), settings).unwrap();
+        (store.kept_by(Keeper::unattended(log), recovery), disk)
+    }
+
+    #[test]
+    fn much_is_synced_before_a_second_has_passed() {
+        let (store, disk) = unattended();
+        let log = store.log().unwrap();
+        let mut routine = Routine { last_sync: Instant::now(), patience: RETRY.0, retry_at: None };
+        for number in 1..=10 {
+            let syncs = disk.syncs.load(Ordering::SeqCst);
+            store.kv().set("a", vec![b'a'; 1 << 20]).unwrap();
+            log.turn().unwrap().advance(Goal::Written).unwrap();
+            let due = routine.last_sync + SECOND;
+            let next = if number % 4 == 0 { None } else { Some(due) };
+            assert_eq!(routine.sync(log), Some(next), "after {number} MiB");
+            assert_eq!(disk.syncs.load(Ordering::SeqCst), syncs + u64::from(next.is_none()));
+        }
+    }
+
     #[test]
     fn a_second_begins_with_a_sync_and_not_with_its_end() {
-        let (disk, store) = (Disk::default(), Store::new());
-        let (log, _alarms, recovery) =
-            begin(Box::new(disk.clone()), store.databases(), Settings::default()).unwrap();
-        let store = store.kept_by(Keeper::unattended(log), recovery);
+        let (store, disk) = unattended();
         let log = store.log().unwrap();
         disk.is_slow.store(true, Ordering::SeqCst);
         let last_sync = Instant::now().checked_sub(SECOND).unwrap();
