@@ -173,6 +173,13 @@ impl Simulation {
         world.file(path.as_ref()).ok().map(|file| world.files[file].now().to_vec())
     }
 
+    /// How many bytes of a file no sync has made durable; of a file that only grows.
+    pub(crate) fn unsynced(&self, path: impl AsRef<Path>) -> Option<usize> {
+        let world = self.world.lock();
+        let file = &world.files[world.file(path.as_ref()).ok()?];
+        Some(file.now().len() - file.disk.len())
+    }
+
     /// Puts a file there, and the folders that it is in, durably.
     pub(crate) fn put(&self, path: impl Into<PathBuf>, bytes: Vec<u8>) {
         let world = &mut *self.world.lock();

@@ -10,6 +10,9 @@ use crate::sync::Arc;
 
 /// Bytes that are written at once.
 const CHUNK: usize = 256 * 1024;
+/// Bytes that are synced at once. A file system may have a sync of the log wait for all that is to
+/// be written of other files.
+const STRIDE: usize = 4 << 20;
 
 /// Begins one, of everything before the current segment.
 pub(super) fn begin(core: &Arc<Core>) -> io::Result<Box<dyn Snapshot>> {
@@ -32,7 +35,8 @@ pub(super) fn begin(core: &Arc<Core>) -> io::Result<Box<dyn Snapshot>> {
     table.next_base += 1;
     table.snapshot_under_way = true;
     let core = core.clone();
-    Ok(Box::new(DirectorySnapshot { core, first, base, temporary, file, buffer: Vec::new() }))
+    let buffer = Vec::new();
+    Ok(Box::new(DirectorySnapshot { core, first, base, temporary, file, buffer, unsynced: 0 }))
 }
 
 struct DirectorySnapshot {
@@ -44,6 +48,8 @@ struct DirectorySnapshot {
     temporary: String,
     file: Box<dyn File>,
     buffer: Vec<u8>,
+    /// Bytes since the last sync.
+    unsynced: usize,
 }
 
 impl DirectorySnapshot {
@@ -101,9 +107,14 @@ impl Write for DirectorySnapshot {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let appended = self.file.append(&self.buffer);
+        self.unsynced += self.buffer.len();
+        let mut outcome = self.file.append(&self.buffer);
         self.buffer.clear();
-        appended.map_err(|error| of_path(error, &self.core.place.file(&self.temporary)))
+        if self.unsynced >= STRIDE {
+            self.unsynced = 0;
+            outcome = outcome.and_then(|()| self.file.sync());
+        }
+        outcome.map_err(|error| of_path(error, &self.core.place.file(&self.temporary)))
     }
 }
 

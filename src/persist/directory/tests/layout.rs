@@ -257,6 +257,24 @@ fn a_snapshot_that_is_dropped_never_was() {
 }
 
 #[test]
+fn a_snapshot_is_synced_while_it_is_written() {
+    const MOST: usize = 4 << 20;
+    let simulation = sample();
+    let opened = directory(&simulation);
+    opened.open().unwrap();
+    opened.rotate().unwrap();
+    let mut snapshot = opened.snapshot().unwrap();
+    let temporary = names(&simulation).into_iter().find(|name| name.starts_with("temp")).unwrap();
+    let mut most = 0;
+    for _ in 0..10 << 2 {
+        snapshot.write_all(&[7; 256 << 10]).unwrap();
+        most = most.max(simulation.unsynced(path(&temporary)).unwrap());
+    }
+    assert!((MOST / 2..=MOST).contains(&most), "{most} bytes were not synced");
+    snapshot.commit().unwrap();
+}
+
+#[test]
 fn it_works_on_the_file_system_of_the_machine() {
     let folder = Folder::new("works");
     let path = folder.0.join("data");
