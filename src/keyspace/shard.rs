@@ -28,7 +28,7 @@ use super::effect::Effect;
 use super::events::EventKind;
 use super::interest::Interests;
 use super::object::{Data, Kind, Object};
-use crate::block::{Block, Parts};
+use crate::block::{Block, Parts, fetch};
 use crate::error::{Error, Result};
 use crate::number::NumberText;
 use crate::random::KeyHasher;
@@ -331,6 +331,16 @@ impl Shard {
     /// Inserts a key that is absent.
     fn insert(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
         self.expect(hash, &block);
+        self.place(hasher, hash, block);
+    }
+
+    /// Puts a block into the table.
+    #[inline]
+    fn place(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
+        if self.table.len() == self.table.capacity() {
+            // To grow takes all keys.
+            fetch(self.table.iter());
+        }
         self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
     }
 
@@ -367,12 +377,14 @@ impl Shard {
     /// Puts expected entries, with their hashes, into the table. `false` if a key was there: the
     /// shard is then of no more use.
     pub(super) fn place_all(&mut self, hasher: &KeyHasher, entries: Vec<(u64, Block)>) -> bool {
-        let hash_of = |block: &Block| hasher.hash(block.key());
-        self.table.reserve(entries.len(), hash_of);
+        if self.table.len() + entries.len() > self.table.capacity() {
+            fetch(self.table.iter());
+            self.table.reserve(entries.len(), |block| hasher.hash(block.key()));
+        }
         entries.into_iter().all(|(hash, block)| {
             let is_new = self.find(hash, block.key()).is_none();
             if is_new {
-                self.table.insert_unique(hash, block, hash_of);
+                self.place(hasher, hash, block);
             }
             is_new
         })
@@ -389,7 +401,7 @@ impl Shard {
     ) -> Option<u64> {
         let parts = Parts { key, deadline, stamp, ..Parts::default() };
         let (block, due) = self.expect_object(hash, object, parts);
-        self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
+        self.place(hasher, hash, block);
         due
     }
 
