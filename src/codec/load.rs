@@ -51,6 +51,7 @@ pub(crate) fn load_entries(
 ) -> Result<Loading> {
     /// Bytes between two calls of `progress`.
     const STEP: u64 = 1 << 20;
+    /// Noticed when many keys are put into tables at once, so the offset is somewhere behind it.
     const TWICE: &str = "a key twice in a database";
     let mut loader = Loader::new(databases);
     let mut loading = Loading::default();

@@ -11,11 +11,13 @@ use super::object::Object;
 use super::{Databases, SHARDS, shard_index};
 use crate::block::{Block, Parts};
 
-/// Entries that wait to be put into tables, at most: a thousand for each shard, of 16 bytes each
-/// beside their own. Tests have fewer, and see what comes in several goes.
+/// Entries that wait to be put into tables, at most: a thousand for each shard, which take 16 to 32
+/// bytes each beside their own. Tests have fewer, and see what comes in several goes.
 const MOST: usize = if cfg!(test) { 100 } else { 1 << 20 };
 
-/// Puts entries under keys that are absent.
+/// Puts entries under keys that are absent. They are all there once it has [finished](Self::finish).
+/// Until then, and once it has said that a key has come twice, now or earlier, the databases are of
+/// no use.
 pub(crate) struct Loader<'e> {
     databases: &'e Databases,
     /// Of all entries that wait.
@@ -118,24 +120,48 @@ impl<'e> Loader<'e> {
 mod tests {
     use super::*;
     use crate::Store;
+    use crate::data::list::{List, ListEnd};
+    use crate::keyspace::Data;
 
     fn names(count: usize) -> impl Iterator<Item = String> + Clone {
         (0..count).map(|number| format!("key {number}"))
+    }
+
+    /// A list of one element.
+    fn list(element: &str) -> Object {
+        let mut list = List::default();
+        list.push(ListEnd::Back, element.as_bytes());
+        list.into_object()
     }
 
     #[test]
     fn what_comes_in_several_goes_to_several_databases_is_all_there() {
         let store = Store::new();
         let mut loader = Loader::new(store.databases());
+        let now = store.databases().clock.now();
         // Runs of one database, of any length.
-        let keys = (0..).zip(names(7 * MOST)).map(|(number, name)| (number / 70 % 3, name));
-        for (database, name) in keys.clone() {
-            assert!(loader.string(database, name.as_bytes(), name.as_bytes(), None));
+        let keys =
+            || (0..).zip(names(7 * MOST)).map(|(number, name)| (number, number / 70 % 3, name));
+        for (number, database, name) in keys() {
+            let deadline = (number % 3 == 0).then_some(now + 1_000_000);
+            let key = name.as_bytes();
+            assert!(match number % 5 {
+                0 => loader.object(database, key, list(&name), deadline),
+                _ => loader.string(database, key, key, deadline),
+            });
         }
         assert!(loader.finish());
-        for (database, name) in keys {
-            let value = store.database(database).unwrap().kv().get(&name).unwrap();
+        for (number, database, name) in keys() {
+            let database = store.database(database).unwrap();
+            let value = match number % 5 {
+                0 => database.list(&name).get(0).unwrap(),
+                _ => database.kv().get(&name).unwrap(),
+            };
             assert_eq!(value.unwrap(), name.as_str());
+            assert_eq!(
+                database.keys().time_to_live(&name).unwrap().left().is_some(),
+                number % 3 == 0
+            );
         }
         for (_, shard) in store.databases().shards() {
             shard.read().check(store.databases().hasher());
@@ -151,8 +177,12 @@ mod tests {
                 let mut add =
                     |database, name: String| loader.string(database, name.as_bytes(), b"", None);
                 assert!(names(count).all(|name| add(0, name)));
-                let are_new = add(database, format!("key {again}")) && loader.finish();
-                assert_eq!(are_new, database == 1, "{again} of {count} again");
+                let name = format!("key {again}");
+                let are_new = match again % 2 {
+                    0 => add(database, name),
+                    _ => loader.object(database, name.as_bytes(), list("a"), None),
+                };
+                assert_eq!(are_new && loader.finish(), database == 1, "{again} of {count} again");
             }
         }
     }

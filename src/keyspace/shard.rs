@@ -28,7 +28,7 @@ use super::effect::Effect;
 use super::events::EventKind;
 use super::interest::Interests;
 use super::object::{Data, Kind, Object};
-use crate::block::{Block, Parts, fetch};
+use crate::block::{Block, Parts, fetch_keys};
 use crate::error::{Error, Result};
 use crate::number::NumberText;
 use crate::random::KeyHasher;
@@ -337,11 +337,17 @@ impl Shard {
     /// Puts a block into the table.
     #[inline]
     fn place(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
-        if self.table.len() == self.table.capacity() {
-            // To grow takes all keys.
-            fetch(self.table.iter());
-        }
+        self.make_room(hasher, 1);
         self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
+    }
+
+    /// Has the table grow now, and not when so many more entries come.
+    #[inline]
+    fn make_room(&mut self, hasher: &KeyHasher, more: usize) {
+        if self.table.capacity() - self.table.len() < more {
+            fetch_keys(self.table.iter());
+            self.table.reserve(more, |block| hasher.hash(block.key()));
+        }
     }
 
     /// Takes an entry into account that will be in the table.
@@ -377,10 +383,7 @@ impl Shard {
     /// Puts expected entries, with their hashes, into the table. `false` if a key was there: the
     /// shard is then of no more use.
     pub(super) fn place_all(&mut self, hasher: &KeyHasher, entries: Vec<(u64, Block)>) -> bool {
-        if self.table.len() + entries.len() > self.table.capacity() {
-            fetch(self.table.iter());
-            self.table.reserve(entries.len(), |block| hasher.hash(block.key()));
-        }
+        self.make_room(hasher, entries.len());
         entries.into_iter().all(|(hash, block)| {
             let is_new = self.find(hash, block.key()).is_none();
             if is_new {

@@ -7,6 +7,7 @@ use super::*;
 use crate::Store;
 use crate::persist::Durability;
 use crate::persist::directory::manifest::segment_name;
+use crate::persist::directory::simulation::Failure;
 use crate::persist::tests::command;
 use crate::random::Random;
 
@@ -272,6 +273,25 @@ fn a_snapshot_is_synced_while_it_is_written() {
     }
     assert!((MOST / 2..=MOST).contains(&most), "{most} bytes were not synced");
     snapshot.commit().unwrap();
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_synced_while_it_is_written_never_was() {
+    const PIECE: usize = 256 << 10;
+    // The calls are as many appends, and then a sync.
+    for (calls, written) in [(15, 15), (16, 15), (17, 16)] {
+        let simulation = sample();
+        let opened = directory(&simulation);
+        let before = opened.open().unwrap().segments.len();
+        let mut snapshot = opened.snapshot().unwrap();
+        simulation.fail_after(calls, Failure::Io);
+        let pieces = (0..20).take_while(|_| snapshot.write_all(&[7; PIECE]).is_ok());
+        assert_eq!(pieces.count(), written, "call {calls} fails");
+        drop(snapshot);
+        assert!(names(&simulation).iter().all(|name| !name.starts_with("temp")));
+        drop(opened);
+        assert_eq!(directory(&simulation).open().unwrap().segments.len(), before);
+    }
 }
 
 #[test]
