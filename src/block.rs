@@ -89,7 +89,8 @@ pub(crate) struct Parts<'a> {
 }
 
 /// Has the processor fetch keys from memory that the caller is about to use. They are only read
-/// here, so that many are on their way at a time; whoever hashes one after the other waits for each.
+/// here, so that many are on their way at a time; whoever hashes one after the other waits for
+/// each.
 pub(crate) fn fetch_keys<'b>(blocks: impl Iterator<Item = &'b Block>) {
     let last_bytes = blocks.filter_map(|block| block.key().last());
     black_box(last_bytes.fold(0, |sum, byte| sum ^ byte));

@@ -11,11 +11,11 @@ use super::object::Object;
 use super::{Databases, SHARDS, shard_index};
 use crate::block::{Block, Parts};
 
-/// Entries that wait to be put into tables, at most: a thousand for each shard, which take 16 to 32
-/// bytes each beside their own. Tests have fewer, and see what comes in several goes.
+/// Entries that wait to be put into tables, at most: a thousand for each shard, which take 16 to
+/// 32 bytes each beside their own. Tests have fewer, and see what comes in several goes.
 const MOST: usize = if cfg!(test) { 100 } else { 1 << 20 };
 
-/// Puts entries under keys that are absent. They are all there once it has [finished](Self::finish).
+/// Puts entries under keys that are absent. All are there once it has [finished](Self::finish).
 /// Until then, and once it has said that a key has come twice, now or earlier, the databases are of
 /// no use.
 pub(crate) struct Loader<'e> {
