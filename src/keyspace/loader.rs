@@ -1,14 +1,15 @@
 //! Filling databases that nobody else uses yet.
 //!
-//! Nothing is due while entries come, nobody is told of them, and nothing is recorded. The locks
-//! are taken one entry at a time, which costs next to nothing while nobody else wants them.
+//! Nothing is due while entries come, nobody is told of them, and nothing is recorded. Nor does
+//! maintenance hear of deadlines: whoever loads sees to that once all is there. The locks are taken
+//! one entry at a time, which costs next to nothing while nobody else wants them.
 //!
 //! Entries wait, sorted by their shards, until many can be put into a shard's table at once: for
 //! each by itself, places of some table would be fetched from memory, and tables would grow again
 //! and again. A shard counts what waits for it as if it were there already.
 
 use super::object::Object;
-use super::{Databases, SHARDS, shard_index};
+use super::{Databases, SHARDS, Shard, shard_index};
 use crate::block::{Block, Parts};
 
 /// Entries that wait to be put into tables, at most: a thousand for each shard, which take 16 to
@@ -27,7 +28,6 @@ pub(crate) struct Loader<'e> {
     /// The shards for which anything waits.
     shards: Vec<usize>,
     count: usize,
-    earliest: Option<u64>,
 }
 
 impl<'e> Loader<'e> {
@@ -38,7 +38,6 @@ impl<'e> Loader<'e> {
             waiting: (0..SHARDS).map(|_| Vec::new()).collect(),
             shards: Vec::new(),
             count: 0,
-            earliest: None,
         }
     }
 
@@ -51,12 +50,8 @@ impl<'e> Loader<'e> {
         value: &[u8],
         deadline: Option<u64>,
     ) -> bool {
-        let hash = self.databases.hash(key);
-        let stamp = self.databases.uses.stamp(|| self.databases.clock.now());
-        let parts = Parts { key, value, deadline, stamp, ..Parts::default() };
-        let shard = self.databases.keyspace(database).shard(shard_index(hash));
-        let block = shard.write().expect_string(hash, parts);
-        self.add(database, hash, block, deadline)
+        let parts = Parts { key, value, deadline, ..Parts::default() };
+        self.add(database, parts, |shard, hash, parts| shard.expect_string(hash, parts))
     }
 
     /// Adds an object; `false` if a key has come twice in a database.
@@ -67,40 +62,39 @@ impl<'e> Loader<'e> {
         object: Object,
         deadline: Option<u64>,
     ) -> bool {
-        let hash = self.databases.hash(key);
-        let stamp = self.databases.uses.stamp(|| self.databases.clock.now());
-        let parts = Parts { key, deadline, stamp, ..Parts::default() };
-        let shard = self.databases.keyspace(database).shard(shard_index(hash));
-        let (block, due) = shard.write().expect_object(hash, object, parts);
-        self.add(database, hash, block, due)
+        let parts = Parts { key, deadline, ..Parts::default() };
+        self.add(database, parts, |shard, hash, parts| shard.expect_object(hash, object, parts))
     }
 
-    /// Ends; `false` if a key has come twice in a database. Maintenance hears of the deadlines now
-    /// that all entries are there.
+    /// Ends; `false` if a key has come twice in a database.
     pub(crate) fn finish(mut self) -> bool {
-        let are_new = self.place_all();
-        let maintenance = &self.databases.maintenance;
-        if let Some(deadline) = self.earliest.filter(|at| maintenance.sleeps_beyond(*at)) {
-            maintenance.wake_at(deadline);
-        }
-        are_new
+        self.place_all()
     }
 
     #[inline]
-    fn add(&mut self, database: u16, hash: u64, block: Block, due: Option<u64>) -> bool {
+    fn add(
+        &mut self,
+        database: u16,
+        parts: Parts<'_>,
+        expect: impl FnOnce(&mut Shard, u64, Parts<'_>) -> Block,
+    ) -> bool {
+        let databases = self.databases;
         let mut are_new = true;
         if self.database != database || self.count == MOST {
             are_new = self.place_all();
             self.database = database;
         }
+        let hash = databases.hash(parts.key);
         let index = shard_index(hash);
+        let stamp = databases.uses.stamp(|| databases.clock.now());
+        let shard = databases.keyspace(database).shard(index);
+        let block = expect(&mut shard.write(), hash, Parts { stamp, ..parts });
         let waiting = &mut self.waiting[index];
         if waiting.is_empty() {
             self.shards.push(index);
         }
         waiting.push((hash, block));
         self.count += 1;
-        self.earliest = [self.earliest, due].into_iter().flatten().min();
         are_new
     }
 

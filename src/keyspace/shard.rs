@@ -287,7 +287,8 @@ impl Shard {
         parts: Parts<'_>,
     ) -> Option<Removed> {
         let Some(block) = self.table.find_mut(hash, |block| block.has_key(parts.key)) else {
-            self.insert(hasher, hash, Block::new(parts));
+            let block = self.expect_string(hash, parts);
+            self.place(hasher, hash, block);
             return None;
         };
         let stamp = kept_of(block).stamp.or(parts.stamp);
@@ -328,62 +329,43 @@ impl Shard {
         Ok(Some((answer, displaced)))
     }
 
-    /// Inserts a key that is absent.
-    fn insert(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
-        self.expect(hash, &block);
-        self.place(hasher, hash, block);
-    }
-
-    /// Puts a block into the table.
+    /// Puts an expected block into the table.
     #[inline]
     fn place(&mut self, hasher: &KeyHasher, hash: u64, block: Block) {
-        self.make_room(hasher, 1);
+        self.reserve(hasher, 1);
         self.table.insert_unique(hash, block, |block| hasher.hash(block.key()));
     }
 
     /// Has the table grow now, and not when so many more entries come.
     #[inline]
-    fn make_room(&mut self, hasher: &KeyHasher, more: usize) {
+    fn reserve(&mut self, hasher: &KeyHasher, more: usize) {
         if self.table.capacity() - self.table.len() < more {
             fetch_keys(self.table.iter());
             self.table.reserve(more, |block| hasher.hash(block.key()));
         }
     }
 
-    /// Takes an entry into account that will be in the table.
-    #[inline]
-    fn expect(&mut self, hash: u64, block: &Block) {
-        self.bytes += block.heap_size() + SLOT_BYTES;
-        self.deadlines.changed(hash, None, block.deadline());
-    }
-
-    /// A block for an entry that [`place_all`](Self::place_all) will put into the table.
+    /// A block for an entry that will be put into the table, and is taken into account already.
     #[inline]
     pub(super) fn expect_string(&mut self, hash: u64, parts: Parts<'_>) -> Block {
         let block = Block::new(parts);
-        self.expect(hash, &block);
+        self.bytes += block.heap_size() + SLOT_BYTES;
+        self.deadlines.changed(hash, None, block.deadline());
         block
     }
 
-    /// The same for an object; and when anything of it is due.
-    pub(super) fn expect_object(
-        &mut self,
-        hash: u64,
-        object: Object,
-        parts: Parts<'_>,
-    ) -> (Block, Option<u64>) {
+    /// The same for an object.
+    pub(super) fn expect_object(&mut self, hash: u64, object: Object, parts: Parts<'_>) -> Block {
         self.bytes += object.bytes();
-        let parts_deadline = object.earliest_deadline();
-        self.parts_changed(hash, None, parts_deadline);
+        self.parts_changed(hash, None, object.earliest_deadline());
         let index = (self.objects.insert(object) as u32).to_le_bytes();
-        let block = self.expect_string(hash, Parts { value: &index, tag: true, ..parts });
-        (block, [parts.deadline, parts_deadline].into_iter().flatten().min())
+        self.expect_string(hash, Parts { value: &index, tag: true, ..parts })
     }
 
     /// Puts expected entries, with their hashes, into the table. `false` if a key was there: the
     /// shard is then of no more use.
     pub(super) fn place_all(&mut self, hasher: &KeyHasher, entries: Vec<(u64, Block)>) -> bool {
-        self.make_room(hasher, entries.len());
+        self.reserve(hasher, entries.len());
         entries.into_iter().all(|(hash, block)| {
             let is_new = self.find(hash, block.key()).is_none();
             if is_new {
@@ -402,8 +384,9 @@ impl Shard {
         object: Object,
         (deadline, stamp): (Option<u64>, Option<u32>),
     ) -> Option<u64> {
-        let parts = Parts { key, deadline, stamp, ..Parts::default() };
-        let (block, due) = self.expect_object(hash, object, parts);
+        let due = [deadline, object.earliest_deadline()].into_iter().flatten().min();
+        let block =
+            self.expect_object(hash, object, Parts { key, deadline, stamp, ..Parts::default() });
         self.place(hasher, hash, block);
         due
     }
