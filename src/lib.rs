@@ -3,6 +3,7 @@
 #![allow(private_bounds, private_interfaces)]
 
 // Ranks, from low to high: a module imports only from those above it in this list.
+mod argv;
 mod block;
 mod clock;
 mod error;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the lowest rank to the highest. A module may use its own and lower ranks; those
 /// on one line do not know each other, except at rank 0.
 const RANKS: &[&[&str]] = &[
-    &["block", "clock", "error", "number", "random", "sync", "value"],
+    &["argv", "block", "clock", "error", "number", "random", "sync", "value"],
     &["data"],
     &["pubsub"],
     &["keyspace"],

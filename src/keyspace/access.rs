@@ -169,7 +169,9 @@ impl Access for Write {
         space.databases.admit()?;
         let mut after = After::default();
         let answer = Self::enter_unsettled(space, key, &mut after, run);
-        let answer = after.settle_with(space.databases, answer);
+        if let Err(error) = after.settle(space.databases) {
+            return answer.and(Err(error));
+        }
         if after.is_nothing() {
             // Spares the usual case all questions that dropping would ask.
             std::mem::forget(after);

@@ -21,7 +21,9 @@ use std::cell::Cell;
 
 use super::Databases;
 use super::effect::Effect;
+use crate::argv::{Argv, NO_ARGUMENTS, header_length, split_bulk};
 use crate::error::Result;
+use crate::sync::Arc;
 
 /// Keeps what is done to the keyspace.
 pub(crate) trait Journal: Send + Sync {
@@ -49,11 +51,33 @@ pub(crate) trait Journal: Send + Sync {
     fn acknowledge(&self, position: u64) -> Result<()>;
 }
 
+impl<J: Journal> Journal for Arc<J> {
+    #[inline]
+    fn admit(&self) -> Result<()> {
+        (**self).admit()
+    }
+
+    #[inline]
+    fn spell(&self, record: &mut Record, key: &[u8], effect: &Effect<'_>) {
+        (**self).spell(record, key, effect);
+    }
+
+    #[inline]
+    fn append(&self, record: &mut Record) -> u64 {
+        (**self).append(record)
+    }
+
+    #[inline]
+    fn acknowledge(&self, position: u64) -> Result<()> {
+        (**self).acknowledge(position)
+    }
+}
+
 /// Commands in their wire form that were recorded under the same locks, each with the database it
 /// is for.
 #[derive(Default)]
 pub(crate) struct Record {
-    bytes: Vec<u8>,
+    argv: Argv,
     commands: Vec<Place>,
     /// The database of what is recorded next.
     database: u16,
@@ -64,16 +88,11 @@ pub(crate) struct Record {
 /// Where a command is in a record's bytes.
 struct Place {
     database: u16,
-    /// Where its header begins.
     start: usize,
-    /// Where its arguments begin.
-    body: usize,
     end: usize,
     arguments: usize,
 }
 
-/// Room for the longest header, which is written once its number is known.
-const HEADER_ROOM: usize = "*18446744073709551615\r\n".len();
 /// A record that took more than this gives its memory back.
 const KEPT_BYTES: usize = 64 << 10;
 
@@ -134,7 +153,7 @@ impl Record {
 
     /// Keeps the memory of a record for the next.
     pub(super) fn keep_spare(mut self: Box<Self>) {
-        if self.bytes.capacity() <= KEPT_BYTES {
+        if self.argv.capacity() <= KEPT_BYTES {
             self.clear();
             let _ = SPARE.try_with(|spare| spare.set(Some(self)));
         }
@@ -146,33 +165,41 @@ impl Record {
 
     /// Forgets all commands.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.argv.truncate(0);
         self.commands.clear();
         self.settled = 0;
     }
 
-    /// The commands in their order, each with its database.
-    pub(crate) fn commands(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> {
-        self.commands.iter().map(|place| (place.database, &self.bytes[place.start..place.end]))
+    /// The command with its database, if it is the only one.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<(u16, &[u8])> {
+        let [place] = &self.commands[..] else { return None };
+        Some((place.database, self.argv.bytes()))
     }
 
-    /// Adds a command, of which `write` appends the arguments, name and all, as bulk strings and
-    /// answers how many they are.
+    /// The commands in their order, each with its database.
+    pub(crate) fn commands(&self) -> impl ExactSizeIterator<Item = (u16, &[u8])> {
+        self.commands
+            .iter()
+            .map(|place| (place.database, &self.argv.bytes()[place.start..place.end]))
+    }
+
+    /// Adds a command, of which `write` pushes the arguments, name and all.
     #[inline]
-    pub(crate) fn command(&mut self, write: impl FnOnce(&mut Vec<u8>) -> usize) {
-        let body = self.begin();
-        let arguments = write(&mut self.bytes);
-        self.end(body, arguments);
+    pub(crate) fn command(&mut self, write: impl FnOnce(&mut Argv)) {
+        let start = self.argv.begin();
+        write(&mut self.argv);
+        self.end(start);
     }
 
     /// As [`command`](Self::command), for one of which all but the first `shared` arguments may
     /// as well stand behind those of a command before it that begins with the same.
     #[inline]
-    pub(crate) fn variadic(&mut self, shared: usize, write: impl FnOnce(&mut Vec<u8>) -> usize) {
-        let body = self.begin();
-        let arguments = write(&mut self.bytes);
-        if !self.join_last(body, arguments, shared) {
-            self.end(body, arguments);
+    pub(crate) fn variadic(&mut self, shared: usize, write: impl FnOnce(&mut Argv)) {
+        let start = self.argv.begin();
+        write(&mut self.argv);
+        if !self.join_last(start, shared) {
+            self.end(start);
         }
     }
 
@@ -192,78 +219,41 @@ impl Record {
     /// Forgets what was recorded since a mark.
     fn rewind(&mut self, mark: usize) {
         self.commands.truncate(mark);
-        self.bytes.truncate(self.commands.last().map_or(0, |place| place.end));
-    }
-
-    /// Makes room for a header; answers where the arguments begin.
-    #[inline]
-    fn begin(&mut self) -> usize {
-        self.bytes.extend_from_slice(&[0; HEADER_ROOM]);
-        self.bytes.len()
+        self.argv.truncate(self.commands.last().map_or(0, |place| place.end));
     }
 
     #[inline]
-    fn end(&mut self, body: usize, arguments: usize) {
-        let start = self.write_header(body, arguments);
-        let (database, end) = (self.database, self.bytes.len());
-        self.commands.push(Place { database, start, body, end, arguments });
-    }
-
-    /// Writes a header before the arguments that it belongs to; answers where it begins.
-    #[inline]
-    fn write_header(&mut self, body: usize, arguments: usize) -> usize {
-        if arguments < 10 {
-            let header = [b'*', b'0' + arguments as u8, b'\r', b'\n'];
-            let start = body - header.len();
-            self.bytes[start..body].copy_from_slice(&header);
-            return start;
-        }
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(arguments).as_bytes();
-        let start = body - digits.len() - 3;
-        self.bytes[start] = b'*';
-        self.bytes[start + 1..body - 2].copy_from_slice(digits);
-        self.bytes[body - 2..body].copy_from_slice(b"\r\n");
-        start
+    fn end(&mut self, start: usize) {
+        let arguments = self.argv.len();
+        self.argv.declare(start, 0, arguments);
+        let (database, end) = (self.database, self.argv.bytes().len());
+        self.commands.push(Place { database, start, end, arguments });
     }
 
     /// Moves what follows the shared arguments behind the last command, if that begins with the
     /// same and is for the same database.
-    fn join_last(&mut self, body: usize, arguments: usize, shared: usize) -> bool {
-        if self.commands.len() <= self.settled {
+    fn join_last(&mut self, start: usize, shared: usize) -> bool {
+        let unsettled = self.commands.get_mut(self.settled..);
+        let Some(last) = unsettled.and_then(<[_]>::last_mut) else { return false };
+        let bytes = self.argv.bytes();
+        let own = &bytes[start + NO_ARGUMENTS.len()..];
+        let own = &own[..length_of(own, shared)];
+        let others = &bytes[last.start + header_length(last.arguments)..last.end];
+        if last.database != self.database || !others.starts_with(own) {
             return false;
         }
-        let Some(last) = self.commands.last_mut() else { return false };
-        let shared_bytes = length_of(&self.bytes[body..], shared);
-        let own = &self.bytes[body..body + shared_bytes];
-        if last.database != self.database || !self.bytes[last.body..last.end].starts_with(own) {
-            return false;
-        }
-        self.bytes.drain(last.end..body + shared_bytes);
-        last.end = self.bytes.len();
-        last.arguments += arguments - shared;
-        let (body, arguments) = (last.body, last.arguments);
-        let start = self.write_header(body, arguments);
-        if let Some(last) = self.commands.last_mut() {
-            last.start = start;
-        }
+        let arguments = last.arguments + self.argv.len() - shared;
+        self.argv.remove(last.end..start + NO_ARGUMENTS.len() + own.len());
+        self.argv.declare(last.start, last.arguments, arguments);
+        (last.end, last.arguments) = (self.argv.bytes().len(), arguments);
         true
     }
 }
 
 /// How many bytes so many bulk strings take.
 fn length_of(bytes: &[u8], count: usize) -> usize {
-    let mut length = 0;
-    for _ in 0..count {
-        let digits = bytes[length + 1..].iter().take_while(|byte| byte.is_ascii_digit());
-        let (mut text, mut header) = (0, 1);
-        for digit in digits {
-            text = text * 10 + usize::from(digit - b'0');
-            header += 1;
-        }
-        length += header + 2 + text + 2;
-    }
-    length
+    let rest = (0..count).fold(bytes, |rest, _| split_bulk(rest).map_or(rest, |(_, rest)| rest));
+    bytes.len() - rest.len()
 }
 
 /// Where changes of one key are recorded.
@@ -275,7 +265,7 @@ pub(super) struct Recorder<'r> {
 }
 
 impl<'r> Recorder<'r> {
-    #[inline(never)]
+    #[inline]
     pub(super) fn new(
         journal: &'r dyn Journal,
         databases: &'r Databases,

@@ -103,7 +103,7 @@ pub(crate) struct Databases {
     /// What to add to the store's time to get the wall's: see [`Databases::wall_offset`].
     wall_offset: AtomicI64,
     /// Who is told of every change, if anybody is.
-    journal: OnceLock<Arc<dyn Journal>>,
+    journal: OnceLock<Box<dyn Journal>>,
     /// Whether what was kept is being read back: see [`Databases::load`].
     is_loading: AtomicBool,
 }
@@ -138,8 +138,8 @@ impl Databases {
 
     /// Tells a journal of every change from now on. There is one at most, and it comes before
     /// the databases are shared.
-    pub(crate) fn set_journal(&self, journal: Arc<dyn Journal>) {
-        let is_first = self.journal.set(journal).is_ok();
+    pub(crate) fn set_journal(&self, journal: impl Journal + 'static) {
+        let is_first = self.journal.set(Box::new(journal)).is_ok();
         debug_assert!(is_first, "a second journal");
     }
 

@@ -61,9 +61,8 @@ impl<'s> Writer<'s> {
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<u64>) {
         self.store_string(value, deadline);
-        if let Some(mut recorder) = self.recorder() {
-            let unix_ms = deadline.map(|deadline| recorder.unix_of(deadline));
-            recorder.keep(&Effect::Set { value, unix_ms });
+        if self.moment.databases.journal().is_some() {
+            self.record_set(value, deadline);
         }
     }
 
@@ -372,6 +371,14 @@ impl<'s> Writer<'s> {
     fn record<'f>(&mut self, effect: impl FnOnce() -> Effect<'f>) {
         if let Some(mut recorder) = self.recorder() {
             recorder.keep(&effect());
+        }
+    }
+
+    #[inline(never)]
+    fn record_set(&mut self, value: &[u8], deadline: Option<u64>) {
+        if let Some(mut recorder) = self.recorder() {
+            let unix_ms = deadline.map(|deadline| recorder.unix_of(deadline));
+            recorder.keep(&Effect::Set { value, unix_ms });
         }
     }
 

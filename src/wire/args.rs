@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::protocol;
+pub(crate) use crate::argv::Argv;
 use crate::error::{Error, Result};
 use crate::number;
 
@@ -80,66 +80,12 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A command in its wire form: its name and arguments as bulk strings, in one buffer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Argv {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
 impl Argv {
-    /// Arguments that come behind what a buffer holds.
-    pub(super) fn behind(bytes: Vec<u8>) -> Self {
-        Self { bytes, len: 0 }
-    }
-
-    /// The buffer, and how many arguments came.
-    pub(super) fn into_parts(self) -> (Vec<u8>, usize) {
-        (self.bytes, self.len)
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, argument: impl AsRef<[u8]>) {
-        const LONGEST_HEADER: usize = 32;
-        let argument = argument.as_ref();
-        self.bytes.reserve(argument.len() + LONGEST_HEADER);
-        protocol::header(&mut self.bytes, b'$', argument.len() as i64);
-        self.bytes.extend_from_slice(argument);
-        self.bytes.extend_from_slice(b"\r\n");
-        self.len += 1;
-    }
-
-    pub(crate) fn integer(&mut self, value: impl itoa::Integer) {
-        self.push(itoa::Buffer::new().format(value));
-    }
-
     /// Writes one value of any argument type.
+    #[inline]
     pub(crate) fn arg<'a>(&mut self, value: &impl Arg<'a>) {
         value.encode(self);
     }
-
-    /// The arguments of a command that was written from the start of its buffer.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &self.bytes[..];
-        std::iter::from_fn(move || {
-            let (argument, behind) = split_bulk(rest)?;
-            rest = behind;
-            Some(argument)
-        })
-    }
-}
-
-/// A bulk string that is known to be whole, and what stands behind it.
-fn split_bulk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut length = 0;
-    for (at, byte) in bytes.iter().enumerate().skip(1) {
-        if *byte == b'\r' {
-            let body = &bytes[at + 2..];
-            return Some((&body[..length], &body[length + 2..]));
-        }
-        length = length * 10 + usize::from(byte - b'0');
-    }
-    None
 }
 
 /// What stands at one place of a command's grammar: read and written in the same way wherever
@@ -154,6 +100,7 @@ impl<'a> Arg<'a> for &'a [u8] {
         args.next()
     }
 
+    #[inline]
     fn encode(&self, argv: &mut Argv) {
         argv.push(self);
     }

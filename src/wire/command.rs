@@ -123,6 +123,7 @@ macro_rules! command {
             const NAME: &'static str = $name;
 
             #[allow(unused_variables)]
+            #[inline(always)]
             fn encode(&self, argv: &mut crate::wire::args::Argv) {
                 $(argv.push($subcommand);)?
                 $(argv.arg(&self.$field);)*

@@ -24,6 +24,15 @@ const CHUNK: usize = 1024;
 pub(crate) fn spell(record: &mut Record, key: &[u8], effect: &Effect<'_>) {
     match *effect {
         Effect::Set { value, unix_ms } => set_string(record, key, value, unix_ms),
+        _ => spell_other(record, key, effect),
+    }
+}
+
+/// What is recorded less often: apart, as it takes more of the stack.
+#[inline(never)]
+fn spell_other(record: &mut Record, key: &[u8], effect: &Effect<'_>) {
+    match *effect {
+        Effect::Set { .. } => unreachable!("spelled by itself"),
         Effect::Append { tail } => add(record, &strings::Append { key, tail }),
         Effect::Overwrite { offset, bytes } => {
             add(record, &strings::SetRange { key, offset: offset as i64, bytes });
@@ -83,25 +92,22 @@ pub(crate) fn spell(record: &mut Record, key: &[u8], effect: &Effect<'_>) {
 /// Adds a command by itself.
 #[inline]
 fn add<C: Command>(record: &mut Record, operation: &C) {
-    record.command(|bytes| write(bytes, operation));
+    record.command(|argv| write(argv, operation));
 }
 
 /// Adds a command, or what stands behind its first arguments to one like it.
 #[inline]
 fn add_variadic<C: Command>(record: &mut Record, shared: usize, operation: &C) {
-    record.variadic(shared, |bytes| write(bytes, operation));
+    record.variadic(shared, |argv| write(argv, operation));
 }
 
 #[inline]
-fn write<C: Command>(bytes: &mut Vec<u8>, operation: &C) -> usize {
-    let mut argv = Argv::behind(std::mem::take(bytes));
-    argv.push(C::NAME);
-    operation.encode(&mut argv);
-    let (written, arguments) = argv.into_parts();
-    *bytes = written;
-    arguments
+fn write<C: Command>(argv: &mut Argv, operation: &C) {
+    argv.word(C::NAME);
+    operation.encode(argv);
 }
 
+#[inline(never)]
 fn set_string(record: &mut Record, key: &[u8], value: &[u8], unix_ms: Option<i64>) {
     let expiry = unix_ms.map_or(strings::Expiry::Never, |at| strings::Expiry::At(at.max(1)));
     let options = strings::SetOptions { expiry, ..strings::SetOptions::default() };

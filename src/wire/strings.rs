@@ -97,6 +97,7 @@ impl<'a> Arg<'a> for SetOptions<'a> {
         Ok(Self { condition: condition.unwrap_or_default(), expiry, get })
     }
 
+    #[inline(always)]
     fn encode(&self, argv: &mut Argv) {
         match self.condition {
             Condition::Always => {}
@@ -192,6 +193,7 @@ pub(super) fn expiry_of(option: ExpiryOption<'_>) -> Result<Option<Expiry>> {
     Ok(Some(of_number(number)))
 }
 
+#[inline(always)]
 pub(super) fn encode_expiry(expiry: Expiry, argv: &mut Argv) {
     let (word, millis) = match expiry {
         Expiry::Never => return,

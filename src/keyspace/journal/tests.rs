@@ -4,12 +4,7 @@ use super::*;
 
 /// Adds a command of these words.
 fn add(record: &mut Record, shared: Option<usize>, words: &[&str]) {
-    let write = |bytes: &mut Vec<u8>| {
-        for word in words {
-            bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
-        }
-        words.len()
-    };
+    let write = |argv: &mut Argv| words.iter().for_each(|word| argv.push(word));
     match shared {
         None => record.command(write),
         Some(shared) => record.variadic(shared, write),

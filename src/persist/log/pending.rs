@@ -51,11 +51,24 @@ impl Pending {
     }
 
     /// Adds a record; answers the position behind it.
+    #[inline]
     pub(super) fn push(&mut self, record: &Record) -> u64 {
         if self.is_closed {
             return TOO_LATE;
         }
         let before = self.batch.bytes.len();
+        match record.only() {
+            Some((database, command)) if self.database == Some(database) => {
+                self.batch.bytes.extend_from_slice(command);
+            }
+            _ => self.push_commands(record),
+        }
+        self.recorded += 1;
+        self.batch.end += (self.batch.bytes.len() - before) as u64;
+        self.batch.end
+    }
+
+    fn push_commands(&mut self, record: &Record) {
         let commands = record.commands();
         let is_transaction = commands.len() > 1;
         let bytes = &mut self.batch.bytes;
@@ -72,9 +85,6 @@ impl Pending {
         if is_transaction {
             bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
-        self.recorded += 1;
-        self.batch.end += (self.batch.bytes.len() - before) as u64;
-        self.batch.end
     }
 
     /// The position behind the last record.

@@ -1,0 +1,294 @@
+//! Commands on their way out: arguments as bulk strings, one behind the other in one buffer. So
+//! they are sent, and so they are recorded.
+//!
+//! Writers of records are many and in a hurry, so what is short takes one look at the room that is
+//! left, and no loop; the memory behind the end stays initialised for that.
+
+use std::fmt;
+use std::ops::Range;
+
+/// Bulk strings in one buffer.
+#[derive(Clone, Default)]
+pub(crate) struct Argv {
+    /// What is behind the end means nothing.
+    memory: Vec<u8>,
+    end: usize,
+    /// How many arguments were pushed.
+    len: usize,
+}
+
+impl PartialEq for Argv {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl fmt::Debug for Argv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|argument| argument.escape_ascii())).finish()
+    }
+}
+
+/// So much memory is initialised ahead, where there is as much.
+const AHEAD: usize = 2 << 10;
+/// A bulk string takes no more than this beside its text.
+const FRAME: usize = "$18446744073709551615\r\n\r\n".len();
+const LINE_END: &[u8; 2] = b"\r\n";
+
+/// The headers of short strings, each with its own length as the last byte.
+static HEADERS: [[u8; 8]; 1000] = headers();
+
+const fn digit(value: usize) -> u8 {
+    b'0' + (value % 10) as u8
+}
+
+const fn headers() -> [[u8; 8]; 1000] {
+    let mut all = [[0; 8]; 1000];
+    let mut length = 0;
+    while length < all.len() {
+        all[length] = match length {
+            0..10 => [b'$', digit(length), b'\r', b'\n', 0, 0, 0, 4],
+            10..100 => [b'$', digit(length / 10), digit(length), b'\r', b'\n', 0, 0, 5],
+            _ => {
+                let (hundreds, tens) = (digit(length / 100), digit(length / 10));
+                [b'$', hundreds, tens, digit(length), b'\r', b'\n', 0, 6]
+            }
+        };
+        length += 1;
+    }
+    all
+}
+
+impl Argv {
+    /// Adds an argument.
+    #[inline]
+    pub(crate) fn push(&mut self, argument: impl AsRef<[u8]>) {
+        self.bulk(argument.as_ref());
+    }
+
+    pub(crate) fn integer(&mut self, value: impl itoa::Integer) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// Adds an argument that the program names.
+    #[inline(always)]
+    pub(crate) fn word(&mut self, word: &'static str) {
+        self.bulk_inline(word.as_bytes());
+    }
+
+    #[inline(never)]
+    fn bulk(&mut self, text: &[u8]) {
+        self.bulk_inline(text);
+    }
+
+    #[inline(always)]
+    fn bulk_inline(&mut self, text: &[u8]) {
+        let (Some(header), Some(room)) = (HEADERS.get(text.len()), self.room(text.len() + FRAME))
+        else {
+            return self.bulk_long(text);
+        };
+        let header_length = usize::from(header[7]);
+        room[..8].copy_from_slice(header);
+        let end = header_length + text.len();
+        room[header_length..end].copy_from_slice(text);
+        room[end..end + 2].copy_from_slice(LINE_END);
+        self.end += end + 2;
+        self.len += 1;
+    }
+
+    /// As many bytes behind the end, if so many are initialised.
+    #[inline]
+    fn room(&mut self, length: usize) -> Option<&mut [u8]> {
+        self.memory.get_mut(self.end..self.end + length)
+    }
+
+    #[inline(never)]
+    fn bulk_long(&mut self, text: &[u8]) {
+        self.write(|bytes| {
+            bytes.reserve(text.len() + FRAME);
+            bytes.push(b'$');
+            bytes.extend_from_slice(itoa::Buffer::new().format(text.len()).as_bytes());
+            bytes.extend_from_slice(LINE_END);
+            bytes.extend_from_slice(text);
+            bytes.extend_from_slice(LINE_END);
+        });
+        self.len += 1;
+    }
+
+    /// Changes what is before the end.
+    #[inline(never)]
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.memory.truncate(self.end);
+        write(&mut self.memory);
+        self.end = self.memory.len();
+        let ahead = AHEAD.min(self.memory.capacity() - self.end);
+        self.memory.resize(self.end + ahead, 0);
+    }
+
+    /// Writes a header that declares no arguments yet, and counts from here; answers where.
+    #[inline]
+    pub(crate) fn begin(&mut self) -> usize {
+        let start = self.end;
+        self.len = 0;
+        match self.room(NO_ARGUMENTS.len()) {
+            Some(room) => room.copy_from_slice(NO_ARGUMENTS),
+            None => return self.begin_slowly(),
+        }
+        self.end += NO_ARGUMENTS.len();
+        start
+    }
+
+    #[inline(never)]
+    fn begin_slowly(&mut self) -> usize {
+        let start = self.end;
+        self.write(|bytes| {
+            bytes.reserve(AHEAD);
+            bytes.extend_from_slice(NO_ARGUMENTS);
+        });
+        start
+    }
+
+    /// Has the header at `start`, which declares `old` arguments, declare `new` ones, of which
+    /// there are no fewer.
+    #[inline]
+    pub(crate) fn declare(&mut self, start: usize, old: usize, new: usize) {
+        if new < 10 {
+            self.memory[start + 1] = b'0' + new as u8;
+        } else {
+            self.declare_many(start, old, new);
+        }
+    }
+
+    #[inline(never)]
+    fn declare_many(&mut self, start: usize, old: usize, new: usize) {
+        let number = start + 1..start + header_length(old) - 2;
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(new).as_bytes();
+        if digits.len() == number.len() {
+            self.memory[number].copy_from_slice(digits);
+        } else {
+            self.write(|bytes| drop(bytes.splice(number, digits.iter().copied())));
+        }
+    }
+
+    /// Takes out what is in a range.
+    pub(crate) fn remove(&mut self, range: Range<usize>) {
+        self.memory.copy_within(range.end..self.end, range.start);
+        self.end -= range.len();
+    }
+
+    /// Takes off what is behind.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.end = self.end.min(length);
+    }
+
+    /// How many arguments were pushed since the last beginning.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.memory[..self.end]
+    }
+
+    /// Bytes of memory.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.memory.capacity()
+    }
+
+    /// The arguments of a command that was written from the start of its buffer.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes();
+        std::iter::from_fn(move || {
+            let (argument, behind) = split_bulk(rest)?;
+            rest = behind;
+            Some(argument)
+        })
+    }
+}
+
+/// A command's header before its arguments are counted.
+pub(crate) const NO_ARGUMENTS: &[u8; 4] = b"*0\r\n";
+
+/// How many bytes the header of a command with so many arguments takes.
+pub(crate) fn header_length(arguments: usize) -> usize {
+    NO_ARGUMENTS.len() + arguments.checked_ilog10().unwrap_or_default() as usize
+}
+
+/// A bulk string that is known to be whole, and what stands behind it.
+pub(crate) fn split_bulk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut length = 0;
+    for (at, byte) in bytes.iter().enumerate().skip(1) {
+        if *byte == b'\r' {
+            let body = &bytes[at + 2..];
+            return Some((&body[..length], &body[length + 2..]));
+        }
+        length = length * 10 + usize::from(byte - b'0');
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command as it should read.
+    fn spelled(arguments: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
+        for argument in arguments {
+            bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+            bytes.extend_from_slice(argument);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes
+    }
+
+    #[test]
+    fn strings_of_any_length_are_as_they_should_read() {
+        let texts: Vec<Vec<u8>> =
+            (0..1100).chain([9_999, 10_000, 123_456]).map(|length| vec![b'x'; length]).collect();
+        let mut all = Argv::default();
+        let start = all.begin();
+        for text in &texts {
+            let mut argv = Argv::default();
+            let start = argv.begin();
+            argv.push(text);
+            argv.declare(start, 0, argv.len());
+            assert_eq!(argv.bytes(), spelled(std::slice::from_ref(text)), "{} bytes", text.len());
+            all.push(text);
+        }
+        all.declare(start, 0, all.len());
+        assert_eq!(all.bytes(), spelled(&texts));
+    }
+
+    #[test]
+    fn a_header_grows_with_its_number() {
+        let mut argv = Argv::default();
+        argv.push("in front of it");
+        let before = argv.bytes().to_vec();
+        let start = argv.begin();
+        let mut arguments = Vec::new();
+        for number in 1..=1001 {
+            arguments.push(number.to_string().into_bytes());
+            argv.integer(number);
+            argv.declare(start, number - 1, number);
+            assert_eq!(argv.bytes(), [&before[..], &spelled(&arguments)].concat());
+        }
+    }
+
+    #[test]
+    fn what_was_taken_out_leaves_nothing() {
+        let mut argv = Argv::default();
+        for word in ["one", "two", "three"] {
+            argv.push(word);
+        }
+        argv.remove(b"$3\r\none\r\n".len()..b"$3\r\none\r\n$3\r\ntwo\r\n".len());
+        assert_eq!(argv.iter().collect::<Vec<_>>(), [&b"one"[..], b"three"]);
+        argv.truncate(b"$3\r\none\r\n".len());
+        argv.word("four");
+        assert_eq!(argv.iter().collect::<Vec<_>>(), [&b"one"[..], b"four"]);
+    }
+}
