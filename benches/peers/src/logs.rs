@@ -175,6 +175,7 @@ fn recovery(options: &Options, keys: &[Key]) {
         let start = Instant::now();
         let store = crate::larder::every_second(folder.path());
         add("larder", "replay of the log", start.elapsed());
+        come_to_rest();
         let snapshot = || store.snapshot().expect("a snapshot");
         let [spent, stall] = beside_a_reader(&store, keys, snapshot);
         add("larder", "writing a snapshot", spent);
@@ -219,10 +220,19 @@ fn beside_a_reader(store: &larder::Store, keys: &[Key], work: impl FnOnce()) -> 
     })
 }
 
-/// Copies the snapshot in pieces, as slowly as it was written: the same bytes, and no lock.
+/// Has the system write what it has yet to write of files that were made to measure with: its
+/// threads for that take processors away for milliseconds.
+#[cfg(feature = "larder")]
+fn come_to_rest() {
+    assert!(Command::new("sync").status().expect("sync").success());
+}
+
+/// Copies the snapshot in pieces, as slowly as it was written and synced as often: the same bytes,
+/// and no lock.
 #[cfg(feature = "larder")]
 fn copy_snapshot(folder: &Path, spent: Duration) {
     const PIECE: usize = 64 << 10;
+    const PIECES_A_SYNC: usize = 64;
     let files = fs::read_dir(folder.join("appendonlydir")).expect("a folder");
     let mut paths = files.map(|file| file.expect("a file").path());
     let base = paths.find(|path| path.extension().is_some_and(|end| end == "rdb"));
@@ -232,6 +242,9 @@ fn copy_snapshot(folder: &Path, spent: Duration) {
     let start = Instant::now();
     for (number, piece) in (1..).zip(bytes.chunks(PIECE)) {
         std::io::Write::write_all(&mut copy, piece).expect("a write");
+        if number as usize % PIECES_A_SYNC == 0 {
+            copy.sync_data().expect("a sync");
+        }
         while start.elapsed() < each * number {
             std::hint::spin_loop();
         }
@@ -251,6 +264,8 @@ fn redis_loads(folder: &Path) -> Duration {
     let start = Instant::now();
     let server = Command::new("redis-server")
         .args(["--port", "0", "--appendonly", "yes", "--save", ""])
+        // Else it begins a rewrite at once, in a process that outlives it.
+        .args(["--auto-aof-rewrite-percentage", "0"])
         .arg("--dir")
         .arg(copy.path())
         .arg("--unixsocket")
