@@ -1,14 +1,14 @@
-//! Commands on their way out: arguments as bulk strings, one behind the other in one buffer. So
-//! they are sent, and so they are recorded.
+//! Arguments as bulk strings, one behind the other in one buffer: so commands are sent, recorded,
+//! and kept until they run.
 //!
-//! Writers of records are many and in a hurry, so what is short takes one look at the room that is
-//! left, and no loop; the memory behind the end stays initialised for that.
+//! Who writes a record holds locks, so what is short takes one look at the room that is left, and
+//! no loop; some memory behind the end is kept initialised for that.
 
 use std::fmt;
 use std::ops::Range;
 
 /// Bulk strings in one buffer.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Argv {
     /// What is behind the end means nothing.
     memory: Vec<u8>,
@@ -25,7 +25,7 @@ impl PartialEq for Argv {
 
 impl fmt::Debug for Argv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|argument| argument.escape_ascii())).finish()
+        write!(f, "\"{}\"", self.bytes().escape_ascii())
     }
 }
 
@@ -85,12 +85,12 @@ impl Argv {
     fn bulk_inline(&mut self, text: &[u8]) {
         let (Some(header), Some(room)) = (HEADERS.get(text.len()), self.room(text.len() + FRAME))
         else {
-            return self.bulk_long(text);
+            return self.bulk_slowly(text);
         };
-        let header_length = usize::from(header[7]);
+        let start = usize::from(header[7]);
+        let end = start + text.len();
         room[..8].copy_from_slice(header);
-        let end = header_length + text.len();
-        room[header_length..end].copy_from_slice(text);
+        room[start..end].copy_from_slice(text);
         room[end..end + 2].copy_from_slice(LINE_END);
         self.end += end + 2;
         self.len += 1;
@@ -103,15 +103,23 @@ impl Argv {
     }
 
     #[inline(never)]
-    fn bulk_long(&mut self, text: &[u8]) {
-        self.write(|bytes| {
-            bytes.reserve(text.len() + FRAME);
-            bytes.push(b'$');
-            bytes.extend_from_slice(itoa::Buffer::new().format(text.len()).as_bytes());
-            bytes.extend_from_slice(LINE_END);
-            bytes.extend_from_slice(text);
-            bytes.extend_from_slice(LINE_END);
-        });
+    fn bulk_slowly(&mut self, text: &[u8]) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(text.len()).as_bytes();
+        let parts = [b"$", digits, LINE_END, text, LINE_END];
+        let length = parts.iter().map(|part| part.len()).sum();
+        if let Some(mut room) = self.room(length) {
+            for part in parts {
+                let place = room.split_off_mut(..part.len()).expect("there is room for all");
+                place.copy_from_slice(part);
+            }
+            self.end += length;
+        } else {
+            self.write(|bytes| {
+                bytes.reserve(length);
+                parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            });
+        }
         self.len += 1;
     }
 
@@ -149,7 +157,7 @@ impl Argv {
     }
 
     /// Has the header at `start`, which declares `old` arguments, declare `new` ones, of which
-    /// there are no fewer.
+    /// there are no fewer. Each further digit moves what follows.
     #[inline]
     pub(crate) fn declare(&mut self, start: usize, old: usize, new: usize) {
         if new < 10 {
@@ -161,14 +169,17 @@ impl Argv {
 
     #[inline(never)]
     fn declare_many(&mut self, start: usize, old: usize, new: usize) {
-        let number = start + 1..start + header_length(old) - 2;
+        debug_assert!(old <= new, "{new} arguments after {old}");
+        let (number, behind) = (start + 1, start + header_length(old) - 2);
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(new).as_bytes();
-        if digits.len() == number.len() {
-            self.memory[number].copy_from_slice(digits);
-        } else {
-            self.write(|bytes| drop(bytes.splice(number, digits.iter().copied())));
+        let further = number + digits.len() - behind;
+        if self.room(further).is_none() {
+            self.write(|bytes| bytes.reserve(AHEAD));
         }
+        self.memory.copy_within(behind..self.end, behind + further);
+        self.memory[number..behind + further].copy_from_slice(digits);
+        self.end += further;
     }
 
     /// Takes out what is in a range.
@@ -177,7 +188,7 @@ impl Argv {
         self.end -= range.len();
     }
 
-    /// Takes off what is behind.
+    /// Takes off what is behind this length.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.end = self.end.min(length);
     }
@@ -199,7 +210,7 @@ impl Argv {
         self.memory.capacity()
     }
 
-    /// The arguments of a command that was written from the start of its buffer.
+    /// The arguments, if nothing but arguments was written.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.bytes();
         std::iter::from_fn(move || {
@@ -276,6 +287,26 @@ mod tests {
             argv.integer(number);
             argv.declare(start, number - 1, number);
             assert_eq!(argv.bytes(), [&before[..], &spelled(&arguments)].concat());
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_was_used_is_as_good_as_new() {
+        let long = vec![b'y'; 5000];
+        let mut argv = Argv::default();
+        for round in 0..3 {
+            argv.truncate(0);
+            let mut expected = Vec::new();
+            for count in [1, 12, 9, 100] {
+                let texts: Vec<Vec<u8>> = (0..count)
+                    .map(|number| if number == round { long.clone() } else { b"x".to_vec() })
+                    .collect();
+                let start = argv.begin();
+                texts.iter().for_each(|text| argv.push(text));
+                argv.declare(start, 0, argv.len());
+                expected.extend(spelled(&texts));
+                assert_eq!(argv.bytes(), expected);
+            }
         }
     }
 

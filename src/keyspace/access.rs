@@ -169,6 +169,7 @@ impl Access for Write {
         space.databases.admit()?;
         let mut after = After::default();
         let answer = Self::enter_unsettled(space, key, &mut after, run);
+        // As `settle_with` does, without moving the answer of the usual case.
         if let Err(error) = after.settle(space.databases) {
             return answer.and(Err(error));
         }

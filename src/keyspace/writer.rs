@@ -374,6 +374,7 @@ impl<'s> Writer<'s> {
         }
     }
 
+    /// Records that the key was set to a string.
     #[inline(never)]
     fn record_set(&mut self, value: &[u8], deadline: Option<u64>) {
         if let Some(mut recorder) = self.recorder() {

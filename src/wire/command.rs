@@ -123,6 +123,7 @@ macro_rules! command {
             const NAME: &'static str = $name;
 
             #[allow(unused_variables)]
+            // Whoever records an operation knows most of its options, and they need no asking then.
             #[inline(always)]
             fn encode(&self, argv: &mut crate::wire::args::Argv) {
                 $(argv.push($subcommand);)?

@@ -180,6 +180,7 @@ fn recovery(options: &Options, keys: &[Key]) {
         let [spent, stall] = beside_a_reader(&store, keys, snapshot);
         add("larder", "writing a snapshot", spent);
         add("larder", "worst stall of a reader meanwhile", stall);
+        come_to_rest();
         let [_, stall] = beside_a_reader(&store, keys, || copy_snapshot(folder.path(), spent));
         add("larder", "the same beside a copy of its bytes", stall);
         drop(store);

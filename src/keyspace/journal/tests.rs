@@ -13,6 +13,8 @@ fn add(record: &mut Record, shared: Option<usize>, words: &[&str]) {
 
 /// The commands, each as its words behind its database and the number it declares.
 fn told(record: &Record) -> Vec<String> {
+    let only: Vec<_> = record.commands().collect();
+    assert_eq!(record.only(), <[_; 1]>::try_from(only).ok().map(|[only]| only));
     let tell = |(database, bytes): (u16, &[u8])| {
         let text = std::str::from_utf8(bytes).expect("text");
         let mut lines = text.split("\r\n");
@@ -54,4 +56,24 @@ fn what_is_rewound_was_never_recorded() {
     assert_eq!(told(&record), ["0 *3 RPUSH k a", "0 *2 LPOP k"]);
     record.clear();
     assert!(record.is_empty() && told(&record).is_empty());
+}
+
+#[test]
+fn a_command_of_ten_arguments_and_more_leaves_room_for_the_next() {
+    let mut record = Record::default();
+    let words: Vec<String> = (0..12).map(|number| number.to_string()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let long = format!("0 *12 {}", words.join(" "));
+    for _ in 0..3 {
+        record.clear();
+        add(&mut record, None, &["PERSIST", "k"]);
+        add(&mut record, None, &words);
+        for member in 0..9 {
+            add(&mut record, Some(2), &["SADD", "k", &member.to_string()]);
+        }
+        add(&mut record, None, &words);
+        let expected =
+            ["0 *2 PERSIST k", &long, "0 *11 SADD k 0 1 2 3 4 5 6 7 8", &long].map(str::to_owned);
+        assert_eq!(told(&record), expected);
+    }
 }
