@@ -233,7 +233,7 @@ fn come_to_rest() {
 #[cfg(feature = "larder")]
 fn copy_snapshot(folder: &Path, spent: Duration) {
     const PIECE: usize = 64 << 10;
-    const PIECES_A_SYNC: usize = 64;
+    const PIECES_A_SYNC: u32 = 64;
     let files = fs::read_dir(folder.join("appendonlydir")).expect("a folder");
     let mut paths = files.map(|file| file.expect("a file").path());
     let base = paths.find(|path| path.extension().is_some_and(|end| end == "rdb"));
@@ -241,9 +241,9 @@ fn copy_snapshot(folder: &Path, spent: Duration) {
     let each = spent / bytes.len().div_ceil(PIECE) as u32;
     let mut copy = fs::File::create(folder.join("copy")).expect("a file");
     let start = Instant::now();
-    for (number, piece) in (1..).zip(bytes.chunks(PIECE)) {
+    for (number, piece) in (1_u32..).zip(bytes.chunks(PIECE)) {
         std::io::Write::write_all(&mut copy, piece).expect("a write");
-        if number as usize % PIECES_A_SYNC == 0 {
+        if number.is_multiple_of(PIECES_A_SYNC) {
             copy.sync_data().expect("a sync");
         }
         while start.elapsed() < each * number {
