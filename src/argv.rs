@@ -106,21 +106,25 @@ impl Argv {
     fn bulk_slowly(&mut self, text: &[u8]) {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(text.len()).as_bytes();
-        let parts = [b"$", digits, LINE_END, text, LINE_END];
+        self.append(&[b"$", digits, LINE_END, text, LINE_END]);
+        self.len += 1;
+    }
+
+    /// Writes these parts at the end.
+    #[inline(never)]
+    fn append(&mut self, parts: &[&[u8]]) {
         let length = parts.iter().map(|part| part.len()).sum();
-        if let Some(mut room) = self.room(length) {
-            for part in parts {
-                let place = room.split_off_mut(..part.len()).expect("there is room for all");
-                place.copy_from_slice(part);
-            }
-            self.end += length;
-        } else {
-            self.write(|bytes| {
+        let Some(mut room) = self.room(length) else {
+            return self.write(|bytes| {
                 bytes.reserve(length);
                 parts.iter().for_each(|part| bytes.extend_from_slice(part));
             });
+        };
+        for part in parts {
+            let place = room.split_off_mut(..part.len()).expect("there is room for all");
+            place.copy_from_slice(part);
         }
-        self.len += 1;
+        self.end += length;
     }
 
     /// Changes what is before the end.
@@ -138,21 +142,12 @@ impl Argv {
     pub(crate) fn begin(&mut self) -> usize {
         let start = self.end;
         self.len = 0;
-        match self.room(NO_ARGUMENTS.len()) {
-            Some(room) => room.copy_from_slice(NO_ARGUMENTS),
-            None => return self.begin_slowly(),
+        if let Some(room) = self.room(NO_ARGUMENTS.len()) {
+            room.copy_from_slice(NO_ARGUMENTS);
+            self.end += NO_ARGUMENTS.len();
+        } else {
+            self.append(&[NO_ARGUMENTS]);
         }
-        self.end += NO_ARGUMENTS.len();
-        start
-    }
-
-    #[inline(never)]
-    fn begin_slowly(&mut self) -> usize {
-        let start = self.end;
-        self.write(|bytes| {
-            bytes.reserve(AHEAD);
-            bytes.extend_from_slice(NO_ARGUMENTS);
-        });
         start
     }
 
@@ -243,13 +238,13 @@ pub(crate) fn split_bulk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A command as it should read.
-    fn spelled(arguments: &[Vec<u8>]) -> Vec<u8> {
+    pub(crate) fn spelled(arguments: &[impl AsRef<[u8]>]) -> Vec<u8> {
         let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
-        for argument in arguments {
+        for argument in arguments.iter().map(AsRef::as_ref) {
             bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
             bytes.extend_from_slice(argument);
             bytes.extend_from_slice(b"\r\n");

@@ -7,18 +7,13 @@ use super::directory::simulation::Simulation;
 use super::frame::{Chain, FrameWriter, LONGEST_HEADER, MARK, SECTOR};
 use super::segment::{SegmentReader, Verdict};
 use super::{Directory, Fault, Kept, Memory, Persistence, Snapshot, Tail, check_promises};
+use crate::argv::tests::spelled;
 use crate::random::Random;
 use crate::sync::Arc;
 
 /// A command in Redis's form.
 pub(super) fn command(words: &[&[u8]]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-    out
+    spelled(words)
 }
 
 pub(super) fn transaction() -> Vec<u8> {

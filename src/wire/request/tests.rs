@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::argv::tests::spelled;
 
 fn parse_once(bytes: &[u8]) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
     let mut parser = RequestParser::default();
@@ -16,16 +17,6 @@ fn words(line: &str) -> Option<Vec<Vec<u8>>> {
 
 fn refusal(bytes: &[u8]) -> String {
     parse_once(bytes).unwrap_err().to_string()
-}
-
-fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        out.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
-    }
-    out
 }
 
 #[test]
@@ -154,7 +145,7 @@ fn clients_that_have_not_authenticated_get_little() {
 #[test]
 fn a_large_argument_in_small_pieces_is_looked_at_once() {
     let argument = vec![b'\r'; 4 << 20];
-    let bytes = encode(&[b"ECHO".to_vec(), argument.clone()]);
+    let bytes = spelled(&[b"ECHO".to_vec(), argument.clone()]);
     let mut parser = RequestParser::default();
     for end in (0..bytes.len()).step_by(16 * 1024) {
         assert!(parser.parse(&bytes[..end]).unwrap().is_none());
@@ -184,7 +175,7 @@ proptest! {
     fn requests_round_trip_however_they_are_cut(
         requests in prop::collection::vec(arguments(), 1..4),
     ) {
-        let bytes: Vec<u8> = requests.iter().flat_map(|request| encode(request)).collect();
+        let bytes: Vec<u8> = requests.iter().flat_map(|request| spelled(request)).collect();
         let (mut parser, mut start, mut parsed) = (RequestParser::default(), 0, Vec::new());
         for end in 0..=bytes.len() {
             while let Some(request) = parser.parse(&bytes[start..end]).unwrap() {
