@@ -15,7 +15,7 @@ pub(crate) use std::sync::{Arc, OnceLock, Weak};
 pub(crate) use atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 #[cfg(shuttle)]
 pub(crate) use model::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
+    Condvar, Latch, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
 #[cfg(not(shuttle))]
 pub(crate) use parking_lot::{
@@ -25,6 +25,29 @@ pub(crate) use parking_lot::{
 pub(crate) use shuttle::{sync::atomic, thread};
 #[cfg(not(shuttle))]
 pub(crate) use std::{sync::atomic, thread};
+
+/// Is closed until it is opened, once and for all. All who wait for that are woken by one call to
+/// the system.
+#[cfg(not(shuttle))]
+pub(crate) struct Latch(std::sync::Once);
+
+#[cfg(not(shuttle))]
+impl Default for Latch {
+    fn default() -> Self {
+        Self(std::sync::Once::new())
+    }
+}
+
+#[cfg(not(shuttle))]
+impl Latch {
+    pub(crate) fn open(&self) {
+        self.0.call_once(|| ());
+    }
+
+    pub(crate) fn wait(&self) {
+        self.0.wait();
+    }
+}
 
 /// Waits a few microseconds at most for what another thread is about to do, before the caller goes
 /// to sleep for it.

@@ -91,6 +91,26 @@ impl Condvar {
 }
 
 #[derive(Default)]
+pub(crate) struct Latch {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Latch {
+    pub(crate) fn open(&self) {
+        *self.is_open.lock() = true;
+        self.opened.notify_all();
+    }
+
+    pub(crate) fn wait(&self) {
+        let mut is_open = self.is_open.lock();
+        while !*is_open {
+            self.opened.wait(&mut is_open);
+        }
+    }
+}
+
+#[derive(Default)]
 pub(crate) struct RwLock<T: ?Sized>(model::RwLock<T>);
 
 pub(crate) type RwLockReadGuard<'a, T> = model::RwLockReadGuard<'a, T>;

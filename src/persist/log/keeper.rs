@@ -31,6 +31,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// One begins earlier once there are as many bytes to sync, lest it take so long that what is
 /// recorded meanwhile finds no room.
 const STRIDE: u64 = 4 << 20;
+/// Writers who take turns write all there is, so for this long the thread does not join them.
+const LEISURE: Duration = Duration::from_millis(100);
 /// The time until what failed is tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -105,6 +107,8 @@ impl Alarm {
 
 /// What the thread remembers.
 struct Routine {
+    /// When it was last this thread's turn.
+    last_turn: Instant,
     /// When the last sync began.
     last_sync: Instant,
     /// The time after the next failure, which doubles.
@@ -114,7 +118,7 @@ struct Routine {
 }
 
 fn run(log: &Weak<Log>, alarms: &Receiver<()>) {
-    let mut routine = Routine { last_sync: Instant::now(), patience: RETRY.0, retry_at: None };
+    let mut routine = Routine::new(Instant::now());
     loop {
         let Some(current) = log.upgrade() else { return };
         // A persistence that panics must not end the thread, which alone makes good for it.
@@ -146,9 +150,18 @@ enum WakeUp {
 }
 
 impl Routine {
+    fn new(now: Instant) -> Self {
+        Self { last_turn: now, last_sync: now, patience: RETRY.0, retry_at: None }
+    }
+
     /// Does what is to be done; `None` once the log was closed.
     fn tend(&mut self, log: &Arc<Log>) -> Option<WakeUp> {
+        let now = Instant::now();
+        if log.is_at_work() && now < self.last_turn + LEISURE {
+            return Some(WakeUp::At(now + REST));
+        }
         let trouble = log.turn()?.writer().trouble.clone();
+        self.last_turn = now;
         if let Some(trouble) = trouble {
             return Some(WakeUp::At(self.mend(log, &trouble)));
         }
@@ -206,6 +219,11 @@ impl Routine {
 }
 
 impl Log {
+    /// Whether somebody has the turn.
+    fn is_at_work(&self) -> bool {
+        self.desk.lock().holder.is_some()
+    }
+
     /// Whether something waits to be written that no writer writes himself.
     fn wants_writing(&self) -> bool {
         let pending = self.pending.lock();
@@ -294,7 +312,7 @@ mod tests {
         // However long the test takes, no second passes.
         let last_sync = Instant::now() + Duration::from_secs(3600);
         for number in 1..=10 {
-            let mut routine = Routine { last_sync, patience: RETRY.0, retry_at: None };
+            let mut routine = Routine { last_sync, ..Routine::new(Instant::now()) };
             let syncs = disk.syncs.load(Ordering::SeqCst);
             store.kv().set("a", vec![b'a'; 1 << 20]).unwrap();
             log.turn().unwrap().advance(Goal::Written).unwrap();
@@ -307,12 +325,26 @@ mod tests {
     }
 
     #[test]
+    fn writers_who_take_turns_are_left_alone_for_a_while() {
+        let (store, _disk) = unattended();
+        let log = store.log().unwrap();
+        let mut routine = Routine::new(Instant::now());
+        let turn = log.turn().unwrap();
+        assert!(matches!(routine.tend(log), Some(WakeUp::At(_))), "it comes again");
+        routine.last_turn = Instant::now().checked_sub(LEISURE).unwrap();
+        assert!(routine.tend(log).is_none(), "it asks for the turn, which this thread has");
+        drop(turn);
+        routine.tend(log);
+        assert!(routine.last_turn.elapsed() < LEISURE);
+    }
+
+    #[test]
     fn a_second_begins_with_a_sync_and_not_with_its_end() {
         let (store, disk) = unattended();
         let log = store.log().unwrap();
         disk.is_slow.store(true, Ordering::SeqCst);
         let last_sync = Instant::now().checked_sub(SECOND).unwrap();
-        let mut routine = Routine { last_sync, patience: RETRY.0, retry_at: None };
+        let mut routine = Routine { last_sync, ..Routine::new(Instant::now()) };
         let mut write_and_sync = || {
             store.kv().set("a", 1).unwrap();
             log.turn().unwrap().advance(Goal::Written).unwrap();

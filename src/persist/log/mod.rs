@@ -58,8 +58,8 @@ use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
 use crate::keyspace::{After, Databases, Space};
 use crate::sync::atomic::AtomicU8;
-use crate::sync::thread::{Thread, ThreadId};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Weak, thread};
+use crate::sync::thread::ThreadId;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Latch, Mutex, MutexGuard, Ordering, Weak, thread};
 use crate::wire::effect;
 
 /// What is said of a log that was closed.
@@ -102,8 +102,8 @@ struct Desk {
     holder: Option<ThreadId>,
     /// What the log has grown to, as of the last write.
     sizes: Sizes,
-    /// Who waits until the turn is given back.
-    waiting: Vec<Thread>,
+    /// Opens when the turn is given back; each who waits for that has a share.
+    end: Arc<Latch>,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
@@ -140,7 +140,7 @@ impl Log {
                 sizes: writer.sizes(),
                 writer: Some(Box::new(writer)),
                 holder: None,
-                waiting: Vec::new(),
+                end: Arc::default(),
                 trouble: None,
                 is_closed: false,
             }),
@@ -295,17 +295,24 @@ impl Desk {
     ///
     /// A condition variable would have all who are woken take the desk's lock one after the other,
     /// and each of them wake the next.
-    fn wait(mut desk: MutexGuard<'_, Self>) {
-        desk.waiting.push(thread::current());
+    fn wait(desk: MutexGuard<'_, Self>) {
+        let end = Arc::clone(&desk.end);
         drop(desk);
-        thread::park();
+        end.wait();
     }
 
     /// Lets go of the desk and wakes all who wait.
     fn wake_all(mut desk: MutexGuard<'_, Self>) {
-        let waiting = std::mem::take(&mut desk.waiting);
-        drop(desk);
-        waiting.iter().for_each(Thread::unpark);
+        if desk.waiting() > 0 {
+            let end = std::mem::take(&mut desk.end);
+            drop(desk);
+            end.open();
+        }
+    }
+
+    /// How many wait until the turn is given back.
+    fn waiting(&self) -> usize {
+        Arc::strong_count(&self.end) - 1
     }
 
     fn take_turn(&mut self) -> Option<Box<Writer>> {
@@ -480,7 +487,7 @@ impl Drop for Turn<'_> {
         let is_news = desk.trouble != trouble;
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
-        writer.group = desk.waiting.len() + 1;
+        writer.group = desk.waiting() + 1;
         (desk.writer, desk.holder) = (Some(writer), None);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.
