@@ -113,10 +113,11 @@ impl Argv {
     /// Writes these parts at the end.
     #[inline(never)]
     fn append(&mut self, parts: &[&[u8]]) {
-        let length = parts.iter().map(|part| part.len()).sum();
-        let Some(mut room) = self.room(length) else {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        // With as much behind it as the next asks for, so that this is met once and not each time.
+        let Some(mut room) = self.room(length + FRAME) else {
             return self.write(|bytes| {
-                bytes.reserve(length);
+                bytes.reserve(length + FRAME);
                 parts.iter().for_each(|part| bytes.extend_from_slice(part));
             });
         };
@@ -268,6 +269,23 @@ pub(crate) mod tests {
         }
         all.declare(start, 0, all.len());
         assert_eq!(all.bytes(), spelled(&texts));
+    }
+
+    #[test]
+    fn what_was_written_once_finds_room_the_next_time() {
+        let texts: [&[u8]; 3] = [b"", &[b'x'; 16], &[b'y'; 500]];
+        for (key, value) in texts.iter().flat_map(|key| texts.map(|value| (key, value))) {
+            let mut argv = Argv::default();
+            for round in 0..2 {
+                argv.truncate(0);
+                argv.begin();
+                for text in [b"SET", *key, value] {
+                    let has_room = argv.room(text.len() + FRAME).is_some();
+                    assert!(has_room || round == 0, "{} and {} bytes", key.len(), value.len());
+                    argv.push(text);
+                }
+            }
+        }
     }
 
     #[test]
