@@ -112,7 +112,7 @@ impl Argv {
 
     /// Writes these parts at the end.
     #[inline(never)]
-    fn append(&mut self, parts: &[&[u8]]) {
+    pub(crate) fn append(&mut self, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         // With as much behind it as the next asks for, so that this is met once and not each time.
         let Some(mut room) = self.room(length + FRAME) else {
@@ -136,6 +136,14 @@ impl Argv {
         self.end = self.memory.len();
         let ahead = AHEAD.min(self.memory.capacity() - self.end);
         self.memory.resize(self.end + ahead, 0);
+    }
+
+    /// Writes a command, of which `write` pushes the arguments, name and all.
+    #[inline(always)]
+    pub(crate) fn command(&mut self, write: impl FnOnce(&mut Self)) {
+        let start = self.begin();
+        write(self);
+        self.declare(start, 0, self.len);
     }
 
     /// Writes a header that declares no arguments yet, and counts from here; answers where.
@@ -198,6 +206,18 @@ impl Argv {
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.memory[..self.end]
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[..self.end]
+    }
+
+    /// Gives back memory beyond so much.
+    pub(crate) fn shrink_to(&mut self, capacity: usize) {
+        if self.memory.capacity() > capacity {
+            self.memory.truncate(self.end);
+            self.memory.shrink_to(capacity);
+        }
     }
 
     /// Bytes of memory.

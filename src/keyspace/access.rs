@@ -209,8 +209,15 @@ impl Write {
         let moment = Moment::new(space);
         let mut shard = databases.keyspace(database).shard(shard_index(hash)).write();
         shard.about_to_change();
-        let writer =
-            Writer { shard: &mut shard, database, hash, key, moment: &moment, after: &mut *after };
+        let writer = Writer {
+            shard: &mut shard,
+            database,
+            hash,
+            key,
+            moment: &moment,
+            after: &mut *after,
+            is_alone: true,
+        };
         writer.note_use();
         let answer = run(writer);
         after.append(databases);
@@ -807,7 +814,7 @@ impl LockSet for Locked<'_> {
         let shard = guard.ok().and_then(|index| self.guards[index].1.shard_mut());
         let shard = shard.ok_or_else(|| Error::KeyNotInTransaction(Value::from(key)))?;
         let (moment, after) = (&self.moment, &mut self.after);
-        let writer = Writer { shard, database, hash, key, moment, after };
+        let writer = Writer { shard, database, hash, key, moment, after, is_alone: false };
         writer.note_use();
         Ok(writer)
     }

@@ -42,6 +42,10 @@ pub(crate) trait Journal: Send + Sync {
     /// neither waits nor fails.
     fn append(&self, record: &mut Record) -> u64;
 
+    /// As [`append`](Self::append) of a record that says that `key` was set to a string, and nothing
+    /// else: it is spelled where it is kept.
+    fn append_set(&self, database: u16, key: &[u8], value: &[u8], unix_ms: Option<i64>) -> u64;
+
     /// Waits until all records up to a position are as durable as was asked for. Called with no
     /// lock held.
     ///
@@ -67,6 +71,11 @@ impl<J: Journal> Journal for Arc<J> {
     #[inline]
     fn append(&self, record: &mut Record) -> u64 {
         (**self).append(record)
+    }
+
+    #[inline]
+    fn append_set(&self, database: u16, key: &[u8], value: &[u8], unix_ms: Option<i64>) -> u64 {
+        (**self).append_set(database, key, value, unix_ms)
     }
 
     #[inline]

@@ -29,6 +29,8 @@ pub(crate) struct Writer<'s> {
     pub(super) key: &'s [u8],
     pub(crate) moment: &'s Moment<'s>,
     pub(super) after: &'s mut After,
+    /// Whether nothing but this is done under the locks that are held.
+    pub(super) is_alone: bool,
 }
 
 /// What a key held, taken out of the keyspace, or copied, to be put elsewhere.
@@ -64,6 +66,27 @@ impl<'s> Writer<'s> {
         if self.moment.databases.journal().is_some() {
             self.record_set(value, deadline);
         }
+    }
+
+    /// Sets the key to a string and tells of it, as the last that an operation does: if it does
+    /// nothing else, no record need be gathered.
+    #[inline]
+    pub(crate) fn set_string_last(
+        mut self,
+        value: &[u8],
+        deadline: Option<u64>,
+        events: &[EventKind],
+    ) {
+        self.store_string(value, deadline);
+        if let Some(journal) = self.moment.databases.journal() {
+            if self.is_alone && self.after.record.is_none() {
+                let unix_ms = deadline.map(|deadline| self.moment.unix_of(deadline));
+                self.after.position = journal.append_set(self.database, self.key, value, unix_ms);
+            } else {
+                self.record_set(value, deadline);
+            }
+        }
+        events.iter().for_each(|kind| self.notify(*kind));
     }
 
     #[inline]

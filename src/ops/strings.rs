@@ -188,33 +188,34 @@ impl Operation for Set<'_> {
     }
 
     #[inline]
-    fn run(&self, mut writer: Writer<'_>) -> Result<Self::Output> {
+    fn run(&self, writer: Writer<'_>) -> Result<Self::Output> {
         let options = &self.options;
         check_len(self.value.len())?;
         let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
         let previous = if options.get { writer.look_up().value()? } else { None };
         let met = options.condition.is_met(&writer)?;
         if met {
-            put(&mut writer, self.value, deadline, options.expiry);
+            put(writer, self.value, deadline, options.expiry);
         }
         Ok(if options.get { SetOutcome::Previous(previous) } else { SetOutcome::Done(met) })
     }
 }
 
-/// Sets a string with a deadline that came from `expiry`. If that has passed the key is gone.
+/// Sets a string with a deadline that came from `expiry`, as the last that is done with the key.
+/// If that has passed the key is gone.
 #[inline]
-fn put(writer: &mut Writer<'_>, value: &[u8], deadline: Option<u64>, expiry: Expiry) {
+fn put(mut writer: Writer<'_>, value: &[u8], deadline: Option<u64>, expiry: Expiry) {
     if expiry.is_new_deadline() && deadline.is_some_and(|at| writer.moment.has_passed(at)) {
         if writer.remove() {
             writer.notify(EventKind::Deleted);
         }
         return;
     }
-    writer.set_string(value, deadline);
-    writer.notify(EventKind::Set);
-    if expiry.is_new_deadline() {
-        writer.notify(EventKind::Expire);
-    }
+    let events: &[EventKind] = match expiry.is_new_deadline() {
+        true => &[EventKind::Set, EventKind::Expire],
+        false => &[EventKind::Set],
+    };
+    writer.set_string_last(value, deadline, events);
 }
 
 impl Condition<'_> {
@@ -334,9 +335,9 @@ fn set_all(
         }
     }
     for (key, value) in pairs {
-        let mut writer = writers.writer(key)?;
+        let writer = writers.writer(key)?;
         let deadline = options.expiry.deadline(&writer, || writer.view().deadline())?;
-        put(&mut writer, value, deadline, options.expiry);
+        put(writer, value, deadline, options.expiry);
     }
     Ok(true)
 }

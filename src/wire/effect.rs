@@ -23,7 +23,9 @@ const CHUNK: usize = 1024;
 /// become one.
 pub(crate) fn spell(record: &mut Record, key: &[u8], effect: &Effect<'_>) {
     match *effect {
-        Effect::Set { value, unix_ms } => set_string(record, key, value, unix_ms),
+        Effect::Set { value, unix_ms } => {
+            record.command(|argv| spell_set(argv, key, value, unix_ms));
+        }
         _ => spell_other(record, key, effect),
     }
 }
@@ -107,11 +109,12 @@ fn write<C: Command>(argv: &mut Argv, operation: &C) {
     operation.encode(argv);
 }
 
+/// The arguments of the command that sets a key to a string.
 #[inline(never)]
-fn set_string(record: &mut Record, key: &[u8], value: &[u8], unix_ms: Option<i64>) {
+pub(crate) fn spell_set(argv: &mut Argv, key: &[u8], value: &[u8], unix_ms: Option<i64>) {
     let expiry = unix_ms.map_or(strings::Expiry::Never, |at| strings::Expiry::At(at.max(1)));
     let options = strings::SetOptions { expiry, ..strings::SetOptions::default() };
-    add(record, &strings::Set { key, value, options });
+    write(argv, &strings::Set { key, value, options });
 }
 
 fn of_key(record: &mut Record, key: &[u8], effect: &Effect<'_>) {

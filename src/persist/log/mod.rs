@@ -52,6 +52,7 @@ use self::snapshots::Snapshots;
 use self::writer::{Trouble, Writer};
 use super::Location;
 use super::settings::{Durability, Settings};
+use crate::argv::Argv;
 use crate::error::{Error, Result};
 use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany};
 use crate::keyspace::effect::Effect;
@@ -253,6 +254,19 @@ impl Log {
         }
     }
 
+    /// Adds to what is pending.
+    #[inline]
+    fn add(&self, add: impl FnOnce(&mut Pending) -> u64) -> u64 {
+        let mut pending = self.pending.lock();
+        let end = add(&mut pending);
+        if pending.is_full() {
+            self.update_shut(&pending);
+            // Perhaps of what has expired, and nobody waits for that.
+            self.alarm.ring();
+        }
+        end
+    }
+
     /// Lets writers in, or keeps them out, as it follows from what is pending.
     fn update_shut(&self, pending: &MutexGuard<'_, Pending>) {
         let is_shut = pending.is_full() || pending.refusal.is_some();
@@ -349,14 +363,12 @@ impl Journal for Log {
     }
 
     fn append(&self, record: &mut Record) -> u64 {
-        let mut pending = self.pending.lock();
-        let end = pending.push(record);
-        if pending.is_full() {
-            self.update_shut(&pending);
-            // Perhaps of what has expired, and nobody waits for that.
-            self.alarm.ring();
-        }
-        end
+        self.add(|pending| pending.push(record))
+    }
+
+    fn append_set(&self, database: u16, key: &[u8], value: &[u8], unix_ms: Option<i64>) -> u64 {
+        let write = |argv: &mut Argv| effect::spell_set(argv, key, value, unix_ms);
+        self.add(|pending| pending.push_command(database, write))
     }
 
     fn acknowledge(&self, position: u64) -> Result<()> {

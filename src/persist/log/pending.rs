@@ -3,6 +3,7 @@
 //! Invariant: the bytes are [`ROOM`] for a header, and then the commands of whole records, each
 //! for the database that the last `select` before it names.
 
+use crate::argv::Argv;
 use crate::keyspace::journal::Record;
 use crate::persist::frame::{FrameWriter, LONGEST_HEADER};
 
@@ -33,7 +34,7 @@ pub(super) struct Pending {
 
 /// Records that become one frame.
 pub(super) struct Batch {
-    bytes: Vec<u8>,
+    argv: Argv,
     /// The position behind the last record: how many bytes were ever recorded.
     end: u64,
 }
@@ -53,37 +54,61 @@ impl Pending {
     /// Adds a record; answers the position behind it.
     #[inline]
     pub(super) fn push(&mut self, record: &Record) -> u64 {
+        self.add(|pending| match record.only() {
+            Some((database, command)) if pending.database == Some(database) => {
+                pending.batch.argv.append(&[command]);
+            }
+            _ => pending.push_commands(record),
+        })
+    }
+
+    /// Adds a record of one command, of which `write` pushes the arguments.
+    #[inline]
+    pub(super) fn push_command(&mut self, database: u16, write: impl FnOnce(&mut Argv)) -> u64 {
+        self.add(|pending| {
+            pending.select(database);
+            pending.batch.argv.command(write);
+        })
+    }
+
+    #[inline]
+    fn add(&mut self, write: impl FnOnce(&mut Self)) -> u64 {
         if self.is_closed {
             return TOO_LATE;
         }
-        let before = self.batch.bytes.len();
-        match record.only() {
-            Some((database, command)) if self.database == Some(database) => {
-                self.batch.bytes.extend_from_slice(command);
-            }
-            _ => self.push_commands(record),
-        }
+        let before = self.batch.argv.bytes().len();
+        write(self);
         self.recorded += 1;
-        self.batch.end += (self.batch.bytes.len() - before) as u64;
+        self.batch.end += (self.batch.argv.bytes().len() - before) as u64;
         self.batch.end
     }
 
     fn push_commands(&mut self, record: &Record) {
         let commands = record.commands();
         let is_transaction = commands.len() > 1;
-        let bytes = &mut self.batch.bytes;
         if is_transaction {
-            bytes.extend_from_slice(b"*1\r\n$5\r\nMULTI\r\n");
+            self.batch.argv.append(&[b"*1\r\n$5\r\nMULTI\r\n"]);
         }
         for (database, command) in commands {
-            if self.database != Some(database) {
-                select(database, bytes);
-                self.database = Some(database);
-            }
-            bytes.extend_from_slice(command);
+            self.select(database);
+            self.batch.argv.append(&[command]);
         }
         if is_transaction {
-            bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+            self.batch.argv.append(&[b"*1\r\n$4\r\nEXEC\r\n"]);
+        }
+    }
+
+    /// What comes next is for this database.
+    #[inline]
+    fn select(&mut self, database: u16) {
+        if self.database != Some(database) {
+            self.database = Some(database);
+            // In small letters, which no server uses: by its own `SELECT` it is known where one
+            // has gone on from a frame that it has cut.
+            self.batch.argv.command(|argv| {
+                argv.word("select");
+                argv.integer(database);
+            });
         }
     }
 
@@ -103,7 +128,7 @@ impl Pending {
 
     /// How many bytes wait to be written.
     pub(super) fn bytes(&self) -> usize {
-        self.batch.bytes.len() - ROOM
+        self.batch.argv.bytes().len() - ROOM
     }
 
     /// How many records wait to be written.
@@ -112,7 +137,7 @@ impl Pending {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.batch.bytes.len() > MOST
+        self.batch.argv.bytes().len() > MOST
     }
 
     /// Moves all records to an empty batch.
@@ -120,7 +145,7 @@ impl Pending {
         debug_assert!(batch.is_empty(), "a batch that is not written");
         batch.end = self.batch.end;
         self.taken = self.recorded;
-        std::mem::swap(&mut batch.bytes, &mut self.batch.bytes);
+        std::mem::swap(&mut batch.argv, &mut self.batch.argv);
     }
 
     /// As [`take`](Self::take); what comes next may be written to another segment.
@@ -137,7 +162,7 @@ impl Pending {
     /// Bytes of memory.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.batch.bytes.capacity()
+        self.batch.argv.capacity()
     }
 
     /// What comes from now on comes too late.
@@ -148,11 +173,13 @@ impl Pending {
 
 impl Batch {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; ROOM], end: 0 }
+        let mut argv = Argv::default();
+        argv.append(&[&[0; ROOM]]);
+        Self { argv, end: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.len() == ROOM
+        self.argv.bytes().len() == ROOM
     }
 
     pub(super) fn end(&self) -> u64 {
@@ -162,33 +189,22 @@ impl Batch {
     /// Forgets the records. The next may be as many, so their memory is kept, unless it is more
     /// than ever piles up.
     pub(super) fn clear(&mut self) {
-        self.bytes.truncate(ROOM);
-        self.bytes.shrink_to(2 * MOST);
+        self.argv.truncate(ROOM);
+        self.argv.shrink_to(2 * MOST);
     }
 
     /// Gives back the memory that records of now do not need.
     pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to(KEPT);
+        self.argv.shrink_to(KEPT);
     }
 
     /// The records as the next frame of a segment.
     pub(super) fn frame(&mut self, frames: &mut FrameWriter, synced: u64) -> &[u8] {
         let mut header = Vec::with_capacity(ROOM);
-        frames.header(&self.bytes[ROOM..], synced, &mut header);
+        let bytes = self.argv.bytes_mut();
+        frames.header(&bytes[ROOM..], synced, &mut header);
         let start = ROOM - header.len();
-        self.bytes[start..ROOM].copy_from_slice(&header);
-        &self.bytes[start..]
+        bytes[start..ROOM].copy_from_slice(&header);
+        &bytes[start..]
     }
-}
-
-/// In small letters, which no server uses: by its own `SELECT` it is known where one has gone on
-/// from a frame that it has cut.
-fn select(database: u16, bytes: &mut Vec<u8>) {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(database).as_bytes();
-    bytes.extend_from_slice(b"*2\r\n$6\r\nselect\r\n$");
-    bytes.push(b'0' + digits.len() as u8);
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(digits);
-    bytes.extend_from_slice(b"\r\n");
 }

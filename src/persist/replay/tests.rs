@@ -5,6 +5,7 @@ mod redis_server;
 mod waiting;
 
 use super::Replay;
+use crate::argv::Argv;
 use crate::error::{Error, Result};
 use crate::keyspace::effect::Effect;
 use crate::keyspace::journal::{Journal, Record};
@@ -41,6 +42,14 @@ impl Journal for Collector {
         let commands = record.commands().map(|(database, bytes)| (database, bytes.to_vec()));
         let mut records = self.records.lock();
         records.push(commands.collect());
+        records.len() as u64
+    }
+
+    fn append_set(&self, database: u16, key: &[u8], value: &[u8], unix_ms: Option<i64>) -> u64 {
+        let mut argv = Argv::default();
+        argv.command(|argv| effect::spell_set(argv, key, value, unix_ms));
+        let mut records = self.records.lock();
+        records.push(vec![(database, argv.bytes().to_vec())]);
         records.len() as u64
     }
 

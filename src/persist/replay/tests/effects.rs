@@ -297,6 +297,20 @@ fn a_delivery_is_recorded_as_what_is_pending_then() {
 }
 
 #[test]
+fn a_string_set_over_one_that_has_expired_is_one_record_of_both() {
+    let clock = ManualClock::new();
+    let store = unswept(&clock);
+    let collector = Collector::attached_to(&store);
+    store.kv().set_for("k", "v", Duration::from_millis(10)).unwrap();
+    clock.advance(Duration::from_millis(10));
+    collector.take_text();
+    store.kv().set("k", "w").unwrap();
+    assert_eq!(collector.take_text(), ["0: DEL k; 0: SET k w"]);
+    store.kv().set("k", "x").unwrap();
+    assert_eq!(collector.take_text(), ["0: SET k x"]);
+}
+
+#[test]
 fn what_expires_is_recorded_by_whoever_meets_it() {
     let clock = ManualClock::new();
     for store in [swept(&clock), unswept(&clock)] {
