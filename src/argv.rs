@@ -83,17 +83,19 @@ impl Argv {
 
     #[inline(always)]
     fn bulk_inline(&mut self, text: &[u8]) {
-        let (Some(header), Some(room)) = (HEADERS.get(text.len()), self.room(text.len() + FRAME))
+        let place = self.end..self.end + text.len() + FRAME;
+        let (Some(header), Some(room)) = (HEADERS.get(text.len()), self.memory.get_mut(place))
         else {
             return self.bulk_slowly(text);
         };
         let start = usize::from(header[7]);
         let end = start + text.len();
         room[..8].copy_from_slice(header);
-        room[start..end].copy_from_slice(text);
         room[end..end + 2].copy_from_slice(LINE_END);
         self.end += end + 2;
         self.len += 1;
+        // Last, as nothing need then be kept for after the call.
+        room[start..end].copy_from_slice(text);
     }
 
     /// As many bytes behind the end, if so many are initialised.

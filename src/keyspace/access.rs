@@ -144,11 +144,7 @@ impl Access for Read {
 #[cold]
 fn purged<R>(space: Space<'_>, key: &[u8], answer: Result<R>) -> Result<R> {
     let mut after = After::default();
-    let purged = Write::enter_unsettled(space, key, &mut after, |mut writer| {
-        writer.purge();
-        Ok(())
-    });
-    debug_assert!(purged.is_ok());
+    Write::enter_unsettled(space, key, &mut after, |mut writer| _ = writer.purge());
     after.forgo_acknowledgement();
     // Whoever was served hears of an error.
     let _ = after.settle(space.databases);
@@ -168,16 +164,27 @@ impl Access for Write {
         check_len(key.len())?;
         space.databases.admit()?;
         let mut after = After::default();
+        let mut error = None;
+        // An error is several words long: where there is none, none is moved about.
+        let run = |writer: Writer<'_>| match run(writer) {
+            Ok(answer) => Some(answer),
+            Err(found) => {
+                error = Some(found);
+                None
+            }
+        };
         let answer = Self::enter_unsettled(space, key, &mut after, run);
-        // As `settle_with` does, without moving the answer of the usual case.
-        if let Err(error) = after.settle(space.databases) {
-            return answer.and(Err(error));
+        if let Err(unsettled) = after.settle(space.databases) {
+            return Err(error.unwrap_or(unsettled));
         }
         if after.is_nothing() {
             // Spares the usual case all questions that dropping would ask.
             std::mem::forget(after);
         }
-        answer
+        match answer {
+            Some(answer) => Ok(answer),
+            None => Err(error.expect("what gives no answer gives an error")),
+        }
     }
 
     fn demand(space: Space<'_>, key: &[u8], demand: &mut Demand) {
@@ -202,8 +209,8 @@ impl Write {
         space: Space<'_>,
         key: &[u8],
         after: &mut After,
-        run: impl FnOnce(Writer<'_>) -> Result<R>,
-    ) -> Result<R> {
+        run: impl FnOnce(Writer<'_>) -> R,
+    ) -> R {
         let Space { databases, database, .. } = space;
         let hash = databases.hash(key);
         let moment = Moment::new(space);
