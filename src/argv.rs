@@ -112,11 +112,12 @@ impl Argv {
         self.len += 1;
     }
 
-    /// Writes these parts at the end.
+    /// Writes these parts at the end, uncounted.
     #[inline(never)]
     pub(crate) fn append(&mut self, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        // With as much behind it as the next asks for, so that this is met once and not each time.
+        // And for what others ask for beyond their text, so that where this was written once, all
+        // of it finds room the next time.
         let Some(mut room) = self.room(length + FRAME) else {
             return self.write(|bytes| {
                 bytes.reserve(length + FRAME);

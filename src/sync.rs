@@ -26,8 +26,8 @@ pub(crate) use shuttle::{sync::atomic, thread};
 #[cfg(not(shuttle))]
 pub(crate) use std::{sync::atomic, thread};
 
-/// Is closed until it is opened, once and for all. All who wait for that are woken by one call to
-/// the system.
+/// Is closed until it is opened, once and for all. Where the system can wake all who wait for that
+/// by one call, it does.
 #[cfg(not(shuttle))]
 pub(crate) struct Latch(std::sync::Once);
 

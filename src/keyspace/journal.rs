@@ -1,11 +1,12 @@
 //! The journal: who is told of every change before anybody else is.
 //!
 //! Whatever changes the keyspace records its [`Effect`]s, all those of one operation (or of one
-//! batch or transaction) in one [`Record`]. The record is appended to the journal while the locks
-//! of what has changed are still held: so the order of records is an order of the changes, and
-//! changes that were made at one instant are told as one. When the locks are released, the
-//! operation waits until the journal answers for its record, and only then does anybody else hear
-//! of the change: the caller, those who waited for it, subscribers.
+//! batch or transaction) in one [`Record`]; a string that is set by itself needs none to be
+//! gathered. The record is appended to the journal while the locks of what has changed are still
+//! held: so the order of records is an order of the changes, and changes that were made at one
+//! instant are told as one. When the locks are released, the operation waits until the journal
+//! answers for its record, and only then does anybody else hear of the change: the caller, those
+//! who waited for it, subscribers.
 //!
 //! A dataset without a journal records nothing, at the price of one branch a change.
 //!
@@ -42,8 +43,8 @@ pub(crate) trait Journal: Send + Sync {
     /// neither waits nor fails.
     fn append(&self, record: &mut Record) -> u64;
 
-    /// As [`append`](Self::append) of a record that says that `key` was set to a string, and nothing
-    /// else: it is spelled where it is kept.
+    /// As [`append`](Self::append) of a record that says that `key` was set to a string, and no
+    /// more. It is the most frequent, so it is spelled where it is kept.
     fn append_set(&self, database: u16, key: &[u8], value: &[u8], unix_ms: Option<i64>) -> u64;
 
     /// Waits until all records up to a position are as durable as was asked for. Called with no
@@ -198,9 +199,9 @@ impl Record {
     /// Adds a command, of which `write` pushes the arguments, name and all.
     #[inline]
     pub(crate) fn command(&mut self, write: impl FnOnce(&mut Argv)) {
-        let start = self.argv.begin();
-        write(&mut self.argv);
-        self.end(start);
+        let start = self.argv.bytes().len();
+        self.argv.command(write);
+        self.note(start);
     }
 
     /// As [`command`](Self::command), for one of which all but the first `shared` arguments may
@@ -210,7 +211,8 @@ impl Record {
         let start = self.argv.begin();
         write(&mut self.argv);
         if !self.join_last(start, shared) {
-            self.end(start);
+            self.argv.declare(start, 0, self.argv.len());
+            self.note(start);
         }
     }
 
@@ -233,10 +235,10 @@ impl Record {
         self.argv.truncate(self.commands.last().map_or(0, |place| place.end));
     }
 
+    /// Notes the command that begins at `start` and is the last.
     #[inline]
-    fn end(&mut self, start: usize) {
+    fn note(&mut self, start: usize) {
         let arguments = self.argv.len();
-        self.argv.declare(start, 0, arguments);
         let (database, end) = (self.database, self.argv.bytes().len());
         self.commands.push(Place { database, start, end, arguments });
     }

@@ -81,7 +81,8 @@ impl<'s> Writer<'s> {
         if let Some(journal) = self.moment.databases.journal() {
             if self.is_alone && self.after.record.is_none() {
                 let unix_ms = deadline.map(|deadline| self.moment.unix_of(deadline));
-                self.after.position = journal.append_set(self.database, self.key, value, unix_ms);
+                let position = journal.append_set(self.database, self.key, value, unix_ms);
+                self.after.position = self.after.position.max(position);
             } else {
                 self.record_set(value, deadline);
             }

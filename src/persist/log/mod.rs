@@ -1,6 +1,6 @@
 //! The log of a store: its journal, kept by a [`Persistence`].
 //!
-//! Records are copied to a buffer under the locks of what they tell of, in that order. Whoever
+//! Records get into a buffer under the locks of what they tell of, in that order. Whoever
 //! needs them kept takes the *turn*: he writes all that the buffer holds as one frame, syncs it if
 //! that was asked for, and wakes those whose records he has written with his. So writers that wait
 //! at the same time share one write and one sync, and no thread stands between them and the disk.
@@ -104,7 +104,7 @@ struct Desk {
     /// What the log has grown to, as of the last write.
     sizes: Sizes,
     /// Opens when the turn is given back; each who waits for that has a share.
-    end: Arc<Latch>,
+    given_back: Arc<Latch>,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
@@ -141,7 +141,7 @@ impl Log {
                 sizes: writer.sizes(),
                 writer: Some(Box::new(writer)),
                 holder: None,
-                end: Arc::default(),
+                given_back: Arc::default(),
                 trouble: None,
                 is_closed: false,
             }),
@@ -305,28 +305,28 @@ impl Log {
 }
 
 impl Desk {
-    /// Lets go of the desk and sleeps until the turn is given back, or for less.
+    /// Lets go of the desk and sleeps until the turn is given back.
     ///
     /// A condition variable would have all who are woken take the desk's lock one after the other,
     /// and each of them wake the next.
     fn wait(desk: MutexGuard<'_, Self>) {
-        let end = Arc::clone(&desk.end);
+        let given_back = Arc::clone(&desk.given_back);
         drop(desk);
-        end.wait();
+        given_back.wait();
     }
 
     /// Lets go of the desk and wakes all who wait.
     fn wake_all(mut desk: MutexGuard<'_, Self>) {
         if desk.waiting() > 0 {
-            let end = std::mem::take(&mut desk.end);
+            let given_back = std::mem::take(&mut desk.given_back);
             drop(desk);
-            end.open();
+            given_back.open();
         }
     }
 
     /// How many wait until the turn is given back.
     fn waiting(&self) -> usize {
-        Arc::strong_count(&self.end) - 1
+        Arc::strong_count(&self.given_back) - 1
     }
 
     fn take_turn(&mut self) -> Option<Box<Writer>> {

@@ -93,6 +93,7 @@ fn records_are_in_the_order_of_what_they_tell_of() {
             let other = spawn(&store, |store| {
                 store.list("order").pop_front().unwrap();
                 store.keys().rename("a", "moved").ok();
+                store.kv().set("b", "alone").unwrap();
             });
             join(writers);
             other.join().unwrap();

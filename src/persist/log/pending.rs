@@ -34,7 +34,7 @@ pub(super) struct Pending {
 
 /// Records that become one frame.
 pub(super) struct Batch {
-    argv: Argv,
+    commands: Argv,
     /// The position behind the last record: how many bytes were ever recorded.
     end: u64,
 }
@@ -56,7 +56,7 @@ impl Pending {
     pub(super) fn push(&mut self, record: &Record) -> u64 {
         self.add(|pending| match record.only() {
             Some((database, command)) if pending.database == Some(database) => {
-                pending.batch.argv.append(&[command]);
+                pending.batch.commands.append(&[command]);
             }
             _ => pending.push_commands(record),
         })
@@ -67,7 +67,7 @@ impl Pending {
     pub(super) fn push_command(&mut self, database: u16, write: impl FnOnce(&mut Argv)) -> u64 {
         self.add(|pending| {
             pending.select(database);
-            pending.batch.argv.command(write);
+            pending.batch.commands.command(write);
         })
     }
 
@@ -76,10 +76,10 @@ impl Pending {
         if self.is_closed {
             return TOO_LATE;
         }
-        let before = self.batch.argv.bytes().len();
+        let before = self.batch.commands.bytes().len();
         write(self);
         self.recorded += 1;
-        self.batch.end += (self.batch.argv.bytes().len() - before) as u64;
+        self.batch.end += (self.batch.commands.bytes().len() - before) as u64;
         self.batch.end
     }
 
@@ -87,14 +87,14 @@ impl Pending {
         let commands = record.commands();
         let is_transaction = commands.len() > 1;
         if is_transaction {
-            self.batch.argv.append(&[b"*1\r\n$5\r\nMULTI\r\n"]);
+            self.batch.commands.append(&[b"*1\r\n$5\r\nMULTI\r\n"]);
         }
         for (database, command) in commands {
             self.select(database);
-            self.batch.argv.append(&[command]);
+            self.batch.commands.append(&[command]);
         }
         if is_transaction {
-            self.batch.argv.append(&[b"*1\r\n$4\r\nEXEC\r\n"]);
+            self.batch.commands.append(&[b"*1\r\n$4\r\nEXEC\r\n"]);
         }
     }
 
@@ -105,7 +105,7 @@ impl Pending {
             self.database = Some(database);
             // In small letters, which no server uses: by its own `SELECT` it is known where one
             // has gone on from a frame that it has cut.
-            self.batch.argv.command(|argv| {
+            self.batch.commands.command(|argv| {
                 argv.word("select");
                 argv.integer(database);
             });
@@ -128,7 +128,7 @@ impl Pending {
 
     /// How many bytes wait to be written.
     pub(super) fn bytes(&self) -> usize {
-        self.batch.argv.bytes().len() - ROOM
+        self.batch.commands.bytes().len() - ROOM
     }
 
     /// How many records wait to be written.
@@ -137,7 +137,7 @@ impl Pending {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.batch.argv.bytes().len() > MOST
+        self.batch.commands.bytes().len() > MOST
     }
 
     /// Moves all records to an empty batch.
@@ -145,7 +145,7 @@ impl Pending {
         debug_assert!(batch.is_empty(), "a batch that is not written");
         batch.end = self.batch.end;
         self.taken = self.recorded;
-        std::mem::swap(&mut batch.argv, &mut self.batch.argv);
+        std::mem::swap(&mut batch.commands, &mut self.batch.commands);
     }
 
     /// As [`take`](Self::take); what comes next may be written to another segment.
@@ -162,7 +162,7 @@ impl Pending {
     /// Bytes of memory.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.batch.argv.capacity()
+        self.batch.commands.capacity()
     }
 
     /// What comes from now on comes too late.
@@ -173,13 +173,13 @@ impl Pending {
 
 impl Batch {
     pub(super) fn new() -> Self {
-        let mut argv = Argv::default();
-        argv.append(&[&[0; ROOM]]);
-        Self { argv, end: 0 }
+        let mut commands = Argv::default();
+        commands.append(&[&[0; ROOM]]);
+        Self { commands, end: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.argv.bytes().len() == ROOM
+        self.commands.bytes().len() == ROOM
     }
 
     pub(super) fn end(&self) -> u64 {
@@ -189,19 +189,19 @@ impl Batch {
     /// Forgets the records. The next may be as many, so their memory is kept, unless it is more
     /// than ever piles up.
     pub(super) fn clear(&mut self) {
-        self.argv.truncate(ROOM);
-        self.argv.shrink_to(2 * MOST);
+        self.commands.truncate(ROOM);
+        self.commands.shrink_to(2 * MOST);
     }
 
     /// Gives back the memory that records of now do not need.
     pub(super) fn shrink(&mut self) {
-        self.argv.shrink_to(KEPT);
+        self.commands.shrink_to(KEPT);
     }
 
     /// The records as the next frame of a segment.
     pub(super) fn frame(&mut self, frames: &mut FrameWriter, synced: u64) -> &[u8] {
         let mut header = Vec::with_capacity(ROOM);
-        let bytes = self.argv.bytes_mut();
+        let bytes = self.commands.bytes_mut();
         frames.header(&bytes[ROOM..], synced, &mut header);
         let start = ROOM - header.len();
         bytes[start..ROOM].copy_from_slice(&header);
