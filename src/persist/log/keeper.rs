@@ -126,11 +126,15 @@ fn run(log: &Weak<Log>, alarms: &Receiver<()>) {
         let Some(wake_up) = tended.unwrap_or_else(|_| Some(WakeUp::At(routine.put_off()))) else {
             return;
         };
-        if let WakeUp::Later = wake_up {
-            drop(current);
-            std::thread::sleep(REST);
-            continue;
-        }
+        let deadline = match wake_up {
+            WakeUp::Later => {
+                drop(current);
+                std::thread::sleep(REST);
+                continue;
+            }
+            WakeUp::OnAlarm => None,
+            WakeUp::At(instant) => Some(instant),
+        };
         current.alarm.fall_asleep();
         if current.wants_writing() {
             current.alarm.awake();
@@ -138,11 +142,9 @@ fn run(log: &Weak<Log>, alarms: &Receiver<()>) {
             continue;
         }
         drop(current);
-        let woken = match wake_up {
-            WakeUp::At(instant) => alarms.recv_deadline(instant),
-            WakeUp::Later | WakeUp::OnAlarm => {
-                alarms.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            }
+        let woken = match deadline {
+            Some(deadline) => alarms.recv_deadline(deadline),
+            None => alarms.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         if woken == Err(RecvTimeoutError::Disconnected) {
             return;

@@ -55,10 +55,8 @@ impl Pending {
     #[inline]
     pub(super) fn push(&mut self, record: &Record) -> u64 {
         self.add(|pending| match record.only() {
-            Some((database, command)) if pending.database == Some(database) => {
-                pending.batch.commands.append(&[command]);
-            }
-            _ => pending.push_commands(record),
+            Some(command) => pending.copy(command),
+            None => pending.copy_transaction(record),
         })
     }
 
@@ -83,19 +81,16 @@ impl Pending {
         self.batch.end
     }
 
-    fn push_commands(&mut self, record: &Record) {
-        let commands = record.commands();
-        let is_transaction = commands.len() > 1;
-        if is_transaction {
-            self.batch.commands.append(&[b"*1\r\n$5\r\nMULTI\r\n"]);
-        }
-        for (database, command) in commands {
-            self.select(database);
-            self.batch.commands.append(&[command]);
-        }
-        if is_transaction {
-            self.batch.commands.append(&[b"*1\r\n$4\r\nEXEC\r\n"]);
-        }
+    fn copy_transaction(&mut self, record: &Record) {
+        self.batch.commands.command(|argv| argv.word("MULTI"));
+        record.commands().for_each(|command| self.copy(command));
+        self.batch.commands.command(|argv| argv.word("EXEC"));
+    }
+
+    #[inline]
+    fn copy(&mut self, (database, command): (u16, &[u8])) {
+        self.select(database);
+        self.batch.commands.append(&[command]);
     }
 
     /// What comes next is for this database.
