@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Extent, WriteMany, Writers};
+use crate::keyspace::access::{Demand, Extent, WriteMany, Writers};
 use crate::keyspace::waiters::{Attempt, Waiter};
 use crate::keyspace::{After, Databases, Space};
-use crate::ops::list;
 use crate::ops::sorted_set::{BlockingPopMany, BlockingPopMax, BlockingPopMin};
-use crate::ops::{Blocking, Operation};
+use crate::ops::{self, Blocking, Operation, list};
 use crate::sync::{Arc, Mutex, Weak, thread};
 use crate::value::Value;
 use crate::wire::Encoder;
@@ -69,22 +68,25 @@ pub(crate) fn start_in<F: BlockingFamily>(
     space: Space<'_>,
     operation: &F::BlockingOf<'_>,
 ) -> Started<F> {
-    if let Err(error) = databases.admit() {
-        return Started::Done(Err(error));
-    }
-    let mut after = After::default();
+    let mut demand = Demand::default();
+    ops::demand(space, operation, &mut demand);
+    let mut locked = match demand.exclusive().enter(space) {
+        Ok(locked) => locked,
+        Err(error) => return Started::Done(Err(error)),
+    };
     let mut blocked = None;
-    let outcome =
-        WriteMany::enter_unsettled(space, operation.target(), &mut after, |mut writers| {
-            let found = operation.run(writers.reborrow())?;
-            if found.is_none() {
-                let keys = keys_of(operation.awaited());
-                let waiting = F::waiting(operation, &writers)?;
-                let call = blocked.insert(Blocked::new(databases, space.database, &keys, waiting));
-                writers.wait(&keys, &call.waiter)?;
-            }
-            Ok(found)
-        });
+    let outcome = ops::run_within(&mut locked, space.database, operation).and_then(|found| {
+        if found.is_none() {
+            let mut writers = locked.writers(space.database);
+            let keys = keys_of(operation.awaited());
+            let waiting = F::waiting(operation, &writers)?;
+            let call = blocked.insert(Blocked::new(databases, space.database, &keys, waiting));
+            writers.wait(&keys, &call.waiter)?;
+        }
+        Ok(found)
+    });
+    let mut after = After::default();
+    locked.release(&mut after);
     let outcome = after.settle_with(databases, outcome);
     match (outcome, blocked) {
         (Ok(None), Some(blocked)) => Started::Blocked(blocked),

@@ -575,16 +575,21 @@ pub(crate) struct Demand {
     /// Databases that will have the shards of each other, by one swap or by several, and so must
     /// all have the same ones.
     swapped: Vec<u16>,
-    /// Nothing is going to change, although nobody else may look either.
-    changes_nothing: bool,
+    /// Who reads may not look beside others either.
+    is_exclusive: bool,
 }
 
 impl Demand {
     /// All shards of all databases, for one alone, who changes nothing.
     pub(super) fn of_everything(space: Space<'_>) -> Self {
-        let mut demand = Self { changes_nothing: true, ..Self::default() };
-        demand.extent(space, Extent::Everything, true);
-        demand
+        let mut demand = Self::default();
+        demand.extent(space, Extent::Everything, false);
+        demand.exclusive()
+    }
+
+    /// The same for one alone, be it only to read.
+    pub(crate) fn exclusive(self) -> Self {
+        Self { is_exclusive: true, ..self }
     }
 
     fn key(&mut self, space: Space<'_>, key: &[u8], writes: bool) {
@@ -647,7 +652,7 @@ impl Demand {
         for (place, writes) in self.shards {
             let (database, index) = place_of(place);
             if let Some(shard) = databases.shard(database, index) {
-                let guard = match self.changes_nothing {
+                let guard = match self.is_exclusive && !writes {
                     true => Guard::Write(shard.write()),
                     false => Guard::of(shard, writes),
                 };
@@ -736,6 +741,11 @@ impl Locked<'_> {
             let (database, index) = place_of(*place);
             Some((database, index, guard.shard_mut()?))
         })
+    }
+
+    /// What is locked for one alone, seen from a database.
+    pub(crate) fn writers(&mut self, database: u16) -> Writers<'_> {
+        Writers { locked: self, database }
     }
 
     /// Unlocks; what is left to do joins `after`.

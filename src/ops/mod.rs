@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::keyspace::access::{Access, Demand, Extent, Locked, WriteMany, Writers};
+use crate::keyspace::access::{Access, Demand, Extent, Locked, Writers};
 use crate::keyspace::{Data, Space};
 
 /// One operation of Redis, with its arguments.
@@ -66,7 +66,10 @@ pub(crate) fn demand<O: Operation>(space: Space<'_>, operation: &O, demand: &mut
 
 /// An operation that a caller may wait for: its output is `None` while there is nothing.
 pub(crate) trait Blocking:
-    Operation<Access = WriteMany, Output = Option<<Self as Blocking>::Found>>
+    Operation<
+        Access: for<'a> Access<Target<'a> = Extent<'a>>,
+        Output = Option<<Self as Blocking>::Found>,
+    >
 {
     type Found: Send + 'static;
 
@@ -79,12 +82,7 @@ pub(crate) trait Blocking:
     }
 
     /// Runs it again for a caller who waits: now an error ends the call.
-    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        match self.run(writers) {
-            Err(_) if !Self::MINDS_REMOVAL => Ok(None),
-            outcome => outcome,
-        }
-    }
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output>;
 
     /// Undoes a success that nobody will ever see, as the caller has gone away.
     fn give_back(&self, found: Self::Found, writers: Writers<'_>) -> Result<()>;

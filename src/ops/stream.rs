@@ -11,7 +11,7 @@ use crate::data::stream::{
     StreamId, TrimBound,
 };
 use crate::error::{Error, Result};
-use crate::keyspace::access::{Extent, Read as ReadKey, Write, WriteMany, Writers};
+use crate::keyspace::access::{Extent, Read as ReadKey, ReadMany, Views, Write, Writers};
 use crate::keyspace::{Edit, EventKind, Moment, View, Writer};
 use crate::value::{Value, check_len};
 
@@ -383,20 +383,12 @@ impl Read<'_> {
         }
         Ok(Read { options: self.options, streams: Streams(Cow::Owned(streams)) })
     }
-}
 
-impl Operation for Read<'_> {
-    type Output = Option<ReadOutput>;
-    type Access = WriteMany;
-
-    fn target(&self) -> Extent<'_> {
-        self.streams.extent()
-    }
-
-    fn run(&self, writers: Writers<'_>) -> Result<Self::Output> {
+    fn find<'v>(&self, look_up: impl Fn(&[u8]) -> Result<View<'v>>) -> Result<Option<ReadOutput>> {
         let mut found = Vec::new();
         for (key, after) in self.streams.0.iter() {
-            let Some(stream) = writers.look_up(key)?.get::<Stream>()? else { continue };
+            let view = look_up(key)?;
+            let Some(stream) = view.get::<Stream>()? else { continue };
             let Some(start) = after.resolve(Some(stream)).next() else { continue };
             let ids = start..=StreamId::MAX;
             let entries = stream.range(ids, self.options.limit, Direction::Forward);
@@ -408,10 +400,28 @@ impl Operation for Read<'_> {
     }
 }
 
+impl Operation for Read<'_> {
+    type Output = Option<ReadOutput>;
+    type Access = ReadMany;
+
+    fn target(&self) -> Extent<'_> {
+        self.streams.extent()
+    }
+
+    fn run(&self, views: Views<'_>) -> Result<Self::Output> {
+        self.find(|key| views.look_up(key))
+    }
+}
+
 impl Blocking for Read<'_> {
     type Found = ReadOutput;
 
     const MINDS_REMOVAL: bool = false;
+
+    /// A key that does not hold a stream may hold one yet.
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+        Ok(self.find(|key| writers.look_up(key)).unwrap_or_default())
+    }
 
     /// Nothing was taken.
     fn give_back(&self, _found: Self::Found, _writers: Writers<'_>) -> Result<()> {

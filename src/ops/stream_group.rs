@@ -304,6 +304,10 @@ impl Blocking for ReadGroup<'_> {
 
     const MINDS_REMOVAL: bool = true;
 
+    fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
+        self.run(writers)
+    }
+
     /// The entries stay pending for the consumer, as for one that crashed after it got them.
     fn give_back(&self, _found: Self::Found, _writers: Writers<'_>) -> Result<()> {
         Ok(())

@@ -8,7 +8,7 @@ use super::*;
 use crate::persist::log::CLOSED;
 use crate::persist::{Fault, Memory, Progress, Stage};
 use crate::sync::{Arc, Mutex};
-use crate::{Error, Upkeep};
+use crate::{Error, StreamId, Upkeep};
 
 fn open(kept: &Memory, durability: Durability) -> Store {
     let builder = Store::builder().persistence(kept.clone()).durability(durability);
@@ -371,4 +371,22 @@ fn a_log_that_rests_gives_the_memory_of_a_burst_back() {
         store.kv().set("small", 1).unwrap();
         eventually(|| capacity() < 2 << 20);
     }
+}
+
+#[test]
+fn streams_are_read_while_writes_are_refused() {
+    let store = open(&Memory::new(), Durability::Always);
+    let id = store.stream("s").append(&[("a", "1")]).unwrap();
+    store.close().unwrap();
+    assert!(matches!(store.stream("s").append(&[("a", "1")]), Err(Error::ReadOnly(_))));
+    let stream = store.stream("s");
+    assert_eq!(stream.read_after(StreamId::MIN, 9).unwrap().len(), 1);
+    assert_eq!(store.read_streams(&[("s", StreamId::MIN.into())], 9).unwrap().len(), 1);
+    let soon = Duration::from_millis(1);
+    assert_eq!(stream.read_blocking(StreamId::MIN, 9, soon).unwrap().len(), 1);
+    assert_eq!(stream.read_blocking(id, 9, soon).unwrap().len(), 0);
+    let batch = store.batch();
+    let read = batch.stream("s").read_after(StreamId::MIN, 9);
+    batch.exec().unwrap();
+    assert_eq!(read.get().unwrap().len(), 1);
 }
