@@ -4,7 +4,6 @@
 //! What a crash may take: of a file, whatever was not synced; of a folder, any name that was made,
 //! changed or removed since the folder was synced. A rename happens as a whole or not at all.
 
-use std::any::Any;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -20,8 +19,11 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// A lock, which is held until it is dropped.
-pub(crate) type Lock = Box<dyn Any + Send + Sync>;
+/// A lock on a file, which is held until it is dropped.
+pub(crate) trait Lock: Send + Sync {
+    /// Whether the path by which it was taken names that file still.
+    fn is_in_place(&self) -> io::Result<bool>;
+}
 
 /// A file system.
 pub(crate) trait Files: Send + Sync {
@@ -50,7 +52,7 @@ pub(crate) trait Files: Send + Sync {
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 
     /// Locks a file, which is created if it is missing; `None` if somebody else holds the lock.
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
 }
 
 /// A file that is open for appending.
@@ -119,13 +121,39 @@ impl Files for System {
         if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(SystemLock { file, path: path.to_owned() }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+/// A file that is locked, and where it was.
+struct SystemLock {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "the lock lasts as long as it is open"))]
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl Lock for SystemLock {
+    #[cfg(unix)]
+    fn is_in_place(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+
+        let id = |file: fs::Metadata| (file.dev(), file.ino());
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            named => Ok(id(named?) == id(self.file.metadata()?)),
+        }
+    }
+
+    /// Elsewhere nothing tells two files apart; but nobody can move a folder with an open file.
+    #[cfg(not(unix))]
+    fn is_in_place(&self) -> io::Result<bool> {
+        self.path.try_exists()
     }
 }
 
@@ -171,7 +199,11 @@ impl File for SystemFile {
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        // Windows lets nobody cut a file by a handle that only appends.
-        OpenOptions::new().write(true).open(&self.path)?.set_len(length)
+        // Windows lets nobody cut a file by a handle that only appends; elsewhere the path may name
+        // another file by now.
+        match cfg!(windows) {
+            true => OpenOptions::new().write(true).open(&self.path)?.set_len(length),
+            false => self.file.set_len(length),
+        }
     }
 }

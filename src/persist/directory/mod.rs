@@ -54,6 +54,8 @@ use crate::sync::{Arc, Mutex};
 ///
 /// Two stores never have it open at once, in one process or in two. Redis knows nothing of the
 /// lock, so a server is to be stopped before a store opens its directory, and the other way round.
+/// A store whose folder is moved or removed while it is open goes on writing to the log that it
+/// has, wherever that is now, and begins no file in the place: snapshots are errors.
 /// [`peek`](Self::peek) reads what a running server keeps, and a folder that may not be written to.
 ///
 /// `PATH/dump.rdb` is not read, as no server with `appendonly yes` reads it: a folder that holds
@@ -104,7 +106,9 @@ impl Directory {
     ///
     /// Nothing is read or written before it is opened.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self::on(Arc::new(System), path)
+        let path = path.into();
+        // The current folder may be another one later.
+        Self::on(Arc::new(System), std::path::absolute(&path).unwrap_or(path))
     }
 
     /// In a folder of another file system.
@@ -154,7 +158,7 @@ impl Directory {
         self.with(|place| place.folder = name.into())
     }
 
-    /// The folder that was given.
+    /// The folder that was given, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.core.place.parent
     }
@@ -303,8 +307,7 @@ impl Persistence for Directory {
 
     fn location(&self) -> Option<Location> {
         let Place { parent, folder, stem } = self.core.place.clone();
-        let path = std::path::absolute(&parent).unwrap_or(parent);
-        Some(Location { path, folder, file_name: stem })
+        Some(Location { path: parent, folder, file_name: stem })
     }
 }
 
@@ -363,7 +366,7 @@ struct Table {
     unlisted: Vec<Listed>,
     next_base: u64,
     snapshot_under_way: bool,
-    _lock: Lock,
+    lock: Box<dyn Lock>,
 }
 
 /// What is appended to.
@@ -401,6 +404,17 @@ impl Current {
 }
 
 impl Table {
+    /// An error if the path names another folder than the one that was opened: there may be
+    /// another store in it.
+    fn check_place(&self, place: &Place) -> io::Result<()> {
+        let folder = place.folder_path();
+        if self.lock.is_in_place().map_err(|error| of_path(error, &folder))? {
+            return Ok(());
+        }
+        let text = "it is not the folder that was opened: that was moved or removed";
+        Err(of_path(io::Error::new(ErrorKind::NotFound, text), &folder))
+    }
+
     fn last_segment(&self) -> u64 {
         let last = self.unlisted.last().or(self.manifest.segments.last());
         last.map_or(0, |last| last.number)
@@ -411,6 +425,7 @@ impl Core {
     fn rotate(&self) -> io::Result<u64> {
         let mut table = self.table.lock();
         let table = table.as_mut().ok_or_else(not_open)?;
+        table.check_place(&self.place)?;
         let mut current = self.current.lock();
         if current.failed.is_none() && current.file.is_some() {
             current.sync().map_err(|error| self.place.of_segment(error, current.number))?;
@@ -449,13 +464,12 @@ impl Core {
         let path = self.place.segment(number);
         let begun = (|| match self.files.kind(&path)? {
             None => self.files.create(&path),
-            Some(Kind::File { .. }) => {
-                let mut file = self.files.open(&path)?;
-                file.truncate(0)?;
-                file.sync()?;
-                Ok(file)
-            }
-            Some(_) => Err(no_file(&path)),
+            Some(Kind::File { length: 0 }) => self.files.open(&path),
+            Some(Kind::File { .. }) => Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "it holds something, and no manifest names it",
+            )),
+            Some(_) => Err(io::Error::new(ErrorKind::InvalidData, NO_FILE)),
         })();
         let file = begun.map_err(|error| of_path(error, &path))?;
         self.sync_folder()?;
@@ -564,8 +578,10 @@ fn of_path(error: io::Error, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
+const NO_FILE: &str = "it is missing, a link, or no file";
+
 fn no_file(path: &Path) -> io::Error {
-    invalid(path, "it is missing, a link, or no file")
+    invalid(path, NO_FILE)
 }
 
 fn not_open() -> io::Error {

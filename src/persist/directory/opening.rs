@@ -34,7 +34,7 @@ impl Core {
             unlisted: Vec::new(),
             next_base,
             snapshot_under_way: false,
-            _lock: lock,
+            lock,
         });
         Ok(kept)
     }
@@ -78,7 +78,7 @@ impl Core {
         }
     }
 
-    pub(super) fn lock(&self) -> io::Result<Lock> {
+    pub(super) fn lock(&self) -> io::Result<Box<dyn Lock>> {
         let path = self.place.file(&format!("{}.lock", self.place.stem));
         let found = self.files.kind(&path).map_err(|error| of_path(error, &path))?;
         if !matches!(found, None | Some(Kind::File { .. })) {

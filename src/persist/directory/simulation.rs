@@ -429,7 +429,7 @@ impl Files for Simulation {
         Ok(())
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         if self.kind(path)?.is_none() {
             self.create(path)?;
         }
@@ -445,6 +445,12 @@ impl Files for Simulation {
 struct Held {
     simulation: Simulation,
     path: PathBuf,
+}
+
+impl Lock for Held {
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(self.simulation.kind(&self.path)?.is_some())
+    }
 }
 
 impl Drop for Held {

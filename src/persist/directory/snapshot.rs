@@ -18,6 +18,7 @@ const STRIDE: usize = 4 << 20;
 pub(super) fn begin(core: &Arc<Core>) -> io::Result<Box<dyn Snapshot>> {
     let mut table = core.table.lock();
     let table = table.as_mut().ok_or_else(not_open)?;
+    table.check_place(&core.place)?;
     if table.snapshot_under_way {
         return Err(io::Error::new(ErrorKind::ResourceBusy, "a snapshot is being written"));
     }
@@ -56,6 +57,7 @@ impl DirectorySnapshot {
     /// Gives the file its own name, durably.
     fn publish(&mut self) -> io::Result<()> {
         self.flush()?;
+        self.core.table.lock().as_ref().ok_or_else(not_open)?.check_place(&self.core.place)?;
         let (from, to) = (
             self.core.place.file(&self.temporary),
             self.core.place.file(&self.base.name(&self.core.place.stem)),
@@ -69,6 +71,7 @@ impl DirectorySnapshot {
     fn replace_manifest(&self) -> io::Result<Vec<Replaced>> {
         let mut table = self.core.table.lock();
         let table = table.as_mut().ok_or_else(not_open)?;
+        table.check_place(&self.core.place)?;
         let failed = self.core.current.lock().failed;
         let (manifest, heals) = self.manifest(table, failed);
         // Segments are begun under the lock of the table alone, and none is appended to or synced

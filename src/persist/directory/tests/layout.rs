@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use super::*;
 use crate::Store;
@@ -399,4 +400,48 @@ fn whatever_cannot_be_looked_at_is_told_by_its_path() {
     ] {
         assert!(error.to_string().contains("appendonlydir/"), "{error}");
     }
+}
+
+#[test]
+fn a_relative_path_means_where_it_was_when_it_was_given() {
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(Directory::new("data").path(), here.join("data"));
+}
+
+#[test]
+fn a_segment_that_holds_something_is_not_begun() {
+    let simulation = sample();
+    let opened = directory(&simulation);
+    opened.open().unwrap();
+    let number = opened.rotate().unwrap() + 1;
+    let next = path(&segment_name("appendonly.aof", number));
+    simulation.put(&next, b"another's".to_vec());
+    let error = opened.rotate().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert!(error.to_string().contains("it holds something"), "{error}");
+    assert_eq!(simulation.bytes(&next).unwrap(), b"another's");
+}
+
+/// Both stores have a segment and a base of the same numbers.
+#[cfg(unix)]
+#[test]
+fn whoever_was_moved_away_leaves_what_is_in_his_place_alone() {
+    let folder = Folder::new("moved");
+    let (path, moved) = (folder.0.join("data"), folder.0.join("moved"));
+    let open = |path: &Path| {
+        let builder = Store::builder().persistence(Directory::new(path));
+        builder.durability(Durability::Always).open().unwrap()
+    };
+    let one = open(&path);
+    fs::rename(&path, &moved).unwrap();
+    drop(open(&path));
+    let other = open(&path);
+    other.kv().set("b", 1).unwrap();
+    let error = one.snapshot().unwrap_err();
+    assert!(error.to_string().contains("moved or removed"), "{error}");
+    one.kv().set("a", 1).unwrap();
+    other.kv().set("b", 2).unwrap();
+    drop((one, other));
+    assert_eq!(open(&path).kv().get_as::<i64>("b"), Ok(Some(2)));
+    assert_eq!(open(&moved).kv().get_as::<i64>("a"), Ok(Some(1)));
 }
