@@ -453,8 +453,17 @@ impl<'l> Turn<'l> {
 
     /// Writes the batch.
     fn write(&mut self) -> io::Result<()> {
+        self.write_by(Writer::write)
+    }
+
+    /// Tries again what could not be written.
+    fn retry(&mut self) -> io::Result<()> {
+        self.write_by(Writer::retry)
+    }
+
+    fn write_by(&mut self, write: fn(&mut Writer) -> io::Result<()>) -> io::Result<()> {
         let end = self.writer().batch.end();
-        self.writer_mut().write()?;
+        write(self.writer_mut())?;
         // Before anybody learns that it is written.
         self.log.desk.lock().sizes = self.writer().sizes();
         self.log.written.fetch_max(end, Ordering::AcqRel);
@@ -477,12 +486,6 @@ impl<'l> Turn<'l> {
     fn shrink(&mut self) {
         self.log.pending.lock().shrink();
         self.writer_mut().batch.shrink();
-    }
-
-    /// Tries again what could not be written.
-    fn retry(&mut self) -> io::Result<()> {
-        self.writer_mut().trouble = None;
-        self.write()
     }
 }
 

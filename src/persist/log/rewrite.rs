@@ -119,6 +119,9 @@ impl Log {
         }
         let databases = self.databases.upgrade().ok_or_else(closed)?;
         let mut turn = self.turn().ok_or_else(closed)?;
+        if matches!(turn.writer().trouble, Some(Trouble::Stuck(_))) {
+            turn.retry()?;
+        }
         let is_lost = matches!(turn.writer().trouble, Some(Trouble::Lost(_)));
         if is_lost {
             // The snapshot will have it, and what is pending.

@@ -4,7 +4,7 @@
 //! once; a batch leaves only when it is written, or when a snapshot holds what it says. While there
 //! is trouble, nothing new is written.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::pending::Batch;
@@ -109,6 +109,21 @@ impl Writer {
         }
         let outcome = self.mend_end().and_then(|()| self.append());
         self.note(outcome, Trouble::Stuck)
+    }
+
+    /// Appends what could not be appended; to a new segment, if there is room and the current one
+    /// takes no more.
+    pub(super) fn retry(&mut self) -> io::Result<()> {
+        self.trouble = None;
+        let Err(error) = self.write() else { return Ok(()) };
+        let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        let is_new = self.frames.offset() == 0;
+        if is_full || is_new || matches!(self.trouble, Some(Trouble::Lost(_))) {
+            return Err(error);
+        }
+        self.rotate()?;
+        self.trouble = None;
+        self.write()
     }
 
     fn append(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Calls that fail for a while, with the thread that keeps the log at work.
 
+use std::io;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::basics::ALL;
 use super::*;
 use crate::persist::directory::simulation::{Failure, Simulation};
-use crate::persist::{Directory, Fault, Memory};
+use crate::persist::{Directory, Fault, Kept, Memory, Persistence, Snapshot, Tail};
 use crate::{Error, sync};
 
 /// What keeps a store, and fails when it is told to.
@@ -285,4 +286,62 @@ fn what_expires_does_not_pile_up_where_nobody_writes() {
     clock.advance(Duration::from_secs(2));
     assert_eq!(store.stats().keys, 0);
     eventually("a write", || length() > before + number * name.len() / 2);
+}
+
+/// Keeps in memory; the current segment takes nothing more, once that is asked for.
+#[derive(Clone, Default)]
+struct Worn {
+    kept: Memory,
+    takes_no_more: sync::Arc<sync::AtomicBool>,
+}
+
+impl Persistence for Worn {
+    fn open(&self) -> io::Result<Kept> {
+        self.kept.open()
+    }
+
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        if self.takes_no_more.load(sync::Ordering::SeqCst) {
+            self.kept.append(&bytes[..bytes.len() / 2])?;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.kept.append(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.kept.sync()
+    }
+
+    fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
+        self.kept.truncate(length, tail)
+    }
+
+    fn rotate(&self) -> io::Result<u64> {
+        self.takes_no_more.store(false, sync::Ordering::SeqCst);
+        self.kept.rotate()
+    }
+
+    fn snapshot(&self) -> io::Result<Box<dyn Snapshot>> {
+        self.kept.snapshot()
+    }
+}
+
+#[test]
+fn a_segment_that_takes_no_more_is_followed_by_another() {
+    for durability in ALL {
+        let worn = Worn::default();
+        let store =
+            Store::builder().persistence(worn.clone()).durability(durability).open().unwrap();
+        store.kv().set("a", 1).unwrap();
+        store.sync().unwrap();
+        worn.takes_no_more.store(true, sync::Ordering::SeqCst);
+        let told = store.kv().set("a", 2);
+        assert!(matches!(told, Ok(()) | Err(Error::Indeterminate(_))), "{told:?}");
+        eventually("a write", || store.kv().set("b", 3).is_ok() && store.sync().is_ok());
+        drop(store);
+        worn.kept.crash();
+        let found = Store::builder().persistence(worn.kept).open().unwrap();
+        assert_eq!((found.kv().get_as("a"), found.kv().get_as("b")), (Ok(Some(2)), Ok(Some(3))));
+        assert_eq!(found.recovery().unwrap().snapshot_keys, 0, "no snapshot was needed");
+    }
 }
