@@ -242,7 +242,7 @@ impl<R: Read> SegmentReader<R> {
         let rest_is_zero = is_zero(&rest[..rest.len().min(beyond as usize)]);
         let torn = sectors(begins, &self.payload)
             .any(|(end, sector)| is_zero(sector) && (end < ends || rest_is_zero));
-        self.judge(start, torn, "the checksum of a frame is wrong")
+        self.judge(start, torn, "the checksum of a frame is wrong", Some(header.chain()))
     }
 
     /// Whether a server has cut the frame whose payload begins here, and gone on before its end.
@@ -270,22 +270,32 @@ impl<R: Read> SegmentReader<R> {
         let torn =
             is_zero(first) || (may_begin_padding(first) && !second.is_empty() && is_zero(second));
         self.window.consume(1);
-        self.judge(start, torn, "there is no frame where one should be")
+        self.judge(start, torn, "there is no frame where one should be", None)
     }
 
-    /// The verdict on a bad frame, behind some of which the window stands.
-    fn judge(&mut self, start: u64, torn: bool, reason: &'static str) -> io::Result<Step> {
+    /// The verdict on a bad frame, behind some of which the window stands; behind all of it, if it
+    /// is known what the next one follows.
+    fn judge(
+        &mut self,
+        start: u64,
+        torn: bool,
+        reason: &'static str,
+        chain: Option<Chain>,
+    ) -> io::Result<Step> {
         if !torn {
             return Ok(Step::corrupt(start, reason));
         }
-        if self.was_durable(start)? {
+        if self.was_durable(start, chain)? {
             return Ok(Step::corrupt(start, "what had been made durable is gone"));
         }
         Ok(Step::tail(start, "a write was torn"))
     }
 
     /// Whether a later header says that more was durable than the bytes up to `offset`.
-    fn was_durable(&mut self, offset: u64) -> io::Result<bool> {
+    ///
+    /// A value may look like a header, and nothing tells it from one whose forerunner is gone. So
+    /// what is within a frame is passed over as long as each follows the one before.
+    fn was_durable(&mut self, offset: u64, mut chain: Option<Chain>) -> io::Result<bool> {
         let mark = memmem::Finder::new(MARK);
         loop {
             let bytes = self.window.peek(CHUNK)?;
@@ -304,7 +314,15 @@ impl<R: Read> SegmentReader<R> {
             if header.is_ok_and(|header| header.synced > offset) {
                 return Ok(true);
             }
-            self.window.consume(MARK.len());
+            let next = header.ok().filter(|next| chain.is_some_and(|chain| next.follows(chain)));
+            let Some(next) = next else {
+                self.window.consume(MARK.len());
+                continue;
+            };
+            self.window.consume(end);
+            self.payload.clear();
+            self.window.take(next.length, &mut self.payload)?;
+            chain = Some(next.chain());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 
 use super::directory::simulation::Simulation;
-use super::frame::{Chain, FrameWriter, LONGEST_HEADER, MARK, SECTOR};
+use super::frame::{Chain, FrameWriter, Header, LONGEST_HEADER, MARK, SECTOR};
 use super::segment::{SegmentReader, Verdict};
 use super::{Directory, Fault, Kept, Memory, Persistence, Snapshot, Tail, check_promises};
 use crate::argv::tests::spelled;
@@ -230,6 +230,31 @@ fn sectors_that_were_not_written_are_a_torn_write_unless_they_were_durable() {
             }
         }
     }
+}
+
+/// Whoever knows where a value will lie can write one that is a header at that place; but not what
+/// it would have to follow.
+#[test]
+fn a_value_that_looks_like_a_header_says_nothing_of_what_was_durable() {
+    let torn = command(&[b"SET", b"a", &[b'x'; 2_000]]);
+    let with = |value: &[u8]| {
+        let payloads = vec![torn.clone(), command(&[b"SET", b"b", value]), transaction()];
+        Sample::new(3, Chain::default(), payloads, usize::MAX)
+    };
+    let place = |sample: &Sample| memchr::memmem::find(&sample.bytes, &[b'#'; 80]).unwrap();
+    let at = place(&with(&[b'#'; 80]));
+    let mut forged = format!("#LARDER:1 1 99 {at} 00000000 00000000 ").into_bytes();
+    let place_of = [3_u64.to_le_bytes(), (at as u64).to_le_bytes()].concat();
+    let sum = crc32c::crc32c_append(crc32c::crc32c(&place_of), &forged);
+    forged.extend_from_slice(format!("{sum:08x}\r\n").as_bytes());
+    assert!(Header::parse(&forged, 3, at as u64).is_ok());
+    forged.resize(80, b'#');
+    let sample = with(&forged);
+    let mut bytes = sample.bytes.clone();
+    bytes[512..1024].fill(0);
+    let (read, verdict) = sample.read(&bytes);
+    assert_eq!(read, 0);
+    assert!(matches!(verdict, Verdict::Tail { .. }), "{verdict:?}");
 }
 
 #[test]
