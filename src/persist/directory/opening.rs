@@ -183,12 +183,18 @@ impl Core {
         Ok(names)
     }
 
+    /// Whether a file of the directory, or what is cut off one, has this name.
+    fn is_own(&self, name: &str) -> bool {
+        let whole = name.split_once(".broken").map_or(name, |(whole, _)| whole);
+        name == self.place.manifest_name() || Replaced::from_name(whole, &self.place.stem).is_some()
+    }
+
     fn role(&self, name: &str, manifest: &Manifest) -> Role {
         let stem = &self.place.stem;
         if name == self.place.manifest_name() {
             return Role::Known;
         }
-        if name.strip_prefix("temp-").is_some_and(|rest| rest.starts_with(stem.as_str())) {
+        if name.strip_prefix("temp-").is_some_and(|rest| self.is_own(rest)) {
             return Role::Leftover;
         }
         if name.ends_with(".manifest") && !name.starts_with("temp-") {

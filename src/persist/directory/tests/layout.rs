@@ -152,15 +152,20 @@ fn leftovers_of_a_crash_are_removed() {
     let simulation = sample().crash();
     let mut before = names(&simulation);
     before.retain(|name| !name.ends_with("lock"));
-    for name in ["temp-appendonly.aof.manifest", "temp-appendonly.aof.9.base.rdb"] {
-        simulation.put(path(name), vec![1; 10]);
+    let leftovers = ["manifest", "9.base.rdb", "4.incr.aof.broken", "4.incr.aof.broken.2"];
+    for name in leftovers {
+        simulation.put(path(&format!("temp-appendonly.aof.{name}")), vec![1; 10]);
     }
     simulation.put(path("appendonly.aof.5.incr.aof"), Vec::new());
     simulation.put(path("appendonly.aof.2.base.rdb"), vec![1]);
-    simulation.put(path("notes.txt"), vec![1]);
+    let foreign = ["notes.txt", "temp-appendonly.aof.mine"];
+    for name in foreign {
+        simulation.put(path(name), vec![1]);
+    }
     assert_eq!(read(directory(&simulation).open().unwrap()).payloads.len(), 3);
     let mut after = names(&simulation);
-    after.retain(|name| name != "notes.txt" && !name.ends_with("lock"));
+    assert!(foreign.iter().all(|name| after.iter().any(|kept| kept == name)));
+    after.retain(|name| !foreign.contains(&name.as_str()) && !name.ends_with("lock"));
     assert_eq!(after, before);
 }
 
