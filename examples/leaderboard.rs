@@ -21,7 +21,12 @@ fn main() -> Result<()> {
     println!("edsger is number {} with {score}; {better} are better\n", rank + 1);
     assert_eq!((rank, better), (3, 3));
 
-    show("around barbara", &around(&store, "board:monday", "barbara")?);
+    // One step: nobody is overtaken between the look at the rank and the look around it.
+    println!("around barbara:");
+    for (rank, name, score) in monday.around("barbara", 1, 1)? {
+        println!("  {:>2}. {:<10} {score:>5}", rank + 1, String::from_utf8_lossy(&name));
+    }
+    println!();
 
     // A personal best only ever rises, whatever order the results come in.
     let best = store.sorted_set("best");
@@ -38,14 +43,6 @@ fn main() -> Result<()> {
     assert_eq!(week[0], ("edsger".into(), 290.0));
     assert_eq!(week.len(), 5);
     Ok(())
-}
-
-/// A player with the next better and the next worse.
-fn around(store: &Store, board: &str, player: &str) -> Result<Vec<(Value, f64)>> {
-    let board = store.sorted_set(board);
-    let Some(rank) = board.rank_descending(player)? else { return Ok(Vec::new()) };
-    let rank = rank as i64;
-    board.range((rank - 1).max(0)..=rank + 1).reversed().get()
 }
 
 fn show(title: &str, players: &[(Value, f64)]) {

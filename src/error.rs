@@ -10,6 +10,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An operation that returns an error has changed nothing; the one exception says so:
 /// [`Indeterminate`](Error::Indeterminate).
 ///
+/// In a store that [keeps](crate::Builder::persistence) what it holds, everything that writes may
+/// also answer [`ReadOnly`](Error::ReadOnly) and `Indeterminate`; what is said of the errors of an
+/// operation does not repeat it.
+///
 /// ```
 /// use larder::{Error, Store};
 ///

@@ -380,7 +380,8 @@ impl Store {
     ///
     /// Blocks while another thread holds a shard of one of the keys. The locks are held until
     /// `body` returns, so it should be short, and it must use nothing but the transaction it is
-    /// given: any use of the store, on whatever key, may wait for ever, since keys share locks.
+    /// given: an operation of the store, on whatever key, may wait for ever, since keys share
+    /// locks. [`now`](Self::now) locks nothing.
     ///
     /// # Errors
     ///
@@ -462,7 +463,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// None today; the answer is a `Result` as a store elsewhere may fail.
+    /// Those of every write: [`Error::ReadOnly`] and [`Error::Indeterminate`].
     ///
     /// ```
     /// # let store = larder::Store::new();

@@ -168,6 +168,7 @@ impl<T> Drop for Feed<T> {
 }
 
 /// A reader of typed messages, such as a store's events. Dropping it ends the subscription.
+#[must_use = "dropping it ends the subscription"]
 pub struct Listener<T> {
     pub(super) queue: Arc<Queue<Whole<T>>>,
     registry: Weak<Registry<T>>,

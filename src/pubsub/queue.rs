@@ -70,8 +70,8 @@ pub enum RecvError {
     /// The queue overflowed under [`Overflow::Disconnect`], and all that it held has been read.
     #[error("the subscriber was too slow and has been disconnected")]
     Disconnected,
-    /// The store is gone, and all that it published has been read.
-    #[error("the store is closed")]
+    /// The store is gone, or the subscription was closed; what was published before has been read.
+    #[error("the subscription is closed")]
     Closed,
 }
 

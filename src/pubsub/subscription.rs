@@ -84,6 +84,7 @@ impl SubscriptionOptions {
 /// them; messages of different channels have no common order. Dropping the subscription
 /// unsubscribes. It can be shared by reference: a message goes to one of the threads that read, and
 /// one thread may subscribe while another waits.
+#[must_use = "dropping it ends the subscription"]
 pub struct Subscription {
     pub(super) subscriber: Arc<Subscriber>,
     hub: Weak<Hub>,

@@ -65,7 +65,8 @@ impl Builder {
     }
 }
 
-/// Settings of a [`Store`] that keeps what it holds; made by [`Builder::persistence`].
+/// Settings of a [`Store`] that keeps what it holds; made by [`Builder::persistence`], after the
+/// settings that every store has.
 #[must_use = "a builder does nothing until it opens"]
 pub struct PersistentBuilder {
     builder: Builder,

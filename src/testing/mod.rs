@@ -68,7 +68,14 @@ use crate::server::Server;
 use crate::session::{Face, FaceOptions, UnknownCommand};
 use crate::store::{Builder, Store};
 
-/// An isolated Redis for one test. It goes away, with its connections, when it is dropped.
+/// An isolated Redis for one test.
+///
+/// When it is dropped, it stops to listen and ends the connections of its sockets. Those without a
+/// socket ([`connection`](Self::connection)) share its store, which lasts as long as they do.
+///
+/// Its clock stands still at the beginning of 2020 until the test [advances](Self::advance) it: a
+/// command that waits, such as `BLPOP` with a timeout, waits until then. A fake that was built with
+/// [`real_time`](FakeRedisBuilder::real_time) goes by the system's clock.
 ///
 /// Its methods panic where a test is wrong, so that it need not handle what it did not mean.
 ///
@@ -254,8 +261,8 @@ impl FakeRedis {
         self.face.inject(fault).unwrap_or_else(|unknown| panic!("{unknown}"));
     }
 
-    /// Has the next commands fail with an error, such as `OOM command not allowed when used memory
-    /// > 'maxmemory'.`: short for [`inject`](Self::inject) with [`Fault::error`].
+    /// Has the next commands fail with an error, such as `LOADING Redis is loading the dataset in
+    /// memory`: short for [`inject`](Self::inject) with [`Fault::error`].
     pub fn fail_next(&self, commands: u64, error: impl Into<String>) {
         self.inject(Fault::error(error).times(commands));
     }
