@@ -44,9 +44,8 @@ pub(crate) fn read<'b>(
     let (body, version) = summed.split_last_chunk::<VERSION_LEN>().ok_or(Error::PayloadChecksum)?;
     let version = u16::from_le_bytes(*version);
     let is_valkey = VALKEY_VERSIONS.contains(&version);
-    let checksum = u64::from_le_bytes(*checksum);
-    // As in Redis, zero stands for a checksum that nobody made.
-    let is_whole = checksum == 0 || checksum == CHECKSUM.checksum(summed);
+    // Unlike at the end of a file, zero is a checksum like any other, as it is to Redis.
+    let is_whole = u64::from_le_bytes(*checksum) == CHECKSUM.checksum(summed);
     if !is_whole || !(REDIS_VERSIONS.contains(&version) || is_valkey) {
         return Err(Error::PayloadChecksum);
     }

@@ -102,3 +102,17 @@ fn dumped_values_are_restored_on_either_side() {
         assert_eq!(found, expected, "{}", key.escape_ascii());
     }
 }
+
+#[test]
+fn a_dumped_value_without_a_checksum_is_refused_on_either_side() {
+    let store = Store::new();
+    let mut client = client(&store);
+    store.kv().set("a", "b").unwrap();
+    let mut dumped = store.keys().dump("a").unwrap().unwrap().to_vec();
+    let end = dumped.len() - 8;
+    dumped[end..].fill(0);
+    let request: [&[u8]; 4] = [b"RESTORE", b"copy", b"0", &dumped];
+    let refusal = Server::start().connect(false).call(&request);
+    assert_eq!(text(&refusal), "-ERR DUMP payload version or checksum are wrong\r\n");
+    assert_eq!(answer(&mut client, &request), refusal);
+}

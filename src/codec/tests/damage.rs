@@ -79,6 +79,17 @@ fn a_checksum_of_zero_is_not_looked_at() {
     assert!(read(&bytes).is_ok());
 }
 
+/// It stands for none in a file alone.
+#[test]
+fn a_checksum_of_zero_of_a_single_value_is_wrong() {
+    let mut payload = payload::write(Held::String(b"text".to_vec()).content(), TIMES);
+    let end = payload.len() - 8;
+    payload[end..].fill(0);
+    let mut scratch = Vec::new();
+    let found = payload::read(&payload, TIMES, &mut scratch);
+    assert!(matches!(found, Err(Error::PayloadChecksum)));
+}
+
 /// The answer to a value made by hand.
 fn value(kind: u8, body: &[u8]) -> Result<String> {
     let mut payload = [&[kind], body, &[10, 0]].concat();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crc::{CRC_64_REDIS, Crc};
+
 use super::*;
 use crate::persist::Memory;
 
@@ -51,8 +53,9 @@ fn counters_of_streams_at_their_last_number() {
 fn dated(unix_ms: i64) -> Vec<u8> {
     const VERSION: u16 = 80;
     let field = [&b"\x16\x01\x01f\x011"[..], &unix_ms.to_le_bytes(), &VERSION.to_le_bytes()];
-    // A checksum of zero is none.
-    [&field.concat()[..], &[0; 8]].concat()
+    let field = field.concat();
+    let checksum = Crc::<u64>::new(&CRC_64_REDIS).checksum(&field);
+    [&field[..], &checksum.to_le_bytes()].concat()
 }
 
 #[test]
