@@ -3,7 +3,7 @@
 //! It may be one of Larder's or of Redis's (`appendonly yes`), and may be open meanwhile.
 //!
 //! Run: `cargo run --example inspect -- PATH`, with `--frames` to see each frame of the log; ends
-//! with 1 if there is damage, with 2 if nothing could be read.
+//! with 1 if there is damage or what is not supported, with 2 if nothing could be read.
 //! Without a path it makes a directory, damages it, and looks at that.
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ fn run() -> Result<bool> {
 /// Answers whether all is sound.
 fn show(path: &Path, with_frames: bool) -> Result<bool> {
     let kept = Directory::new(path).peek()?;
-    let Inspection { files, damage, .. } = persist::inspect(kept, |frame| {
+    let Inspection { files, damage, unsupported, .. } = persist::inspect(kept, |frame| {
         if with_frames {
             show_frame(&frame);
         }
@@ -64,7 +64,10 @@ fn show(path: &Path, with_frames: bool) -> Result<bool> {
             println!("  {} bytes, and the files behind it, are not", damage.lost);
         }
     }
-    Ok(damage.is_none())
+    if let Some(unsupported) = &unsupported {
+        println!("{unsupported}");
+    }
+    Ok(damage.is_none() && unsupported.is_none())
 }
 
 fn show_frame(frame: &Frame<'_>) {

@@ -161,7 +161,8 @@ pub enum Error {
         /// What was given as an option.
         given: crate::value::Value,
     },
-    /// A snapshot, a log or a value in Redis's binary form is damaged, or holds what cannot be.
+    /// A snapshot, a log or a value in Redis's binary form is damaged, holds what cannot be, or is
+    /// sound and not supported, which the text says.
     #[error("{what}, at byte {offset}")]
     Corrupt {
         /// What is wrong.

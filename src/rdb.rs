@@ -20,13 +20,14 @@
 //! ```
 //!
 //! What a file cannot hold: subscriptions, blocked calls, settings. What a store has no use for,
-//! and an import passes over: libraries of functions, data that modules keep beside the keys or
-//! with them, how recently keys were used, what the producers of a stream have sent already (Redis
-//! 8.6).
+//! and an import passes over: libraries of functions, also in a log, data that modules keep beside
+//! the keys or with them, how recently keys were used, what the producers of a stream have sent
+//! already (Redis 8.6).
 //!
 //! What a store cannot hold is an error that names it: values of modules' own types, arrays and
 //! entries of a stream that a consumer has given back (Redis 8.8), hashes with templates (8.10),
-//! slots on their way from one node to another (Valkey 9.0), and files of versions to come.
+//! slots on their way from one node to another (Valkey 9.0), files of versions to come, and
+//! commands of a log that no store has, such as `PFADD` or a module's own.
 
 use std::io;
 
@@ -61,7 +62,7 @@ pub struct Imported {
     pub kept: u64,
     /// Keys that had expired.
     pub expired: u64,
-    /// Libraries of functions that were passed over.
+    /// Libraries of functions that were passed over; of a log, the commands about them.
     pub functions: u64,
     /// Commands of a log that were run.
     pub commands: u64,
@@ -260,7 +261,8 @@ pub fn import_kept(store: &Store, kept: Kept) -> Result<Imported> {
 ///
 /// None of them changes the store.
 ///
-/// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed;
+/// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed; or is
+///   not supported;
 /// - [`Error::Io`] if a reader fails;
 /// - [`Error::TooFewDatabases`] if a database is used in it that the store has not;
 /// - [`Error::KeyExists`] if a key is there already and that is refused.

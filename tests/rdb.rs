@@ -190,9 +190,38 @@ fn the_torn_end_of_a_log_is_left_out_and_told() {
 }
 
 #[test]
+fn functions_in_a_log_are_passed_over() {
+    let store = Store::new();
+    let log = [
+        command(&["SET", "a", "1"]),
+        command(&["FUNCTION", "LOAD", "#!lua name=l\n"]),
+        command(&["MULTI"]),
+        command(&["function", "DELETE", "l"]),
+        command(&["SET", "b", "2"]),
+        command(&["EXEC"]),
+    ];
+    let imported = rdb::import_kept(&store, kept(&log.concat())).unwrap();
+    assert_eq!((imported.keys, imported.functions, imported.commands), (2, 2, 4));
+}
+
+#[test]
+fn a_command_in_a_log_that_no_store_has_is_not_supported() {
+    let sound = command(&["SET", "a", "1"]);
+    let offset = sound.len() as u64;
+    for name in ["PFADD", "FUNCTIONS", "MODULE.SET"] {
+        let store = Store::new();
+        let log = [&sound[..], &command(&[name, "x"]), &command(&["SET", "b", "2"])].concat();
+        let what = format!("appendonly.aof: the command {name:?} is not supported");
+        let refusal = rdb::import_kept(&store, kept(&log)).unwrap_err();
+        assert_eq!(refusal, Error::Corrupt { what, offset });
+        assert_eq!(store.stats().keys, 0);
+    }
+}
+
+#[test]
 fn a_log_with_damage_changes_nothing() {
     let store = Store::new();
-    for damage in [command(&["NONSENSE"]), command(&["INCR", "text"]), b"*x".to_vec()] {
+    for damage in [command(&["EXEC"]), command(&["INCR", "text"]), b"*x".to_vec()] {
         let file = [command(&["SET", "text", "a"]), damage].concat();
         let error = rdb::import_kept(&store, kept(&file)).unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");

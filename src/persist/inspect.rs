@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Kept;
-use super::reading::{Damage, Visitor, for_each_command, read};
-use super::replay::Refusal;
+use super::reading::{Damage, Unsupported, Visitor, for_each_command, read};
+use super::replay::{self, Refusal};
 use super::segment::Payload;
 use crate::codec::Times;
 use crate::codec::file::FileReader;
@@ -20,6 +20,9 @@ pub struct Inspection {
     pub files: Vec<InspectedFile>,
     /// Why it was read no further. What the files hold behind it was not counted.
     pub damage: Option<Damage>,
+    /// The first command that no store has: nothing is wrong with it, but an opening ends there
+    /// with an error.
+    pub unsupported: Option<Unsupported>,
 }
 
 /// What a file holds.
@@ -38,7 +41,8 @@ pub struct InspectedFile {
     pub frames: u64,
     /// Commands and transactions without a frame, as Redis writes them.
     pub unframed: u64,
-    /// How many commands there are, by their names.
+    /// How many commands there are, by their names. What no store has is not counted, but for
+    /// `FUNCTION`, which an opening passes over.
     pub commands: BTreeMap<&'static str, u64>,
 }
 
@@ -76,9 +80,9 @@ pub struct Frame<'f> {
 
 /// Looks at what was kept, and shows every frame of the log. Damage is no error, but an answer.
 ///
-/// Whatever opening refuses as corrupt is told as [`damage`](Inspection::damage), with one
-/// exception: commands are not run, so one that is well formed and cannot have been done goes
-/// unnoticed.
+/// Whatever opening refuses as corrupt is told as [`damage`](Inspection::damage), or, if it is a
+/// command that no store has, as [`unsupported`](Inspection::unsupported), with one exception:
+/// commands are not run, so one that is well formed and cannot have been done goes unnoticed.
 ///
 /// `O(n)`; takes the memory of one frame and one key.
 ///
@@ -113,14 +117,16 @@ pub fn inspect(kept: Kept, show: impl FnMut(Frame<'_>)) -> Result<Inspection> {
         segment,
         ..InspectedFile::default()
     });
-    let mut inspector = Inspector { files: files.collect(), begun: 0, show };
+    let mut inspector = Inspector { files: files.collect(), begun: 0, unsupported: None, show };
     let damage = read(kept, Times { wall_offset: 0 }, &mut inspector, &mut |_| ())?.damage;
-    Ok(Inspection { files: inspector.files, damage })
+    let Inspector { files, unsupported, .. } = inspector;
+    Ok(Inspection { files, damage, unsupported })
 }
 
 struct Inspector<S> {
     files: Vec<InspectedFile>,
     begun: usize,
+    unsupported: Option<Unsupported>,
     show: S,
 }
 
@@ -149,7 +155,16 @@ impl<S: FnMut(Frame<'_>)> Visitor for Inspector<S> {
         let mut commands = 0;
         for_each_command(payload.bytes, parser, |argv| {
             commands += 1;
-            *file.commands.entry(name_of(argv)?).or_default() += 1;
+            match name_of(argv) {
+                Some(name) => *file.commands.entry(name).or_default() += 1,
+                None => {
+                    self.unsupported.get_or_insert_with(|| Unsupported {
+                        file: file.name.clone(),
+                        offset: payload.offset,
+                        command: replay::shown(argv[0]),
+                    });
+                }
+            }
             Ok(())
         })?;
         let header = payload.header;
@@ -166,11 +181,10 @@ impl<S: FnMut(Frame<'_>)> Visitor for Inspector<S> {
     }
 }
 
-fn name_of(argv: &[&[u8]]) -> Result<&'static str, Refusal> {
+/// The name of a command, if it is one that an opening takes.
+fn name_of(argv: &[&[u8]]) -> Option<&'static str> {
     let given = argv.first().copied().unwrap_or_default();
-    let known = ["SELECT", "MULTI", "EXEC"].into_iter();
-    let known = known.chain(table::find(given).map(|row| row.name));
-    let name = known.into_iter().find(|name| given.eq_ignore_ascii_case(name.as_bytes()));
-    let unknown = || format!("there is no command {:?}", String::from_utf8_lossy(given));
-    name.ok_or_else(|| Refusal::Damage(unknown()))
+    let known = ["SELECT", "MULTI", "EXEC", "FUNCTION"].into_iter();
+    let mut known = known.chain(table::find(given).map(|row| row.name));
+    known.find(|name| given.eq_ignore_ascii_case(name.as_bytes()))
 }

@@ -6,7 +6,7 @@
 use super::Kept;
 use super::frame::Chain;
 use super::reading::{Damage, Reading, Visitor, for_each_command, read};
-use super::replay::{Refusal, Replay};
+use super::replay::{Refusal, Replay, is_about_functions};
 use super::segment::Payload;
 use super::settings::TornEnd;
 use crate::codec::Times;
@@ -19,7 +19,7 @@ use crate::wire::RequestParser;
 /// What was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// Of the RDB part of the snapshot.
+    /// Of the RDB part of the snapshot; and the commands about functions, among its functions.
     pub(crate) loading: Loading,
     /// Commands that were run.
     pub(crate) commands: u64,
@@ -35,8 +35,9 @@ pub(crate) struct Contents {
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`](crate::Error::Corrupt), with the name of the file,
-/// [`Error::Io`](crate::Error::Io), and [`Error::TooFewDatabases`](crate::Error::TooFewDatabases).
+/// [`Error::Corrupt`](crate::Error::Corrupt), with the name of the file, also for an
+/// [`Unsupported`](super::Unsupported) command; [`Error::Io`](crate::Error::Io), and
+/// [`Error::TooFewDatabases`](crate::Error::TooFewDatabases).
 pub(crate) fn load(
     kept: Kept,
     databases: &Databases,
@@ -54,7 +55,7 @@ pub(crate) fn load(
 ///
 /// # Errors
 ///
-/// As [`load`], but that damage is none.
+/// As [`load`], but that damage is none. What is not supported is no damage.
 pub(super) fn load_to_damage(
     kept: Kept,
     databases: &Databases,
@@ -93,8 +94,12 @@ impl Visitor for Loader<'_> {
         payload: &Payload<'_>,
         parser: &mut RequestParser,
     ) -> Result<(), Refusal> {
-        let Self { replay, commands, .. } = self;
+        let Self { replay, loading, commands, .. } = self;
         for_each_command(payload.bytes, parser, |argv| {
+            if is_about_functions(argv) {
+                loading.functions += 1;
+                return Ok(());
+            }
             *commands += 1;
             replay.command(argv)
         })?;

@@ -69,6 +69,16 @@
 //! it, what it has acknowledged is there; but no checksum covers those commands, until the next
 //! snapshot.
 //!
+//! # What is sound and not supported
+//!
+//! Redis may have logged commands that no store has. Those about libraries of functions
+//! (`FUNCTION LOAD`) are passed over, as such libraries are in a snapshot of Redis's; the next
+//! snapshot of the store is without them. Any other (`PFADD`) is an
+//! [`Error::Corrupt`](crate::Error::Corrupt) with its name, file and place that says that it is not
+//! supported. It is no damage: [`inspect`] tells it apart, and [`Directory::repair`] cuts nothing
+//! off for it. No checksum covers a name that Redis has written, so one in which a bit has changed
+//! looks the same.
+//!
 //! # What no opening can see
 //!
 //! That the end of the *last* segment is gone, if something else than a crash took it: a file
@@ -148,7 +158,7 @@ pub(crate) use log::{Growth, SavePoint};
 pub(crate) use log::{Keeper, Log, Occasion, Report, open};
 pub use memory::{Fault, Memory};
 pub use promises::check_promises;
-pub use reading::Damage;
+pub use reading::{Damage, Unsupported};
 pub(crate) use settings::Settings;
 pub use settings::{Durability, Progress, Recovery, Stage, TornEnd};
 

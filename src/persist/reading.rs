@@ -86,12 +86,45 @@ impl From<Damage> for Error {
     }
 }
 
+/// A command of the log that no store has, such as `PFADD`. It is no damage: a server of Redis, or
+/// a Larder to come, may have it. A changed bit in a name looks the same, where no checksum covers
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsupported {
+    /// The name of the file.
+    pub file: String,
+    /// Where in it the command begins, in bytes, or the frame or transaction that it is in.
+    pub offset: u64,
+    /// The name of the command.
+    pub command: String,
+}
+
+impl Unsupported {
+    fn what(&self) -> String {
+        format!("{}: the command {:?} is not supported", self.file, self.command)
+    }
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at byte {}", self.what(), self.offset)
+    }
+}
+
+impl From<Unsupported> for Error {
+    fn from(unsupported: Unsupported) -> Self {
+        Self::Corrupt { what: unsupported.what(), offset: unsupported.offset }
+    }
+}
+
 /// Shows a visitor all that was kept, to the first damage; `progress` hears now and then how many
 /// bytes are done.
 ///
 /// # Errors
 ///
-/// [`Error::Io`], and those of the visitor.
+/// [`Error::Io`], those of the visitor, and [`Error::Corrupt`] for a command that he says is
+/// [`Unsupported`].
 pub(super) fn read(
     kept: Kept,
     times: Times,
@@ -177,6 +210,9 @@ impl<V: Visitor> Reader<'_, V> {
                 Err(Refusal::Damage(reason)) => {
                     wrong = Some((payload.offset, reason));
                     break;
+                }
+                Err(Refusal::Unsupported(command)) => {
+                    return Err(Unsupported { file, offset: payload.offset, command }.into());
                 }
                 Err(Refusal::Error(error)) => return Err(error),
             }

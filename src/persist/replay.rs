@@ -13,11 +13,16 @@ use crate::wire::args::Argv;
 use crate::wire::command::Context;
 use crate::wire::{Encoder, Protocol, error, table};
 
+/// How many bytes of an unknown name are told.
+const LONGEST_NAME: usize = 128;
+
 /// Why a command that was kept cannot be run.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// What is wrong with it: whatever was kept has been done before without an error.
     Damage(String),
+    /// No store has a command of this name, but a server may have.
+    Unsupported(String),
     /// It could be, elsewhere.
     Error(Error),
 }
@@ -26,6 +31,20 @@ impl Refusal {
     pub(super) fn damage(reason: &str) -> Self {
         Self::Damage(reason.to_owned())
     }
+
+    fn unsupported(name: &[u8]) -> Self {
+        Self::Unsupported(shown(name))
+    }
+}
+
+/// A name as messages have it, and not all of what may be very long.
+pub(super) fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(&name[..name.len().min(LONGEST_NAME)]).into_owned()
+}
+
+/// Whether a command is about libraries of functions: they are passed over, as in an RDB file.
+pub(super) fn is_about_functions(argv: &[&[u8]]) -> bool {
+    argv.first().is_some_and(|name| name.eq_ignore_ascii_case(b"FUNCTION"))
 }
 
 /// Runs commands that were kept.
@@ -48,14 +67,15 @@ impl<'d> Replay<'d> {
     pub(crate) fn command(&mut self, argv: &[&[u8]]) -> Result<(), Refusal> {
         let Some((name, arguments)) = argv.split_first() else { return Ok(()) };
         let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
-        if is("MULTI") && self.queue.is_none() {
-            self.queue = Some(Vec::new());
-            return Ok(());
+        if is("MULTI") {
+            return match self.queue.replace(Vec::new()) {
+                None => Ok(()),
+                Some(_) => Err(Refusal::damage("a transaction within a transaction")),
+            };
         }
-        if is("EXEC")
-            && let Some(queue) = self.queue.take()
-        {
-            return queue.iter().try_for_each(|queued| {
+        if is("EXEC") {
+            let none = || Refusal::damage("the end of a transaction that has not begun");
+            return self.queue.take().ok_or_else(none)?.iter().try_for_each(|queued| {
                 let argv: Vec<&[u8]> = queued.iter().collect();
                 self.run(argv[0], &argv[1..])
             });
@@ -80,8 +100,7 @@ impl<'d> Replay<'d> {
         if name.eq_ignore_ascii_case(b"SELECT") {
             return self.select(arguments);
         }
-        let row =
-            table::find(name).ok_or_else(|| fails(&error::unknown_command(name, arguments)))?;
+        let row = table::find(name).ok_or_else(|| Refusal::unsupported(name))?;
         self.replies.clear();
         let space = Space::new(self.databases, self.database);
         let mut encoder = Encoder::new(&mut self.replies, Protocol::Resp2);

@@ -128,7 +128,8 @@ impl PersistentBuilder {
     ///
     /// - [`Error::Corrupt`], with file and place, if something is damaged: nothing is guessed.
     ///   [`inspect`](persist::inspect) shows what there is, and
-    ///   [`Directory::repair`](persist::Directory::repair) mends it;
+    ///   [`Directory::repair`](persist::Directory::repair) mends it. Or if it is sound and not
+    ///   supported, as a command of Redis's that no store has;
     /// - [`Error::Io`] of the kind [`InvalidData`](std::io::ErrorKind::InvalidData) if a file is
     ///   missing, not as long as it was, or known to nobody: that is damage, too, and mended so;
     /// - of [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) if it is open already, and of any

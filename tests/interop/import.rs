@@ -121,3 +121,46 @@ fn the_one_file_of_an_older_server_is_imported_and_taken_over() {
         assert_equal(&store, &mut redis);
     }
 }
+
+/// A server, a key, and libraries of functions loaded, deleted within a transaction and restored.
+fn with_functions() -> (Server, Connection) {
+    let server = Server::start_with(&["--appendonly", "yes", "--appendfsync", "no"]);
+    let mut redis = server.connect(false);
+    let code = b"#!lua name=l\nredis.register_function('f', function() return 1 end)\n";
+    redis.call(&[b"SET", b"a", b"1"]);
+    redis.call(&[b"FUNCTION", b"LOAD", code]);
+    let dumped = redis.call(&[b"FUNCTION", b"DUMP"]);
+    let start = dumped.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    redis.call(&[b"MULTI"]);
+    redis.call(&[b"FUNCTION", b"DELETE", b"l"]);
+    redis.call(&[b"SET", b"b", b"2"]);
+    redis.call(&[b"EXEC"]);
+    redis.call(&[b"FUNCTION", b"RESTORE", &dumped[start..dumped.len() - 2]]);
+    redis.call(&[b"SET", b"c", b"3"]);
+    (server, redis)
+}
+
+#[test]
+fn functions_that_a_server_has_logged_are_passed_over() {
+    let (server, mut redis) = with_functions();
+    let directory = Directory::new(server.folder());
+    let store = Store::new();
+    let imported = rdb::import_kept(&store, directory.peek().unwrap()).unwrap();
+    assert_eq!((imported.keys, imported.functions), (3, 3));
+    let inspection = persist::inspect(directory.peek().unwrap(), |_| ()).unwrap();
+    assert_eq!((inspection.damage, inspection.unsupported), (None, None));
+    redis.call(&[b"PFADD", b"h", b"a"]);
+    let refusal = rdb::import_kept(&Store::new(), directory.peek().unwrap()).unwrap_err();
+    assert!(refusal.to_string().contains("the command \"PFADD\" is not supported"), "{refusal}");
+    let inspection = persist::inspect(directory.peek().unwrap(), |_| ()).unwrap();
+    assert_eq!(
+        (inspection.damage, inspection.unsupported.unwrap().command),
+        (None, "PFADD".into())
+    );
+    let before = files(server.folder());
+    drop(redis);
+    assert_eq!(directory.repair().unwrap_err(), refusal);
+    let mut after = files(server.folder());
+    after.retain(|path, _| before.contains_key(path));
+    assert!(after == before);
+}

@@ -212,7 +212,8 @@ impl Directory {
     /// None of them has changed anything, but for an [`Error::Io`] of a write.
     ///
     /// - [`Error::Corrupt`] if the snapshot is damaged, or the log from its first byte on with no
-    ///   snapshot before it: nothing could be kept;
+    ///   snapshot before it: nothing could be kept; and, as from opening, if a command that no
+    ///   store has comes before any damage: it is not supported, and nothing is cut off for it;
     /// - [`Error::Io`] of the kind [`InvalidData`](ErrorKind::InvalidData) if the manifest is
     ///   damaged or missing, or the snapshot is missing: which files count is known by the manifest
     ///   alone;

@@ -40,6 +40,13 @@ pub struct Cut {
     pub kept_in: PathBuf,
 }
 
+/// What is wrong with the files, behind what can be read of them.
+struct Behind {
+    damage: Option<Damage>,
+    /// Segments that nothing names.
+    unnamed: Vec<String>,
+}
+
 /// Where to cut.
 struct Found {
     damage: Damage,
@@ -69,35 +76,49 @@ impl Core {
             return Err(of_path(nothing, &self.place.folder_path()).into());
         };
         let _lock = self.lock()?;
-        let found = self.find_damage(&manifest).map_err(beyond_repair)?;
+        let (kept, behind) = self.readable(&manifest).map_err(beyond_repair)?;
+        // Any database may be meant: how many a store is to have is not known here.
+        let databases = Databases::new(u16::MAX, Clock::system(), Maintenance::new(false));
+        // What is sound and not supported is an error here, so nothing is cut off for it.
+        let (_, within) = load_to_damage(kept, &databases, &mut |_| ())?;
+        let found = self.find_damage(&manifest, within, behind).map_err(beyond_repair)?;
         let cut = self.cut(manifest, &found)?;
         Ok(Repair { damage: found.damage, cut })
     }
 
-    fn find_damage(&self, manifest: &Manifest) -> Result<Found> {
-        let stem = &self.place.stem;
+    /// What is there and as long as it was.
+    fn readable(&self, manifest: &Manifest) -> Result<(Kept, Behind)> {
         let unnamed = self.others(manifest)?.unnamed;
-        let base = manifest.base.map(|base| base.name(stem));
-        let snapshot = base.clone().map(|name| self.source(name)).transpose()?;
+        let base = manifest.base.map(|base| base.name(&self.place.stem));
+        let snapshot = base.map(|name| self.source(name)).transpose()?;
         let mut segments = Vec::new();
-        let mut behind = None;
+        let mut damage = None;
         for listed in &manifest.segments {
-            let (segment, damage) = self.segment_to_damage(*listed)?;
+            let (segment, wrong) = self.segment_to_damage(*listed)?;
             segments.extend(segment);
-            behind = damage;
-            if behind.is_some() {
+            damage = wrong;
+            if damage.is_some() {
                 break;
             }
         }
-        if behind.is_none()
+        if damage.is_none()
             && let Some(name) = unnamed.first()
         {
-            behind = Some(self.damage_of(name.clone(), 0, "the manifest does not name it")?);
+            damage = Some(self.damage_of(name.clone(), 0, "the manifest does not name it")?);
         }
-        let kept = Kept { snapshot, segments };
-        // Any database may be meant: how many a store is to have is not known here.
-        let databases = Databases::new(u16::MAX, Clock::system(), Maintenance::new(false));
-        let (_, within) = load_to_damage(kept, &databases, &mut |_| ())?;
+        Ok((Kept { snapshot, segments }, Behind { damage, unnamed }))
+    }
+
+    /// Where to cut, given what is wrong within what can be read and behind it.
+    fn find_damage(
+        &self,
+        manifest: &Manifest,
+        within: Option<Damage>,
+        behind: Behind,
+    ) -> Result<Found> {
+        let Behind { damage: behind, unnamed } = behind;
+        let stem = &self.place.stem;
+        let base = manifest.base.map(|base| base.name(stem));
         let is_in_base = |damage: &Damage| base.as_ref() == Some(&damage.file);
         let opening_cuts = |damage: &Damage| damage.is_torn && !is_in_base(damage);
         if behind.is_none() && within.as_ref().is_some_and(opening_cuts) {

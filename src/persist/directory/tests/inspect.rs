@@ -112,15 +112,24 @@ fn the_first_damage_is_shown_wherever_it_is() {
     assert_eq!(shown, frames[..3]);
 }
 
+/// The first is told, and all is shown.
 #[test]
-fn a_command_that_nobody_knows_is_damage() {
+fn a_command_that_nobody_knows_is_not_supported_and_no_damage() {
     let simulation = Simulation::new(1);
     let (mut appender, _) = Appender::open(directory(&simulation));
+    appender.append(&command(&[b"FUNCTION", b"LOAD", b"code"]));
     appender.append(&command(&[b"FROBNICATE", b"a"]));
+    appender.append(&command(&[b"PFADD", b"a"]));
     drop(appender);
     let (inspection, shown) = look(&simulation);
-    assert!(inspection.damage.unwrap().reason.contains("FROBNICATE"));
-    assert_eq!(shown, []);
+    assert_eq!(inspection.damage, None);
+    assert_eq!((inspection.files[0].commands.len(), shown.len()), (1, 3));
+    assert_eq!(inspection.files[0].commands["FUNCTION"], 1);
+    let unsupported = inspection.unsupported.unwrap();
+    assert_eq!((&unsupported.file, unsupported.offset), (&shown[1].0, shown[1].1[0]));
+    assert_eq!(unsupported.command, "FROBNICATE");
+    let opened = Store::builder().persistence(directory(&simulation)).open();
+    assert_eq!(opened.unwrap_err(), unsupported.into());
 }
 
 #[test]

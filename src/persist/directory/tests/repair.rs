@@ -163,6 +163,60 @@ fn a_command_that_cannot_have_been_done_is_damage() {
 }
 
 #[test]
+fn a_transaction_that_has_no_beginning_or_two_is_damage() {
+    let begin = command(&[b"MULTI"]);
+    for (bad, reason) in [
+        (command(&[b"EXEC"]), "the end of a transaction that has not begun"),
+        ([&begin[..], &begin, &command(&[b"EXEC"])].concat(), "a transaction within a transaction"),
+    ] {
+        let (simulation, payloads) = sample();
+        let (mut appender, _) = Appender::open(directory(&simulation));
+        appender.append(&bad);
+        appender.sync();
+        drop(appender);
+        assert_eq!(repair(&simulation).unwrap().damage.reason, reason);
+        assert_eq!(payloads_of(&simulation).unwrap(), payloads.concat());
+    }
+}
+
+#[test]
+fn nothing_is_cut_off_for_a_command_that_is_not_supported() {
+    let set = |key: &[u8]| command(&[b"SET", key, b"1"]);
+    let unknown = command(&[b"PFADD", b"h", b"a"]);
+    let transaction = [command(&[b"MULTI"]), unknown.clone(), command(&[b"EXEC"])].concat();
+    for (name, unknown) in [
+        ("PFADD", unknown),
+        ("PFADD", transaction),
+        ("", command(&[b""])),
+        ("G\"", command(&[b"G\""])),
+    ] {
+        let simulation = sample().0;
+        let file = segment(2);
+        let sound = [all_bytes(&simulation, 2), set(b"a")].concat();
+        let offset = sound.len() as u64;
+        let log = [&sound[..], &unknown, &set(b"b"), b"damage"].concat();
+        simulation.put(path(&file), log.clone());
+        let open = || Store::builder().persistence(directory(&simulation)).open();
+        let refusal = open().unwrap_err();
+        let what = format!("{file}: the command {name:?} is not supported");
+        assert_eq!(refusal, Error::Corrupt { what, offset });
+        let before = simulation.all();
+        assert_eq!(repair(&simulation).unwrap_err(), refusal);
+        assert_eq!(simulation.all(), before);
+    }
+}
+
+#[test]
+fn damage_before_a_command_that_is_not_supported_is_cut_off_with_it() {
+    let simulation = sample().0;
+    let sound = all_bytes(&simulation, 2);
+    let log = [&sound[..], b"damage", &command(&[b"PFADD", b"h", b"a"])].concat();
+    simulation.put(path(&segment(2)), log);
+    assert_eq!(repair(&simulation).unwrap().damage.valid_length, sound.len() as u64);
+    assert_eq!(all_bytes(&simulation, 2), sound);
+}
+
+#[test]
 fn what_redis_has_written_is_cut_between_its_transactions() {
     let set = command(&[b"SET", b"a", b"1"]);
     let length = set.len() as u64;
