@@ -8,7 +8,7 @@
 //!         |  | |    |        |        `- CRC32C of the payload
 //!         |  | |    |        `- the last checksum of the frame before
 //!         |  | |    `- how many bytes of the segment were durable when this was written
-//!         |  | `- the frame's number, which ascends by one
+//!         |  | `- the frame's number, which ascends by one; 1 follows the last, 2^63 - 1
 //!         |  `- bytes of the payload
 //!         `- version
 //! ```
@@ -43,6 +43,9 @@ const SHORTEST_PADDING: u64 = 3;
 
 const VERSION: u64 = 1;
 
+/// No number in a header or of a frame is above this.
+const LAST: u64 = i64::MAX as u64;
+
 /// Where the row of frames stands: what the next one follows. It runs on from segment to segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
@@ -56,6 +59,12 @@ impl Chain {
     /// The beginning of a row like no other, so that no frame of another fits in it.
     pub(crate) fn new() -> Self {
         Self { sequence: 0, checksum: Random::new().next() as u32 }
+    }
+
+    /// The number of the next frame, for which there is room behind any other: whatever is written
+    /// can be read.
+    fn next(self) -> u64 {
+        if self.sequence == LAST { 1 } else { self.sequence + 1 }
     }
 
     /// As one word, for a snapshot to say which row goes on behind it.
@@ -90,7 +99,7 @@ impl FrameWriter {
     pub(crate) fn header(&mut self, payload: &[u8], synced: u64, out: &mut Vec<u8>) {
         let mut header = Header {
             length: payload.len() as u64,
-            sequence: self.chain.sequence + 1,
+            sequence: self.chain.next(),
             synced,
             previous: self.chain.checksum,
             payload: crc32c::crc32c(payload),
@@ -194,7 +203,7 @@ impl Header {
     }
 
     pub(super) fn follows(&self, chain: Chain) -> bool {
-        Some(self.sequence) == chain.sequence.checked_add(1) && self.previous == chain.checksum
+        self.sequence == chain.next() && self.previous == chain.checksum
     }
 
     pub(super) fn fits(&self, payload: &[u8]) -> bool {
@@ -213,9 +222,9 @@ fn checksum(segment: u64, offset: u64, line: &[u8]) -> u32 {
     crc32c::crc32c_append(place, line)
 }
 
-/// A number that something can come after: nobody has counted further than this.
+/// A number no further than anybody has counted.
 fn number(word: Option<&str>) -> Option<u64> {
-    word?.parse().ok().filter(|number| *number <= i64::MAX as u64)
+    word?.parse().ok().filter(|number| *number <= LAST)
 }
 
 /// Eight digits, no capitals among them.

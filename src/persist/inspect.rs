@@ -70,7 +70,7 @@ pub struct Frame<'f> {
     pub offset: u64,
     /// Its length in bytes, header included.
     pub length: u64,
-    /// Its number, which ascends by one; `None` if there is no frame.
+    /// Its number, which ascends by one, and from the last one to 1; `None` if there is no frame.
     pub sequence: Option<u64>,
     /// How many bytes of the file were durable when it was written; `None` if there is no frame.
     pub synced: Option<u64>,

@@ -635,9 +635,19 @@ fn a_place_in_the_row_of_frames_can_be_told_in_a_word() {
     }
 }
 
-/// No frame could follow it.
 #[test]
-fn a_frame_with_the_last_of_all_numbers_is_none() {
+fn the_first_number_follows_the_last() {
+    let before = Chain { sequence: i64::MAX as u64 - 1, checksum: 7 };
+    let payloads = vec![command(&[b"DEL", b"a"]); 3];
+    let sample = Sample::new(1, before, payloads, 0);
+    assert_eq!(sample.chain.sequence, 2);
+    let found = read(&sample.bytes, 1, Some(before));
+    assert_eq!(found.verdict, Verdict::Clean { length: sample.bytes.len() as u64 });
+    assert_eq!(found.chain, Some(sample.chain));
+}
+
+#[test]
+fn a_frame_with_a_number_above_the_last_is_none() {
     let last = Chain { sequence: u64::MAX, checksum: 0 };
     assert_eq!(Chain::parse(last.to_text().as_bytes()), None);
     let mut segment = Vec::new();

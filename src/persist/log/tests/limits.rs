@@ -5,7 +5,9 @@ use std::time::Duration;
 use crc::{CRC_64_REDIS, Crc};
 
 use super::*;
+use crate::codec::save::save;
 use crate::persist::Memory;
+use crate::persist::frame::Chain;
 
 /// Runs commands, opens the store again after each, and asserts that nothing has changed.
 fn check(clock: &ManualClock, commands: &[&[&[u8]]]) {
@@ -82,4 +84,38 @@ fn deadlines_of_fields_when_the_clock_on_the_wall_was_moved() {
     assert_eq!(store.hash("h").increment("f", 1), Ok(2));
     store.close().unwrap();
     assert_eq!(open().unwrap().hash("h").get_as::<i64>("f"), Ok(Some(2)));
+}
+
+/// A memory with a snapshot of nothing, behind which the log goes on from here.
+fn memory_going_on_from(chain: Chain) -> Memory {
+    let store = Store::new();
+    let (capture, ()) = store.databases().capture(|| ());
+    let memory = Memory::new();
+    let own = memory.clone();
+    own.open().unwrap();
+    own.rotate().unwrap();
+    let mut snapshot = own.snapshot().unwrap();
+    let log = chain.to_text();
+    save(&mut snapshot, store.databases(), &capture, Some(&log), &mut |_| ()).unwrap();
+    snapshot.commit().unwrap();
+    memory
+}
+
+#[test]
+fn frames_go_on_behind_the_last_number() {
+    for left in 0..3 {
+        let chain = Chain { sequence: i64::MAX as u64 - left, checksum: 7 };
+        let memory = memory_going_on_from(chain);
+        let builder = || Store::builder().persistence(memory.clone());
+        let open = || builder().durability(Durability::Always).open().unwrap();
+        for value in 0..6 {
+            let store = open();
+            if value == 4 {
+                store.snapshot().unwrap();
+            }
+            store.kv().set("a", value).unwrap();
+            store.close().unwrap();
+            assert_eq!(open().kv().get_as::<i64>("a").unwrap(), Some(value), "{left}");
+        }
+    }
 }
