@@ -13,7 +13,7 @@ use crate::keyspace::Databases;
 use crate::persist::frame::Chain;
 use crate::persist::load::{Contents, load};
 use crate::persist::settings::{Recovery, Settings, Stage, TornEnd};
-use crate::persist::{Kept, Persistence, Tail};
+use crate::persist::{Kept, Location, Persistence, Tail};
 use crate::sync::Arc;
 
 /// Reads what is kept into databases that nobody uses yet, and from then on keeps what is done to
@@ -44,18 +44,20 @@ pub(super) fn begin(
     let sizes = sizes_of(&kept);
     let surcharge = lengths(&kept).map(surcharge).sum();
     let has_segments = !kept.segments.is_empty();
-    let contents = read(kept, databases, &settings)?;
+    let location = persistence.location();
+    let placed = |error| in_place(error, location.as_ref());
+    let contents = read(kept, databases, &settings).map_err(placed)?;
     if let Some(torn) = &contents.torn {
         if !has_segments {
             // A snapshot is whole or damaged: nothing cuts it here.
             let TornEnd { file, valid_length: offset, reason, .. } = torn;
-            return Err(Error::Corrupt { what: format!("{file}: {reason}"), offset: *offset });
+            let what = format!("{file}: {reason}");
+            return Err(placed(Error::Corrupt { what, offset: *offset }));
         }
         persistence.truncate(torn.valid_length, Tail::Keep)?;
     }
     let number = persistence.rotate()?;
     let chain = contents.chain.unwrap_or_else(Chain::new);
-    let location = persistence.location();
     let writer = Writer::new(persistence, number, chain, sizes, surcharge);
     let (alarm, alarms) = Alarm::new();
     let log = Arc::new(Log::new(settings, location, writer, alarm, databases));
@@ -73,6 +75,17 @@ pub(super) fn begin(
 fn read(kept: Kept, databases: &Databases, settings: &Settings) -> Result<Contents> {
     let total = kept.length();
     load(kept, databases, &mut |done| settings.tell(Stage::Loading, done, total))
+}
+
+/// Says of what is wrong with a file in which folder that is.
+fn in_place(error: Error, location: Option<&Location>) -> Error {
+    match (error, location) {
+        (Error::Corrupt { what, offset }, Some(Location { path, folder, .. })) => {
+            let folder = path.join(folder);
+            Error::Corrupt { what: format!("{}/{what}", folder.display()), offset }
+        }
+        (error, _) => error,
+    }
 }
 
 fn sizes_of(kept: &Kept) -> Sizes {

@@ -5,12 +5,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use super::*;
-use crate::Store;
 use crate::persist::Durability;
 use crate::persist::directory::manifest::segment_name;
 use crate::persist::directory::simulation::Failure;
 use crate::persist::tests::command;
 use crate::random::Random;
+use crate::{Error, Store};
 
 fn names(simulation: &Simulation) -> Vec<String> {
     let files = simulation.all().into_iter().map(|(path, _)| path);
@@ -449,4 +449,13 @@ fn whoever_was_moved_away_leaves_what_is_in_his_place_alone() {
     drop((one, other));
     assert_eq!(open(&path).kv().get_as::<i64>("b"), Ok(Some(2)));
     assert_eq!(open(&moved).kv().get_as::<i64>("a"), Ok(Some(1)));
+}
+
+/// Whoever reads the message has perhaps several stores. The base of the sample is no file of
+/// Redis's.
+#[test]
+fn what_is_damaged_is_told_with_its_folder() {
+    let store = Store::builder().persistence(directory(&sample()));
+    let Err(Error::Corrupt { what, .. }) = store.open() else { panic!("it is damaged") };
+    assert!(what.starts_with(&format!("{}: ", path("appendonly.aof.1.base.rdb"))), "{what}");
 }

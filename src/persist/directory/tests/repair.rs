@@ -197,11 +197,13 @@ fn nothing_is_cut_off_for_a_command_that_is_not_supported() {
         let log = [&sound[..], &unknown, &set(b"b"), b"damage"].concat();
         simulation.put(path(&file), log.clone());
         let open = || Store::builder().persistence(directory(&simulation)).open();
-        let refusal = open().unwrap_err();
-        let what = format!("{file}: the command {name:?} is not supported");
-        assert_eq!(refusal, Error::Corrupt { what, offset });
+        let refusal = |file: &str| {
+            let what = format!("{file}: the command {name:?} is not supported");
+            Error::Corrupt { what, offset }
+        };
+        assert_eq!(open().unwrap_err(), refusal(&path(&file)));
         let before = simulation.all();
-        assert_eq!(repair(&simulation).unwrap_err(), refusal);
+        assert_eq!(repair(&simulation).unwrap_err(), refusal(&file));
         assert_eq!(simulation.all(), before);
     }
 }
