@@ -68,6 +68,9 @@ pub(crate) fn start_in<F: BlockingFamily>(
     space: Space<'_>,
     operation: &F::BlockingOf<'_>,
 ) -> Started<F> {
+    if let Err(error) = operation.awaited().check_len() {
+        return Started::Done(Err(error));
+    }
     let mut demand = Demand::default();
     ops::demand(space, operation, &mut demand);
     let mut locked = match demand.exclusive().enter(space) {

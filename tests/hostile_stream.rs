@@ -166,6 +166,17 @@ fn a_blocked_reader_waits_on_through_removal() {
 }
 
 #[test]
+fn a_blocked_reader_of_several_is_served_though_one_is_a_stream_no_more() {
+    let (store, _clock) = with_entries(0);
+    let read = || store.read_streams_blocking(&[("s", After::Last), ("t", After::Last)], 1, None);
+    let found = while_blocked(read, || {
+        store.kv().set("t", "text").unwrap();
+        append_as(&store, id(5, 0)).unwrap();
+    });
+    assert_eq!(found.unwrap()[0].1.first().unwrap().id(), id(5, 0));
+}
+
+#[test]
 fn a_deleted_consumer_does_not_come_back_by_waiting() {
     let (store, clock) = with_entries(0);
     let group = store.stream("s").group("g");

@@ -95,7 +95,8 @@ impl<'a> Extent<'a> {
         Self::Keys(keys.into_iter().map(|key| Place { database: None, key }).collect())
     }
 
-    fn check_len(&self) -> Result<()> {
+    /// An error if a key is too long to be stored.
+    pub(crate) fn check_len(&self) -> Result<()> {
         let Self::Keys(places) = self else { return Ok(()) };
         places.iter().try_for_each(|place| check_len(place.key.len()))
     }

@@ -384,11 +384,13 @@ impl Read<'_> {
         Ok(Read { options: self.options, streams: Streams(Cow::Owned(streams)) })
     }
 
-    fn find<'v>(&self, look_up: impl Fn(&[u8]) -> Result<View<'v>>) -> Result<Option<ReadOutput>> {
+    fn find<'s>(
+        &self,
+        look_up: impl Fn(&[u8]) -> Result<Option<&'s Stream>>,
+    ) -> Result<Option<ReadOutput>> {
         let mut found = Vec::new();
         for (key, after) in self.streams.0.iter() {
-            let view = look_up(key)?;
-            let Some(stream) = view.get::<Stream>()? else { continue };
+            let Some(stream) = look_up(key)? else { continue };
             let Some(start) = after.resolve(Some(stream)).next() else { continue };
             let ids = start..=StreamId::MAX;
             let entries = stream.range(ids, self.options.limit, Direction::Forward);
@@ -409,7 +411,7 @@ impl Operation for Read<'_> {
     }
 
     fn run(&self, views: Views<'_>) -> Result<Self::Output> {
-        self.find(|key| views.look_up(key))
+        self.find(|key| views.look_up(key)?.get())
     }
 }
 
@@ -418,9 +420,9 @@ impl Blocking for Read<'_> {
 
     const MINDS_REMOVAL: bool = false;
 
-    /// A key that does not hold a stream may hold one yet.
+    /// A key that holds something else may hold a stream yet.
     fn retry(&self, writers: Writers<'_>) -> Result<Self::Output> {
-        Ok(self.find(|key| writers.look_up(key)).unwrap_or_default())
+        self.find(|key| Ok(writers.look_up(key)?.get().unwrap_or_default()))
     }
 
     /// Nothing was taken.
