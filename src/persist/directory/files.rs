@@ -64,6 +64,8 @@ pub(crate) trait File: Send + Sync {
     /// removed.
     fn sync(&mut self) -> io::Result<()>;
 
+    fn length(&self) -> io::Result<u64>;
+
     /// Cuts the file to a length.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
 }
@@ -196,6 +198,10 @@ impl File for SystemFile {
             return Err(io::Error::new(ErrorKind::NotFound, "somebody has removed the file"));
         }
         Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

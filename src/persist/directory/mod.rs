@@ -54,8 +54,9 @@ use crate::sync::{Arc, Mutex};
 ///
 /// Two stores never have it open at once, in one process or in two. Redis knows nothing of the
 /// lock, so a server is to be stopped before a store opens its directory, and the other way round.
-/// A store whose folder is moved or removed while it is open goes on writing to the log that it
-/// has, wherever that is now, and begins no file in the place: snapshots are errors.
+/// A store whose folder is moved while it is open goes on writing to the log that it has, wherever
+/// that is now, and begins no file in the place: snapshots are errors. So are they if the folder or
+/// the lock's file is removed; once the log's file is, the next sync is one.
 /// [`peek`](Self::peek) reads what a running server keeps, and a folder that may not be written to.
 ///
 /// `PATH/dump.rdb` is not read, as no server with `appendonly yes` reads it: a folder that holds
@@ -107,6 +108,7 @@ impl Directory {
     /// Nothing is read or written before it is opened.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
+        let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
         // The current folder may be another one later.
         Self::on(Arc::new(System), std::path::absolute(&path).unwrap_or(path))
     }
@@ -412,7 +414,8 @@ impl Table {
         if self.lock.is_in_place().map_err(|error| of_path(error, &folder))? {
             return Ok(());
         }
-        let text = "it is not the folder that was opened: that was moved or removed";
+        let text = "it is not the folder that was opened, or the file of its lock is gone: \
+                    somebody has moved or removed it";
         Err(of_path(io::Error::new(ErrorKind::NotFound, text), &folder))
     }
 
@@ -481,7 +484,7 @@ impl Core {
         let mut current = self.current.lock();
         let path = self.place.segment(current.number);
         let file = current.file()?;
-        let has = self.length(&path)?;
+        let has = file.length().map_err(|error| of_path(error, &path))?;
         if length > has {
             let error = io::Error::new(ErrorKind::InvalidInput, "the segment is shorter");
             return Err(of_path(error, &path));

@@ -185,7 +185,7 @@ impl Core {
 
     /// Whether a file of the directory, or what is cut off one, has this name.
     fn is_own(&self, name: &str) -> bool {
-        let whole = name.split_once(".broken").map_or(name, |(whole, _)| whole);
+        let whole = name.rsplit_once(".broken").map_or(name, |(whole, _)| whole);
         name == self.place.manifest_name() || Replaced::from_name(whole, &self.place.stem).is_some()
     }
 

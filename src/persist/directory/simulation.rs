@@ -494,6 +494,11 @@ impl File for Handle {
         Ok(())
     }
 
+    fn length(&self) -> io::Result<u64> {
+        let world = self.simulation.enter()?;
+        Ok(world.files[self.file].now().len() as u64)
+    }
+
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         let mut world = self.simulation.enter()?;
         world.files[self.file].change(|content| content.truncate(length as usize));

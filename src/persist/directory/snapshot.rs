@@ -57,13 +57,13 @@ impl DirectorySnapshot {
     /// Gives the file its own name, durably.
     fn publish(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.core.table.lock().as_ref().ok_or_else(not_open)?.check_place(&self.core.place)?;
         let (from, to) = (
             self.core.place.file(&self.temporary),
             self.core.place.file(&self.base.name(&self.core.place.stem)),
         );
-        let moved = self.file.sync().and_then(|()| self.core.files.rename(&from, &to));
-        moved.map_err(|error| of_path(error, &from))?;
+        self.file.sync().map_err(|error| of_path(error, &from))?;
+        self.core.check_place()?;
+        self.core.files.rename(&from, &to).map_err(|error| of_path(error, &from))?;
         self.core.sync_folder()
     }
 
@@ -126,7 +126,7 @@ impl Snapshot for DirectorySnapshot {
         self.publish()?;
         let history = self.replace_manifest()?;
         // Without a lock, as this may take long. What is left over is deleted at the next opening.
-        if self.core.delete(&history).is_ok()
+        if self.core.check_place().and_then(|()| self.core.delete(&history)).is_ok()
             && let Some(table) = self.core.table.lock().as_mut()
         {
             table.manifest.history.clear();
@@ -136,6 +136,10 @@ impl Snapshot for DirectorySnapshot {
 }
 
 impl Core {
+    fn check_place(&self) -> io::Result<()> {
+        self.table.lock().as_ref().ok_or_else(not_open)?.check_place(&self.place)
+    }
+
     fn delete(&self, history: &[Replaced]) -> io::Result<()> {
         for replaced in history {
             self.remove_if_there(&self.place.file(&replaced.name(&self.place.stem)))?;
@@ -147,7 +151,9 @@ impl Core {
 impl Drop for DirectorySnapshot {
     fn drop(&mut self) {
         // Nothing is there if it was committed; what cannot be removed is when it is opened next.
-        let _ = self.core.remove_if_there(&self.core.place.file(&self.temporary));
+        if self.core.check_place().is_ok() {
+            let _ = self.core.remove_if_there(&self.core.place.file(&self.temporary));
+        }
         if let Some(table) = self.core.table.lock().as_mut() {
             table.snapshot_under_way = false;
         }

@@ -120,9 +120,12 @@ impl Log {
         let databases = self.databases.upgrade().ok_or_else(closed)?;
         let mut turn = self.turn().ok_or_else(closed)?;
         if matches!(turn.writer().trouble, Some(Trouble::Stuck(_))) {
-            turn.retry()?;
+            let retried = turn.retry();
+            if !turn.writer().is_lost() {
+                retried?;
+            }
         }
-        let is_lost = matches!(turn.writer().trouble, Some(Trouble::Lost(_)));
+        let is_lost = turn.writer().is_lost();
         if is_lost {
             // The snapshot will have it, and what is pending.
             turn.writer_mut().batch.clear();

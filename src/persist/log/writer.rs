@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::pending::Batch;
+use super::rewrite::surcharge;
 use super::schedule::Growth;
 use crate::persist::frame::{Chain, FrameWriter};
 use crate::persist::{Persistence, Tail};
@@ -117,13 +118,22 @@ impl Writer {
         self.trouble = None;
         let Err(error) = self.write() else { return Ok(()) };
         let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        let is_new = self.frames.offset() == 0;
-        if is_full || is_new || matches!(self.trouble, Some(Trouble::Lost(_))) {
+        let length = self.frames.offset();
+        if is_full || length == 0 || self.is_lost() {
             return Err(error);
         }
         self.rotate()?;
+        self.surcharge += surcharge(length);
+        if self.is_lost() {
+            return Err(error);
+        }
         self.trouble = None;
         self.write()
+    }
+
+    /// Whether only a snapshot helps.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::Lost(_)))
     }
 
     fn append(&mut self) -> io::Result<()> {
@@ -221,7 +231,7 @@ impl Writer {
         trouble: impl FnOnce(String) -> Trouble,
     ) -> io::Result<()> {
         outcome.inspect_err(|error| {
-            if !matches!(self.trouble, Some(Trouble::Lost(_))) {
+            if !self.is_lost() {
                 self.trouble = Some(trouble(error.to_string()));
             }
         })

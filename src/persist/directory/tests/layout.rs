@@ -451,6 +451,32 @@ fn whoever_was_moved_away_leaves_what_is_in_his_place_alone() {
     assert_eq!(open(&moved).kv().get_as::<i64>("a"), Ok(Some(1)));
 }
 
+#[cfg(unix)]
+#[test]
+fn whoever_was_moved_away_goes_on_with_what_he_has() {
+    let folder = Folder::new("went-on");
+    let (path, moved) = (folder.0.join("data"), folder.0.join("moved"));
+    let (one, other) = (Directory::new(&path), Directory::new(&path));
+    let begun = |directory: &Directory| {
+        directory.open().unwrap();
+        directory.rotate().unwrap();
+        let mut snapshot = directory.snapshot().unwrap();
+        snapshot.write_all(b"REDIS").unwrap();
+        snapshot
+    };
+    let left = begun(&one);
+    fs::rename(&path, &moved).unwrap();
+    let kept = begun(&other);
+    assert!(left.commit().is_err());
+    kept.commit().unwrap();
+    // What an append that failed has left is cut off.
+    one.append(b"half").unwrap();
+    one.truncate(0, Tail::Drop).unwrap();
+    one.append(b"whole").unwrap();
+    let segment = moved.join("appendonlydir").join(segment_name("appendonly.aof", 1));
+    assert_eq!(fs::read(segment).unwrap(), b"whole");
+}
+
 /// Whoever reads the message has perhaps several stores. The base of the sample is no file of
 /// Redis's.
 #[test]

@@ -1,6 +1,7 @@
 //! Calls that fail for a while, with the thread that keeps the log at work.
 
 use std::io;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -293,6 +294,8 @@ fn what_expires_does_not_pile_up_where_nobody_writes() {
 struct Worn {
     kept: Memory,
     takes_no_more: sync::Arc<sync::AtomicBool>,
+    /// How often it can be cut before that fails, once.
+    cuts: sync::Arc<Mutex<Option<u32>>>,
 }
 
 impl Persistence for Worn {
@@ -313,7 +316,17 @@ impl Persistence for Worn {
     }
 
     fn truncate(&self, length: u64, tail: Tail) -> io::Result<()> {
-        self.kept.truncate(length, tail)
+        let mut cuts = self.cuts.lock().unwrap();
+        let fails = *cuts == Some(0);
+        *cuts = cuts.and_then(|left| left.checked_sub(1));
+        if fails {
+            self.kept.fail_from(0, Fault::FailedSync);
+        }
+        let cut = self.kept.truncate(length, tail);
+        if fails {
+            self.kept.heal();
+        }
+        cut
     }
 
     fn rotate(&self) -> io::Result<u64> {
@@ -343,5 +356,28 @@ fn a_segment_that_takes_no_more_is_followed_by_another() {
         let found = Store::builder().persistence(worn.kept).open().unwrap();
         assert_eq!((found.kv().get_as("a"), found.kv().get_as("b")), (Ok(Some(2)), Ok(Some(3))));
         assert_eq!(found.recovery().unwrap().snapshot_keys, 0, "no snapshot was needed");
+    }
+}
+
+/// The cut that has to come before another segment loses the current one.
+#[test]
+fn a_segment_that_is_lost_in_a_retry_is_made_good_by_a_snapshot() {
+    for durability in ALL {
+        let worn = Worn::default();
+        let store =
+            Store::builder().persistence(worn.clone()).durability(durability).open().unwrap();
+        store.kv().set("a", 1).unwrap();
+        store.sync().unwrap();
+        *worn.cuts.lock().unwrap() = Some(1);
+        worn.takes_no_more.store(true, sync::Ordering::SeqCst);
+        let told = store.kv().set("a", 2);
+        assert!(matches!(told, Ok(()) | Err(Error::Indeterminate(_))), "{told:?}");
+        eventually("a write", || store.kv().set("b", 3).is_ok() && store.sync().is_ok());
+        assert_eq!(*worn.cuts.lock().unwrap(), None);
+        drop(store);
+        worn.kept.crash();
+        let found = Store::builder().persistence(worn.kept).open().unwrap();
+        assert_eq!((found.kv().get_as("a"), found.kv().get_as("b")), (Ok(Some(2)), Ok(Some(3))));
+        assert!(found.recovery().unwrap().snapshot_keys > 0, "it was lost");
     }
 }
