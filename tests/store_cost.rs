@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use allocation_counter::{AllocationInfo, measure};
-use larder::{ManualClock, Store, rdb};
+use larder::{Error, ManualClock, RestoreOptions, Store, rdb};
 
 /// The median over a thousand stores made one after the other.
 fn median_time_to_build() -> Duration {
@@ -82,6 +82,49 @@ fn an_element_of_a_list_costs_little_over_its_bytes() {
         println!("{length} bytes: {over:.2} over");
         assert!(over < 4.0 + length as f64 / 20.0, "{over:.2} bytes over {length}");
     }
+}
+
+/// A payload of this type that ends with a listpack of these elements.
+fn packed(kind: &[u8], elements: &[u8], behind: &[u8]) -> Vec<u8> {
+    let size = elements.len() + 7;
+    let head = [&(size as u32).to_le_bytes()[..], &[0xff; 2]].concat();
+    let length = [&[0x81][..], &(size as u64).to_be_bytes()].concat();
+    let mut payload = [kind, &length, &head, elements, &[0xff], behind, &[10, 0]].concat();
+    let checksum = crc::Crc::<u64>::new(&crc::CRC_64_REDIS).checksum(&payload);
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    payload
+}
+
+/// Each element took 16 bytes of its own before anything was built, and a stream's field 160.
+#[test]
+fn elements_are_restored_one_by_one() {
+    const ONES: usize = 500_000;
+    let (list, set, sorted_set, hash) = (&[18, 1, 2], &[20], &[17], &[16]);
+    let ones = [1, 1].repeat(ONES);
+    let store = Store::new();
+    let cost_of = |payload: &[u8], sound: bool| {
+        let cost = measure(|| {
+            let restored = store.keys().restore("key", payload, RestoreOptions::new());
+            assert!(matches!(restored, Ok(()) | Err(Error::Corrupt { .. })), "{restored:?}");
+            assert_eq!(restored.is_ok(), sound);
+        });
+        store.clear_all().unwrap();
+        let over = cost.bytes_max as f64 / payload.len() as f64;
+        println!("{over:.2} bytes for each of {}", payload.len());
+        over
+    };
+    assert!(cost_of(&packed(list, &ones, &[]), true) < 4.0);
+    let damaged = [&ones[..], &[1, 2]].concat();
+    assert!(cost_of(&packed(list, &damaged, &[]), false) < 4.0);
+    for twice in [&set[..], sorted_set, hash] {
+        assert!(cost_of(&packed(twice, &ones, &[]), false) < 2.0);
+    }
+    // One entry 1-1, of as many fields as there are pairs of ones.
+    let master = [&[15, 1, 16][..], &[0, 0, 0, 0, 0, 0, 0, 1].repeat(2)].concat();
+    let number = |number: usize| [&[0xf3], &(number as u32).to_le_bytes()[..], &[5]].concat();
+    let head = [&[1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1][..], &number(ONES / 2)].concat();
+    let entry = [&head[..], &ones, &number(ONES + 4)].concat();
+    assert!(cost_of(&packed(&master, &entry, &[1, 1, 1, 0]), true) < 5.0);
 }
 
 #[test]

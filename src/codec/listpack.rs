@@ -7,6 +7,8 @@
 //!
 //! A string that spells an integer in its shortest form is kept as one.
 
+use std::iter;
+
 use super::value::Element;
 use crate::number;
 
@@ -132,23 +134,32 @@ fn length_behind(length: usize) -> ([u8; 5], usize) {
     (bytes, width)
 }
 
-/// All elements, if the bytes are a listpack.
-pub(super) fn read(bytes: &[u8]) -> Option<Vec<Element<'_>>> {
+/// The elements one by one, if the bytes are a listpack: `None` among them where it is damaged.
+pub(super) fn read(bytes: &[u8]) -> Option<impl Iterator<Item = Option<Element<'_>>>> {
     let (size, rest) = bytes.split_first_chunk()?;
     let (count, rest) = rest.split_first_chunk()?;
     let (end, mut rest) = rest.split_last()?;
     if u32::from_le_bytes(*size) as usize != bytes.len() || *end != END {
         return None;
     }
-    let mut elements = Vec::new();
-    while !rest.is_empty() {
-        let (element, length) = element(rest)?;
-        let (behind, width) = length_behind(length);
-        rest = rest[length..].strip_prefix(&behind[..width])?;
-        elements.push(element);
-    }
-    let count = u16::from_le_bytes(*count);
-    (count == UNCOUNTED || usize::from(count) == elements.len()).then_some(elements)
+    let (count, mut found) = (u16::from_le_bytes(*count), 0);
+    Some(iter::from_fn(move || {
+        if rest.is_empty() {
+            let counted = count == UNCOUNTED || usize::from(count) == found;
+            return (!counted).then_some(None);
+        }
+        found += 1;
+        Some(take(&mut rest))
+    }))
+}
+
+/// Takes the first element off the bytes.
+#[inline]
+fn take<'b>(bytes: &mut &'b [u8]) -> Option<Element<'b>> {
+    let (element, length) = element(bytes)?;
+    let (behind, width) = length_behind(length);
+    *bytes = bytes[length..].strip_prefix(&behind[..width])?;
+    Some(element)
 }
 
 /// The first element and the bytes that it takes, without its length behind it.

@@ -17,7 +17,7 @@ use super::listpack;
 use super::output::Sink;
 use super::value::Element;
 use super::{Times, Version, kind};
-use crate::data::stream::{Consumer, Entry, Group, Stream, StreamId};
+use crate::data::stream::{Consumer, Entry, Fields, Group, Stream, StreamId, Strings};
 use crate::error::Result;
 
 const DELETED: i64 = 1;
@@ -121,8 +121,7 @@ pub(super) fn read(
         let master: Result<[u8; 16], _> = scratch[..].try_into();
         let master = master.map_err(|_| input.corrupt("an id of a stream that is not one"))?;
         input.blob(scratch)?;
-        let elements = listpack::read(scratch);
-        let run = elements.and_then(|elements| read_run(&mut stream, id_of(master), &elements));
+        let run = read_run(&mut stream, id_of(master), scratch);
         run.ok_or_else(|| input.corrupt("damaged entries of a stream"))?;
     }
     read_counters(input, kind, &mut stream)?;
@@ -157,74 +156,63 @@ fn id_of(bytes: [u8; 16]) -> StreamId {
     StreamId::new((number >> 64) as u64, number as u64)
 }
 
-/// Elements one after the other.
-struct Elements<'e, 'b>(std::slice::Iter<'e, Element<'b>>);
+/// Elements one after the other, none of which may be missing.
+struct Elements<I>(I);
 
-impl<'b> Elements<'_, 'b> {
-    fn next(&mut self) -> Option<Element<'b>> {
-        self.0.next().copied()
-    }
-
+impl<'b, I: Iterator<Item = Option<Element<'b>>>> Elements<I> {
     fn integer(&mut self) -> Option<i64> {
-        match self.next()? {
-            Element::Integer(number) => Some(number),
-            Element::Bytes(_) => None,
-        }
+        integer(self.0.next()?)
     }
 
-    /// A number of elements to come.
-    fn count(&mut self) -> Option<usize> {
-        usize::try_from(self.integer()?).ok().filter(|count| *count <= self.0.len())
+    /// Appends the next ones to strings.
+    fn texts(&mut self, count: usize, strings: &mut Strings) -> Option<()> {
+        for _ in 0..count {
+            strings.push(self.0.next()??.text(&mut itoa::Buffer::new()));
+        }
+        Some(())
+    }
+}
+
+fn integer(element: Option<Element<'_>>) -> Option<i64> {
+    match element? {
+        Element::Integer(number) => Some(number),
+        Element::Bytes(_) => None,
     }
 }
 
 /// Appends the entries of one listpack; `None` if they cannot be.
-fn read_run(stream: &mut Stream, master: StreamId, elements: &[Element<'_>]) -> Option<()> {
-    let mut elements = Elements(elements.iter());
+fn read_run(stream: &mut Stream, master: StreamId, packed: &[u8]) -> Option<()> {
+    let mut elements = Elements(listpack::read(packed)?);
     let (live, deleted) = (elements.integer()?, elements.integer()?);
-    let mut names = Vec::new();
-    for _ in 0..elements.count()? {
-        names.push(elements.next()?);
-    }
+    let (mut names, mut strings) = (Strings::default(), Strings::default());
+    let count = elements.integer()?;
+    elements.texts(usize::try_from(count).ok()?, &mut names)?;
     if elements.integer()? != 0 {
         return None;
     }
     let mut found = [0, 0];
-    let mut fields = Vec::new();
-    while elements.0.len() > 0 {
-        let flags = elements.integer()?;
+    while let Some(flags) = elements.0.next() {
+        let flags = integer(flags)?;
         let ms = master.ms.wrapping_add(elements.integer()? as u64);
         let seq = master.seq.wrapping_add(elements.integer()? as u64);
-        fields.clear();
-        if flags & SHARED_NAMES != 0 {
-            for name in &names {
-                fields.push((*name, elements.next()?));
-            }
+        strings.clear();
+        let (fields, own) = if flags & SHARED_NAMES != 0 {
+            elements.texts(names.len(), &mut strings)?;
+            (Fields::of(&names, &strings), names.len() + 3)
         } else {
-            for _ in 0..elements.count()? {
-                fields.push((elements.next()?, elements.next()?));
-            }
-        }
-        let own = if flags & SHARED_NAMES != 0 { fields.len() + 3 } else { 2 * fields.len() + 4 };
+            let count = usize::try_from(elements.integer()?).ok()?.checked_mul(2)?;
+            elements.texts(count, &mut strings)?;
+            (Fields::in_turn(&strings), count + 4)
+        };
         if elements.integer()? != own as i64 {
             return None;
         }
         found[usize::from(flags & DELETED != 0)] += 1;
         if flags & DELETED == 0 {
-            append(stream, StreamId::new(ms, seq), &fields)?;
+            stream.append_strings(StreamId::new(ms, seq), fields).ok()?;
         }
     }
     (found == [live, deleted] && live + deleted > 0).then_some(())
-}
-
-fn append(stream: &mut Stream, id: StreamId, fields: &[(Element<'_>, Element<'_>)]) -> Option<()> {
-    let mut digits = vec![(itoa::Buffer::new(), itoa::Buffer::new()); fields.len()];
-    let texts: Vec<(&[u8], &[u8])> = fields
-        .iter()
-        .zip(&mut digits)
-        .map(|((name, value), digits)| (name.text(&mut digits.0), value.text(&mut digits.1)))
-        .collect();
-    stream.append(id, &texts).ok()
 }
 
 fn read_id(input: &mut Input<'_>) -> Result<StreamId> {

@@ -1,5 +1,7 @@
 //! Values without their keys: which type stands for what a key holds, and the body behind it.
 
+use smallvec::SmallVec;
+
 use super::input::Input;
 use super::listpack;
 use super::output::Sink;
@@ -8,7 +10,7 @@ use crate::data::hash::Hash;
 use crate::data::list::{List, ListEnd};
 use crate::data::set::Set;
 use crate::data::sorted_set::{Score, SortedSet};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::{Data, Object};
 use crate::number;
 use crate::value::Value;
@@ -20,6 +22,8 @@ const HEAD: usize = 8;
 /// A node of a list that packs elements; any other is one element by itself.
 const PACKED_NODE: u64 = 2;
 const PLAIN_NODE: u64 = 1;
+/// The most members of a sorted set that Redis packs, as by its default.
+const MOST_PACKED: usize = 128;
 
 /// An element of what packs several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +69,8 @@ pub(super) fn kind_of(content: Content<'_>, version: Version) -> u8 {
 
 /// Whether Redis would keep the set in a listpack.
 fn is_small(set: &SortedSet) -> bool {
-    const MOST_MEMBERS: usize = 128;
     const LONGEST_MEMBER: usize = 64;
-    set.len() <= MOST_MEMBERS
+    set.len() <= MOST_PACKED
         && set.entries(0..set.len()).all(|(member, _)| member.len() <= LONGEST_MEMBER)
 }
 
@@ -198,9 +201,8 @@ pub(super) fn read_object(
         }
         kind::LIST_QUICKLIST_2 => read_quicklist(input, scratch)?.into_object(),
         kind::SET => read_set(input, scratch)?.into_object(),
-        kind::SET_INTSET | kind::SET_LISTPACK => {
-            read_packed_set(input, kind, scratch)?.into_object()
-        }
+        kind::SET_INTSET => read_intset(input, scratch)?.into_object(),
+        kind::SET_LISTPACK => read_packed_set(input, scratch)?.into_object(),
         kind::SORTED_SET | kind::SORTED_SET_2 => {
             read_sorted_set(input, kind, scratch)?.into_object()
         }
@@ -289,7 +291,7 @@ pub(super) fn skip_key_data(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Res
 }
 
 /// The error of a value that only a module of Redis could read.
-fn module_value(input: &mut Input<'_>, kind: u8) -> crate::Error {
+fn module_value(input: &mut Input<'_>, kind: u8) -> Error {
     if kind == kind::MODULE {
         return input.corrupt("a value of a module, in a form before its release");
     }
@@ -329,7 +331,7 @@ fn read_quicklist(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<List> 
             PACKED_NODE => {
                 input.blob(scratch)?;
                 for element in listpack_elements(input, scratch)? {
-                    list.push(ListEnd::Back, element.text(&mut itoa::Buffer::new()));
+                    list.push(ListEnd::Back, element?.text(&mut itoa::Buffer::new()));
                 }
             }
             _ => return Err(input.corrupt("a node of a list in an unknown form")),
@@ -341,17 +343,33 @@ fn read_quicklist(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<List> 
 fn read_ziplist_node(input: &mut Input<'_>, list: &mut List, scratch: &mut Vec<u8>) -> Result<()> {
     input.blob(scratch)?;
     for element in ziplist_elements(input, scratch)? {
-        list.push(ListEnd::Back, element.text(&mut itoa::Buffer::new()));
+        list.push(ListEnd::Back, element?.text(&mut itoa::Buffer::new()));
     }
     Ok(())
 }
 
-fn listpack_elements<'b>(input: &Input<'_>, bytes: &'b [u8]) -> Result<Vec<Element<'b>>> {
-    listpack::read(bytes).ok_or_else(|| input.corrupt("a damaged listpack"))
+fn listpack_elements<'b>(
+    input: &Input<'_>,
+    bytes: &'b [u8],
+) -> Result<impl Iterator<Item = Result<Element<'b>>>> {
+    sound(input, listpack::read(bytes), "a damaged listpack")
 }
 
-fn ziplist_elements<'b>(input: &Input<'_>, bytes: &'b [u8]) -> Result<Vec<Element<'b>>> {
-    ziplist::read(bytes).ok_or_else(|| input.corrupt("a damaged ziplist"))
+fn ziplist_elements<'b>(
+    input: &Input<'_>,
+    bytes: &'b [u8],
+) -> Result<impl Iterator<Item = Result<Element<'b>>>> {
+    sound(input, ziplist::read(bytes), "a damaged ziplist")
+}
+
+/// Elements as long as there is none that is `damaged`.
+fn sound<'b>(
+    input: &Input<'_>,
+    elements: Option<impl Iterator<Item = Option<Element<'b>>>>,
+    damaged: &'static str,
+) -> Result<impl Iterator<Item = Result<Element<'b>>>> {
+    let damaged = move || input.corrupt(damaged);
+    Ok(elements.ok_or_else(damaged)?.map(move |element| element.ok_or_else(damaged)))
 }
 
 fn read_set(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<Set> {
@@ -365,21 +383,28 @@ fn read_set(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<Set> {
     Ok(set)
 }
 
-fn read_packed_set(input: &mut Input<'_>, kind: u8, scratch: &mut Vec<u8>) -> Result<Set> {
+fn read_intset(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<Set> {
+    input.blob(scratch)?;
+    let integers = intset::read(scratch).ok_or_else(|| input.corrupt("a damaged intset"))?;
+    let (mut set, mut last) = (Set::default(), None);
+    for integer in integers {
+        if last.replace(integer).is_some_and(|last| last >= integer) {
+            return Err(input.corrupt("a member twice or misplaced in a set"));
+        }
+        set.insert(itoa::Buffer::new().format(integer).as_bytes());
+    }
+    Ok(set)
+}
+
+fn read_packed_set(input: &mut Input<'_>, scratch: &mut Vec<u8>) -> Result<Set> {
     input.blob(scratch)?;
     let mut set = Set::default();
-    let mut insert = |element: Element<'_>| set.insert(element.text(&mut itoa::Buffer::new()));
-    let distinct = if kind == kind::SET_INTSET {
-        let integers = intset::read(scratch).ok_or_else(|| input.corrupt("a damaged intset"))?;
-        let mut last = None;
-        integers.into_iter().all(|integer| {
-            let grows = last.replace(integer).is_none_or(|last| last < integer);
-            grows && insert(Element::Integer(integer))
-        })
-    } else {
-        listpack_elements(input, scratch)?.into_iter().all(insert)
-    };
-    if distinct { Ok(set) } else { Err(input.corrupt("a member twice or misplaced in a set")) }
+    for element in listpack_elements(input, scratch)? {
+        if !set.insert(element?.text(&mut itoa::Buffer::new())) {
+            return Err(input.corrupt("a member twice in a set"));
+        }
+    }
+    Ok(set)
 }
 
 fn read_sorted_set(input: &mut Input<'_>, kind: u8, scratch: &mut Vec<u8>) -> Result<SortedSet> {
@@ -416,7 +441,11 @@ fn checked_score(input: &Input<'_>, score: Option<f64>) -> Result<Score> {
 }
 
 fn sorted_set_of(input: &Input<'_>, entries: Vec<(Value, Score)>) -> Result<SortedSet> {
-    SortedSet::from_entries(entries).ok_or_else(|| input.corrupt("a member twice in a sorted set"))
+    SortedSet::from_entries(entries).ok_or_else(|| twice_in_sorted_set(input))
+}
+
+fn twice_in_sorted_set(input: &Input<'_>) -> Error {
+    input.corrupt("a member twice in a sorted set")
 }
 
 fn read_packed_sorted_set(
@@ -425,22 +454,47 @@ fn read_packed_sorted_set(
     scratch: &mut Vec<u8>,
 ) -> Result<SortedSet> {
     input.blob(scratch)?;
-    let elements = match kind {
-        kind::SORTED_SET_ZIPLIST => ziplist_elements(input, scratch)?,
-        _ => listpack_elements(input, scratch)?,
-    };
-    let mut entries = Vec::with_capacity(elements.len() / 2);
-    for pair in elements.chunks(2) {
-        let [member, score] = pair else {
-            return Err(input.corrupt("a member without a score"));
-        };
-        let score = match score {
-            Element::Integer(number) => Some(*number as f64),
-            Element::Bytes(text) => number::parse_float(text),
-        };
-        entries.push((member.to_value(), checked_score(input, score)?));
+    match kind {
+        kind::SORTED_SET_ZIPLIST => sorted_set_of_pairs(input, ziplist_elements(input, scratch)?),
+        _ => sorted_set_of_pairs(input, listpack_elements(input, scratch)?),
     }
-    sorted_set_of(input, entries)
+}
+
+/// Members with their scores behind them.
+fn sorted_set_of_pairs<'b>(
+    input: &Input<'_>,
+    mut elements: impl Iterator<Item = Result<Element<'b>>>,
+) -> Result<SortedSet> {
+    /// The members behind these are added one by one, so that those who are there a million times
+    /// do not take the memory of a million.
+    const AT_ONCE: usize = 1024;
+    let mut entries = SmallVec::<[(Value, Score); MOST_PACKED]>::new();
+    while entries.len() < AT_ONCE
+        && let Some(pair) = next_pair(input, &mut elements)?
+    {
+        entries.push(pair);
+    }
+    let mut set = sorted_set_of(input, entries.into_vec())?;
+    while let Some((member, score)) = next_pair(input, &mut elements)? {
+        if set.insert_value(&member, score).is_some() {
+            return Err(twice_in_sorted_set(input));
+        }
+    }
+    Ok(set)
+}
+
+#[inline]
+fn next_pair<'b>(
+    input: &Input<'_>,
+    elements: &mut impl Iterator<Item = Result<Element<'b>>>,
+) -> Result<Option<(Value, Score)>> {
+    let Some(member) = elements.next().transpose()? else { return Ok(None) };
+    let score = match elements.next().transpose()? {
+        Some(Element::Integer(number)) => Some(number as f64),
+        Some(Element::Bytes(text)) => number::parse_float(text),
+        None => return Err(input.corrupt("a member without a score")),
+    };
+    Ok(Some((member.to_value(), checked_score(input, score)?)))
 }
 
 /// Fields with their values; `before` and `after` read a field's deadline, from before its name
@@ -495,29 +549,34 @@ fn read_packed_hash(
     scratch: &mut Vec<u8>,
 ) -> Result<Hash> {
     input.blob(scratch)?;
-    let elements = match kind {
+    match kind {
         kind::HASH_ZIPMAP => {
-            let pairs = zipmap::read(scratch).ok_or_else(|| input.corrupt("a damaged zipmap"))?;
-            pairs
-                .iter()
-                .flat_map(|(name, value)| [name, value])
-                .copied()
-                .map(Element::Bytes)
-                .collect()
+            let elements = sound(input, zipmap::read(scratch), "a damaged zipmap")?;
+            hash_of(input, elements, None)
         }
-        kind::HASH_ZIPLIST => ziplist_elements(input, scratch)?,
-        _ => listpack_elements(input, scratch)?,
-    };
-    let is_dated = matches!(kind, kind::HASH_DATED_LISTPACK | kind::HASH_DATED_LISTPACK_EARLY);
+        kind::HASH_ZIPLIST => hash_of(input, ziplist_elements(input, scratch)?, None),
+        kind::HASH_LISTPACK => hash_of(input, listpack_elements(input, scratch)?, None),
+        _ => hash_of(input, listpack_elements(input, scratch)?, Some(times)),
+    }
+}
+
+/// Fields with their values behind them, and their deadlines behind these if there are `times`.
+fn hash_of<'b>(
+    input: &Input<'_>,
+    mut elements: impl Iterator<Item = Result<Element<'b>>>,
+    times: Option<Times>,
+) -> Result<Hash> {
+    let incomplete = || input.corrupt("a field without a value or a deadline");
     let mut hash = Hash::default();
-    for field in elements.chunks(if is_dated { 3 } else { 2 }) {
-        let (name, value, deadline) = match field {
-            [name, value] if !is_dated => (name, value, None),
-            [name, value, Element::Integer(0)] => (name, value, None),
-            [name, value, Element::Integer(unix @ 1..)] => {
-                (name, value, Some(times.store_of_field(*unix)))
-            }
-            _ => return Err(input.corrupt("a field without a value or a deadline")),
+    while let Some(name) = elements.next() {
+        let (name, value) = (name?, elements.next().ok_or_else(incomplete)??);
+        let deadline = match times {
+            None => None,
+            Some(times) => match elements.next().ok_or_else(incomplete)?? {
+                Element::Integer(0) => None,
+                Element::Integer(unix @ 1..) => Some(times.store_of_field(unix)),
+                _ => return Err(incomplete()),
+            },
         };
         let (mut name_digits, mut value_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (name, value) = (name.text(&mut name_digits), value.text(&mut value_digits));

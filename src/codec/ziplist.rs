@@ -5,6 +5,8 @@
 //! entry: | length of the entry before | form, integer or length | string |
 //! ```
 
+use std::iter;
+
 use super::value::Element;
 
 const HEADER: usize = 10;
@@ -13,33 +15,39 @@ const UNCOUNTED: u16 = u16::MAX;
 /// Announces a length in four bytes.
 const LONG: u8 = 0xfe;
 
-/// All elements, if the bytes are a ziplist.
-pub(super) fn read(bytes: &[u8]) -> Option<Vec<Element<'_>>> {
+/// The elements one by one, if the bytes are a ziplist: `None` among them where it is damaged.
+pub(super) fn read(bytes: &[u8]) -> Option<impl Iterator<Item = Option<Element<'_>>>> {
     let (size, rest) = bytes.split_first_chunk()?;
     let (tail, rest) = rest.split_first_chunk()?;
     let (count, rest) = rest.split_first_chunk()?;
-    let (end, mut rest) = rest.split_last()?;
+    let (end, entries) = rest.split_last()?;
     if u32::from_le_bytes(*size) as usize != bytes.len() || *end != END {
         return None;
     }
-    let mut elements = Vec::new();
-    let (mut place, mut length_before) = (HEADER, 0);
-    let mut last = HEADER;
-    while !rest.is_empty() {
-        let (before, head) = previous(rest)?;
-        let (element, length) = element(&rest[head..])?;
-        if before != length_before {
-            return None;
+    let (count, mut found) = (u16::from_le_bytes(*count), 0);
+    let last = (u32::from_le_bytes(*tail) as usize).checked_sub(HEADER)?;
+    let (mut rest, mut length_before) = (entries, 0);
+    Some(iter::from_fn(move || {
+        if rest.is_empty() {
+            let counted = count == UNCOUNTED || usize::from(count) == found;
+            return (!counted || entries.len() - length_before != last).then_some(None);
         }
-        elements.push(element);
-        last = place;
-        length_before = head + length;
-        place += length_before;
-        rest = &rest[length_before..];
+        found += 1;
+        Some(take(&mut rest, &mut length_before))
+    }))
+}
+
+/// Takes the first entry off the bytes; it becomes the one before.
+#[inline]
+fn take<'b>(bytes: &mut &'b [u8], length_before: &mut usize) -> Option<Element<'b>> {
+    let (before, head) = previous(bytes)?;
+    let (element, length) = element(&bytes[head..])?;
+    if before != *length_before {
+        return None;
     }
-    let count = u16::from_le_bytes(*count);
-    let counted = count == UNCOUNTED || usize::from(count) == elements.len();
-    (counted && u32::from_le_bytes(*tail) as usize == last).then_some(elements)
+    *length_before = head + length;
+    *bytes = &bytes[*length_before..];
+    Some(element)
 }
 
 /// The length of the entry before, and the bytes that say so.

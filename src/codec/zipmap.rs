@@ -6,23 +6,34 @@
 //!
 //! A length is one byte, or 254 and four bytes.
 
+use std::iter;
+
+use super::value::Element;
+
 const END: u8 = 0xff;
 const LONG: u8 = 0xfe;
 
-/// A field's name and its value.
-type Pair<'b> = (&'b [u8], &'b [u8]);
-
-/// All fields with their values, if the bytes are a zipmap.
-pub(super) fn read(bytes: &[u8]) -> Option<Vec<Pair<'_>>> {
+/// Names and values in turn, if the bytes are a zipmap: `None` among them where it is damaged.
+pub(super) fn read(bytes: &[u8]) -> Option<impl Iterator<Item = Option<Element<'_>>>> {
     let (count, mut rest) = bytes.split_first()?;
-    let mut fields = Vec::new();
-    while rest != [END] {
-        let (name, behind) = string(rest, 0)?;
-        let (value, behind) = string(behind, 1)?;
-        fields.push((name, value));
-        rest = behind;
-    }
-    (*count >= LONG || usize::from(*count) == fields.len()).then_some(fields)
+    let mut found = 0;
+    Some(iter::from_fn(move || {
+        let is_value = found % 2 == 1;
+        if rest == [END] && !is_value {
+            let counted = *count >= LONG || usize::from(*count) == found / 2;
+            return (!counted).then_some(None);
+        }
+        found += 1;
+        Some(take(&mut rest, usize::from(is_value)))
+    }))
+}
+
+/// Takes the first string off the bytes.
+#[inline]
+fn take<'b>(bytes: &mut &'b [u8], spare: usize) -> Option<Element<'b>> {
+    let string;
+    (string, *bytes) = self::string(bytes, spare)?;
+    Some(Element::Bytes(string))
 }
 
 /// A string, and what is behind it; `spare` bytes between it and its length say how many follow

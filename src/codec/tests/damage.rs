@@ -2,7 +2,7 @@
 //! checksum can tell, since whoever made the file made it so.
 
 use super::*;
-use crate::codec::{CHECKSUM, kind, payload};
+use crate::codec::{CHECKSUM, kind, listpack, payload};
 use crate::error::Error;
 
 /// Every type, in few bytes.
@@ -116,6 +116,42 @@ fn declared_lengths_take_no_memory() {
     // A string of 512 MiB of which three bytes are there; one compressed a million to one.
     assert_corrupt(kind::STRING, b"\x80\x20\x00\x00\x00abc", "ends in the middle");
     assert_corrupt(kind::STRING, b"\xc3\x03\x80\x20\x00\x00\x00\x20\x00a", "does not unpack");
+}
+
+#[test]
+fn a_listpack_keeps_what_its_head_says() {
+    let mut packed = listpack::Writer::new();
+    [&b"a"[..], b"7"].iter().for_each(|element| packed.push(element));
+    let sound = [&[1, 2, 12][..], &packed.finish()].concat();
+    assert_eq!(value(kind::LIST_QUICKLIST_2, &sound), Ok(r#"list ["a", "7"]"#.into()));
+    // Its bytes, its elements (one less, one more), what is behind the first and the last, its end.
+    for (place, byte) in [(3, 11), (7, 1), (7, 3), (11, 1), (13, 2), (14, 0xfe)] {
+        let mut damaged = sound.clone();
+        damaged[place] = byte;
+        assert_corrupt(kind::LIST_QUICKLIST_2, &damaged, "a damaged listpack");
+    }
+    let mut uncounted = sound;
+    uncounted[7..9].fill(0xff);
+    assert!(value(kind::LIST_QUICKLIST_2, &uncounted).is_ok());
+}
+
+/// Those behind the first 1,024 of a packed set are added one by one.
+#[test]
+fn members_of_a_long_packed_set_are_distinct() {
+    let sorted_set = |members: std::ops::Range<u16>, last: u16| {
+        let mut packed = listpack::Writer::new();
+        for member in members.chain([last]) {
+            packed.integer(member.into());
+            packed.integer(1);
+        }
+        let packed = packed.finish();
+        [&[0x80][..], &(packed.len() as u32).to_be_bytes(), &packed].concat()
+    };
+    assert!(value(kind::SORTED_SET_LISTPACK, &sorted_set(0..1500, 1500)).is_ok());
+    for last in [0, 1023, 1024, 1499] {
+        let body = sorted_set(0..1500, last);
+        assert_corrupt(kind::SORTED_SET_LISTPACK, &body, "a member twice in a sorted set");
+    }
 }
 
 #[test]

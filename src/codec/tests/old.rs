@@ -62,6 +62,26 @@ fn ziplists_hold_every_form() {
 }
 
 #[test]
+fn what_is_packed_keeps_what_its_head_says() {
+    let damaged = |kind: u8, body: &[u8], place: usize, byte: u8| {
+        let mut body = body.to_vec();
+        body[place] = byte;
+        restored(&[&[kind], &short(&body)[..]].concat(), 10).unwrap_err().to_string()
+    };
+    let packed = ziplist(&[b"\x01a", b"\xf1"]);
+    // Bytes, last entry, entries (one less, one more), length before the second, end.
+    for (place, byte) in [(0, 1), (4, 10), (8, 1), (8, 3), (13, 4), (15, 0xfe)] {
+        let error = damaged(kind::LIST_ZIPLIST, &packed, place, byte);
+        assert!(error.starts_with("a damaged ziplist"), "{place}: {error}");
+    }
+    // Fields (one less, one more), a name that reaches to the end, the end.
+    for (place, byte) in [(0, 0), (0, 2), (1, 5), (6, 0)] {
+        let error = damaged(kind::HASH_ZIPMAP, b"\x01\x01a\x01\x00x\xff", place, byte);
+        assert!(error.starts_with("a damaged zipmap"), "{place}: {error}");
+    }
+}
+
+#[test]
 fn hashes_and_sorted_sets_of_ziplists() {
     let pairs = short(&ziplist(&[b"\x01a", b"\xf3", b"\x01b", b"\x033.5"]));
     assert_eq!(value(kind::HASH_ZIPLIST, &pairs), r#"hash {"a": ("2", None), "b": ("3.5", None)}"#);

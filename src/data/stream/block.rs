@@ -44,6 +44,14 @@ const LOWEST_SEQ: u8 = 8;
 /// The fields of an entry to be: name, value.
 pub(crate) type FieldSlice<'a> = &'a [(&'a [u8], &'a [u8])];
 
+/// The same, to be gone over several times, wherever they are.
+pub(super) trait NewFields<'a>:
+    ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone
+{
+}
+
+impl<'a, I: ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone> NewFields<'a> for I {}
+
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     data: Vec<u8>,
@@ -71,11 +79,11 @@ pub(super) struct Head {
 
 impl Block {
     /// A block of one entry, with room for so many bytes and entries.
-    pub(super) fn new(id: StreamId, fields: FieldSlice<'_>, room: (usize, usize)) -> Self {
-        let names: usize = fields.iter().map(|(name, _)| framed_len(name.len())).sum();
-        let mut data = Vec::with_capacity(room.0.max(10 + names + fields_len(fields)));
+    pub(super) fn new<'a>(id: StreamId, fields: impl NewFields<'a>, room: (usize, usize)) -> Self {
+        let names: usize = fields.clone().map(|(name, _)| framed_len(name.len())).sum();
+        let mut data = Vec::with_capacity(room.0.max(10 + names + fields_len(fields.clone())));
         push_number(&mut data, fields.len() as u64);
-        for (name, _) in fields {
+        for (name, _) in fields.clone() {
             push_bytes(&mut data, name);
         }
         let mut block = Block {
@@ -84,7 +92,7 @@ impl Block {
             starts: Vec::with_capacity(room.1),
             first: id,
             last: id,
-            node_bytes: node::empty_len(fields),
+            node_bytes: node::empty_len(fields.clone()),
             head: 0,
             live: 0,
         };
@@ -92,19 +100,19 @@ impl Block {
         block
     }
 
-    pub(super) fn has_room(&self, fields: FieldSlice<'_>) -> bool {
+    pub(super) fn has_room<'a>(&self, fields: impl NewFields<'a>) -> bool {
         self.starts.len() < MAX_ENTRIES && self.node_bytes + fields_len(fields) < MAX_BYTES
     }
 
     /// Adds an entry. Its id is above the last one's, and there is room.
-    pub(super) fn push(&mut self, id: StreamId, fields: FieldSlice<'_>) {
-        let own_names = !self.shares_names(fields);
-        self.node_bytes += node::entry_len(self.first, id, fields, own_names);
+    pub(super) fn push<'a>(&mut self, id: StreamId, fields: impl NewFields<'a>) {
+        let own_names = !self.shares_names(fields.clone());
+        self.node_bytes += node::entry_len(self.first, id, fields.clone(), own_names);
         let start = u16::try_from(self.data.len() - self.names_len);
         self.starts.push(start.expect("a block with room is short"));
         self.push_head(id, if own_names { OWN_NAMES } else { 0 });
         if own_names {
-            push_fields(&mut self.data, fields.iter().copied());
+            push_fields(&mut self.data, fields);
         } else {
             for (_, value) in fields {
                 push_bytes(&mut self.data, value);
@@ -133,10 +141,9 @@ impl Block {
         }
     }
 
-    fn shares_names(&self, fields: FieldSlice<'_>) -> bool {
+    fn shares_names<'a>(&self, mut fields: impl NewFields<'a>) -> bool {
         let mut reader = Reader::new(&self.data);
-        reader.number() == fields.len() as u64
-            && fields.iter().all(|(name, _)| reader.bytes() == *name)
+        reader.number() == fields.len() as u64 && fields.all(|(name, _)| reader.bytes() == name)
     }
 
     pub(super) fn first(&self) -> StreamId {
@@ -423,6 +430,33 @@ fn long_number(mut rest: &[u8]) -> (u64, &[u8]) {
     }
 }
 
+/// Strings in one buffer, for entries to be.
+#[derive(Default)]
+pub(crate) struct Strings {
+    data: Vec<u8>,
+    len: usize,
+}
+
+impl Strings {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.data.clear();
+        self.len = 0;
+    }
+
+    pub(crate) fn push(&mut self, string: &[u8]) {
+        push_bytes(&mut self.data, string);
+        self.len += 1;
+    }
+
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.data)
+    }
+}
+
 /// Encodes fields together with their names.
 pub(super) fn push_fields<'a>(
     data: &mut Vec<u8>,
@@ -458,34 +492,35 @@ fn framed_len(len: usize) -> usize {
 }
 
 /// The bytes of names and values alone.
-pub(super) fn fields_len(fields: FieldSlice<'_>) -> usize {
-    fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+pub(super) fn fields_len<'a>(fields: impl NewFields<'a>) -> usize {
+    fields.map(|(name, value)| name.len() + value.len()).sum()
 }
 
 /// What Redis's node for the same entries would take: a listpack whose elements are integers or
 /// strings, each with its own length behind it.
 mod node {
-    use super::{FieldSlice, StreamId};
+    use super::{NewFields, StreamId};
 
     /// An element that holds a small number, such as a count or flags.
     const SMALL: usize = 2;
 
     /// A node of no entry yet: header, counters, names, ends.
-    pub(super) fn empty_len(fields: FieldSlice<'_>) -> usize {
-        let names: usize = fields.iter().map(|(name, _)| element_len(name)).sum();
-        7 + 3 * SMALL + integer_len(fields.len() as i64) + names
+    pub(super) fn empty_len<'a>(fields: impl NewFields<'a>) -> usize {
+        let count = integer_len(fields.len() as i64);
+        7 + 3 * SMALL + count + fields.map(|(name, _)| element_len(name)).sum::<usize>()
     }
 
-    pub(super) fn entry_len(
+    pub(super) fn entry_len<'a>(
         first: StreamId,
         id: StreamId,
-        fields: FieldSlice<'_>,
+        fields: impl NewFields<'a>,
         own_names: bool,
     ) -> usize {
         let mut len = SMALL;
         len += integer_len(id.ms.wrapping_sub(first.ms) as i64);
         len += integer_len(id.seq.wrapping_sub(first.seq) as i64);
-        let mut elements = fields.len() + 3;
+        let count = fields.len();
+        let mut elements = count + 3;
         for (name, value) in fields {
             len += element_len(value);
             if own_names {
@@ -493,8 +528,8 @@ mod node {
             }
         }
         if own_names {
-            len += integer_len(fields.len() as i64);
-            elements += fields.len() + 1;
+            len += integer_len(count as i64);
+            elements += count + 1;
         }
         len + integer_len(elements as i64)
     }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use super::block::{Block, Head, Reader, push_fields};
+use super::block::{Block, Head, Reader, Strings, push_fields};
 use super::id::StreamId;
 use crate::error::Result;
 use crate::value::FromValue;
@@ -369,6 +369,19 @@ pub struct Fields<'a> {
     /// `None` if the names stand among the values.
     names: Option<Reader<'a>>,
     values: Reader<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// Fields of these names and values.
+    pub(crate) fn of(names: &'a Strings, values: &'a Strings) -> Self {
+        let left = names.len().min(values.len());
+        Self { left, names: Some(names.reader()), values: values.reader() }
+    }
+
+    /// Fields of names and values in turn.
+    pub(crate) fn in_turn(strings: &'a Strings) -> Self {
+        Self { left: strings.len() / 2, names: None, values: strings.reader() }
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::block::{Block, FieldSlice, MAX_ENTRIES, fields_len};
+use super::block::{Block, MAX_ENTRIES, NewFields, fields_len};
 use super::counted;
 use super::entries::{Direction, Entries, Entry};
 use super::id::StreamId;
@@ -136,14 +136,14 @@ impl EntryLog {
         self.tail.as_ref()?.entries().next_back()
     }
 
-    pub(super) fn append(
+    pub(super) fn append<'a>(
         &mut self,
         id: StreamId,
-        fields: FieldSlice<'_>,
+        fields: impl NewFields<'a>,
     ) -> Result<(), AppendError> {
-        self.check_append(id, fields)?;
+        self.check_append(id, fields.clone())?;
         match &mut self.tail {
-            Some(tail) if tail.has_room(fields) => {
+            Some(tail) if tail.has_room(fields.clone()) => {
                 let before = tail.heap_bytes();
                 tail.push(id, fields);
                 self.bytes += tail.heap_bytes() - before;
@@ -160,8 +160,12 @@ impl EntryLog {
         Ok(())
     }
 
-    fn check_append(&self, id: StreamId, fields: FieldSlice<'_>) -> Result<(), AppendError> {
-        if fields.is_empty() {
+    fn check_append<'a>(
+        &self,
+        id: StreamId,
+        fields: impl NewFields<'a>,
+    ) -> Result<(), AppendError> {
+        if fields.len() == 0 {
             return Err(AppendError::NoFields);
         }
         if id == StreamId::MIN {

@@ -25,7 +25,7 @@ pub use entries::{Direction, Entries, EntriesIter, Entry, Fields};
 pub use entry_log::{Precision, TrimBound};
 pub use id::StreamId;
 
-pub(crate) use block::FieldSlice;
+pub(crate) use block::{FieldSlice, Strings};
 pub(crate) use entry_log::{AppendError, SetIdError};
 pub(crate) use group::{
     Acknowledge, AutoclaimOptions, ClaimOptions, Claimed, Consumer, DeliveryTime, Group, GroupMut,
@@ -129,6 +129,15 @@ impl Stream {
         &mut self,
         id: StreamId,
         fields: FieldSlice<'_>,
+    ) -> Result<(), AppendError> {
+        self.log.append(id, fields.iter().copied())
+    }
+
+    /// As [`append`](Self::append), with fields of strings in one buffer.
+    pub(crate) fn append_strings(
+        &mut self,
+        id: StreamId,
+        fields: Fields<'_>,
     ) -> Result<(), AppendError> {
         self.log.append(id, fields)
     }
