@@ -16,8 +16,9 @@
 //! Every encoding of a value of the types that a store has, from Redis 2.0 to 8.8 and Valkey 9;
 //! what else there is in these and in later ones is an error by its name. A reader trusts nothing:
 //! no memory is taken by a declared length before the bytes are there, packed elements are read one
-//! by one, every inner length is held against the bytes around it, and what could not be (a member twice, ids that do not grow, a
-//! score that is no number) is [`Error::Corrupt`](crate::Error::Corrupt) with its place.
+//! by one, every inner length is held against the bytes around it, and what could not be (a member
+//! twice, ids that do not grow, a score that is no number) is
+//! [`Error::Corrupt`](crate::Error::Corrupt) with its place.
 //!
 //! # Threading
 //!
