@@ -62,14 +62,8 @@ fn show(path: &Path, with_frames: bool) -> Result<bool> {
             println!("{what}: {damage}");
             println!("  {} bytes of the file are good", damage.valid_length);
             println!("  {} bytes, and the files behind it, are not", damage.lost);
-            println!(
-                "  {}",
-                match damage.is_torn {
-                    true => "the next opening cuts them off",
-                    false =>
-                        "Directory::repair cuts them off, and leaves them beside; copy it first",
-                }
-            );
+            let cutter = if damage.is_torn { "the next opening" } else { "Directory::repair" };
+            println!("  {cutter} cuts them off, and leaves them beside");
         }
     }
     if let Some(unsupported) = &unsupported {

@@ -119,17 +119,13 @@ impl Log {
         }
         let databases = self.databases.upgrade().ok_or_else(closed)?;
         let mut turn = self.turn().ok_or_else(closed)?;
-        if matches!(turn.writer().trouble, Some(Trouble::Stuck(_))) {
-            let retried = turn.retry();
-            if !turn.writer().is_lost() {
-                retried?;
-            }
-        }
+        let retried = turn.retry_if_stuck();
         let is_lost = turn.writer().is_lost();
         if is_lost {
             // The snapshot will have it, and what is pending.
             turn.writer_mut().batch.clear();
         } else {
+            retried?;
             // So that little is left to write at the instant itself.
             turn.advance(Goal::Written)?;
         }
@@ -250,12 +246,17 @@ impl Turn<'_> {
         (batch.end(), pending.recorded())
     }
 
+    fn retry_if_stuck(&mut self) -> io::Result<()> {
+        match self.writer().trouble {
+            Some(Trouble::Stuck(_)) => self.retry(),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes and syncs what is pending, for the last time.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let log = self.log;
-        if matches!(self.writer().trouble, Some(Trouble::Stuck(_))) {
-            self.retry()?;
-        }
+        self.retry_if_stuck()?;
         // What is there first, since only then is the batch empty.
         self.advance(Goal::Written)?;
         let mut pending = log.pending.lock();

@@ -339,22 +339,26 @@ impl Persistence for Worn {
     }
 }
 
+/// Writes until the segment takes nothing more, and on; then the power goes. Answers what is found.
+fn wear_out(worn: &Worn, durability: Durability) -> Store {
+    let store = Store::builder().persistence(worn.clone()).durability(durability).open().unwrap();
+    store.kv().set("a", 1).unwrap();
+    store.sync().unwrap();
+    worn.takes_no_more.store(true, sync::Ordering::SeqCst);
+    let told = store.kv().set("a", 2);
+    assert!(matches!(told, Ok(()) | Err(Error::Indeterminate(_))), "{told:?}");
+    eventually("a write", || store.kv().set("b", 3).is_ok() && store.sync().is_ok());
+    drop(store);
+    worn.kept.crash();
+    let found = Store::builder().persistence(worn.kept.clone()).open().unwrap();
+    assert_eq!((found.kv().get_as("a"), found.kv().get_as("b")), (Ok(Some(2)), Ok(Some(3))));
+    found
+}
+
 #[test]
 fn a_segment_that_takes_no_more_is_followed_by_another() {
     for durability in ALL {
-        let worn = Worn::default();
-        let store =
-            Store::builder().persistence(worn.clone()).durability(durability).open().unwrap();
-        store.kv().set("a", 1).unwrap();
-        store.sync().unwrap();
-        worn.takes_no_more.store(true, sync::Ordering::SeqCst);
-        let told = store.kv().set("a", 2);
-        assert!(matches!(told, Ok(()) | Err(Error::Indeterminate(_))), "{told:?}");
-        eventually("a write", || store.kv().set("b", 3).is_ok() && store.sync().is_ok());
-        drop(store);
-        worn.kept.crash();
-        let found = Store::builder().persistence(worn.kept).open().unwrap();
-        assert_eq!((found.kv().get_as("a"), found.kv().get_as("b")), (Ok(Some(2)), Ok(Some(3))));
+        let found = wear_out(&Worn::default(), durability);
         assert_eq!(found.recovery().unwrap().snapshot_keys, 0, "no snapshot was needed");
     }
 }
@@ -364,20 +368,9 @@ fn a_segment_that_takes_no_more_is_followed_by_another() {
 fn a_segment_that_is_lost_in_a_retry_is_made_good_by_a_snapshot() {
     for durability in ALL {
         let worn = Worn::default();
-        let store =
-            Store::builder().persistence(worn.clone()).durability(durability).open().unwrap();
-        store.kv().set("a", 1).unwrap();
-        store.sync().unwrap();
         *worn.cuts.lock().unwrap() = Some(1);
-        worn.takes_no_more.store(true, sync::Ordering::SeqCst);
-        let told = store.kv().set("a", 2);
-        assert!(matches!(told, Ok(()) | Err(Error::Indeterminate(_))), "{told:?}");
-        eventually("a write", || store.kv().set("b", 3).is_ok() && store.sync().is_ok());
+        let found = wear_out(&worn, durability);
         assert_eq!(*worn.cuts.lock().unwrap(), None);
-        drop(store);
-        worn.kept.crash();
-        let found = Store::builder().persistence(worn.kept).open().unwrap();
-        assert_eq!((found.kv().get_as("a"), found.kv().get_as("b")), (Ok(Some(2)), Ok(Some(3))));
         assert!(found.recovery().unwrap().snapshot_keys > 0, "it was lost");
     }
 }
