@@ -11,11 +11,14 @@
 mod model;
 
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
+#[cfg(not(shuttle))]
+use std::time::{Duration, Instant};
 
 pub(crate) use atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 #[cfg(shuttle)]
 pub(crate) use model::{
-    Condvar, Latch, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
+    Condvar, Latch, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    WaitTimeoutResult, yield_until,
 };
 #[cfg(not(shuttle))]
 pub(crate) use parking_lot::{
@@ -44,9 +47,27 @@ impl Latch {
         self.0.call_once(|| ());
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_completed()
+    }
+
     pub(crate) fn wait(&self) {
         self.0.wait();
     }
+}
+
+/// Lets other threads run until what one of them is doing is done, for so long at most. Answers the
+/// longest time that others have run at a stretch.
+#[cfg(not(shuttle))]
+pub(crate) fn yield_until(done: impl Fn() -> bool, most: Duration) -> Duration {
+    let start = Instant::now();
+    let (mut waited, mut longest) = (Duration::ZERO, Duration::ZERO);
+    while waited < most && !done() {
+        thread::yield_now();
+        let before = std::mem::replace(&mut waited, start.elapsed());
+        longest = longest.max(waited - before);
+    }
+    longest
 }
 
 /// Waits a few microseconds at most for what another thread is about to do, before the caller goes

@@ -24,7 +24,8 @@ use crate::sync::Arc;
 #[non_exhaustive]
 pub enum Durability {
     /// Once the write is on the disk. No crash takes it, if the disk does what it is told. Writers
-    /// that wait at the same time share one sync.
+    /// that wait at the same time share one sync; three or more on a disk that syncs in less than
+    /// 0.4 ms do not sleep meanwhile, but yield to whoever else wants their processors.
     #[doc(alias = "appendfsync always")]
     Always,
     /// Once the system has it. A crash of the process takes nothing; a crash of the machine takes

@@ -102,12 +102,22 @@ impl Latch {
         self.opened.notify_all();
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        *self.is_open.lock()
+    }
+
     pub(crate) fn wait(&self) {
         let mut is_open = self.is_open.lock();
         while !*is_open {
             self.opened.wait(&mut is_open);
         }
     }
+}
+
+/// A model has no real time, so others run a few times and not for a while.
+pub(crate) fn yield_until(done: impl Fn() -> bool, _most: Duration) -> Duration {
+    (0..4).take_while(|_| !done()).for_each(|_| shuttle::thread::yield_now());
+    Duration::ZERO
 }
 
 #[derive(Default)]

@@ -34,7 +34,7 @@ mod tests;
 mod writer;
 
 use std::io;
-use std::time::Instant;
+use std::time::Duration;
 
 pub(crate) use keeper::Keeper;
 pub(crate) use opening::open;
@@ -60,7 +60,9 @@ use crate::keyspace::journal::{Journal, Record};
 use crate::keyspace::{After, Databases, Space};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::thread::ThreadId;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Latch, Mutex, MutexGuard, Ordering, Weak, thread};
+use crate::sync::{
+    Arc, AtomicBool, AtomicU64, Latch, Mutex, MutexGuard, Ordering, Weak, thread, yield_until,
+};
 use crate::wire::effect;
 
 /// What is said of a log that was closed.
@@ -71,6 +73,15 @@ const REENTERED: &str = "the persistence has called the store that it keeps";
 
 /// What is said when code of a caller's has panicked.
 const PANICKED: &str = "the persistence has panicked";
+
+/// A sync that takes longer is waited for asleep.
+const SHORT: Duration = Duration::from_micros(400);
+
+/// A thread that yields and does not run again for so long is in the way of others.
+const CROWDED: Duration = Duration::from_micros(500);
+
+/// For so many turns all wait asleep then.
+const RECESS: u32 = 200;
 
 /// The journal of a store, and what keeps it.
 pub(crate) struct Log {
@@ -108,6 +119,10 @@ struct Desk {
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
+    /// How long those who wait stay awake.
+    patience: Duration,
+    /// For so many turns they do not, as others need the processors.
+    recess: u32,
 }
 
 /// What a position is to reach.
@@ -144,6 +159,8 @@ impl Log {
                 given_back: Arc::default(),
                 trouble: None,
                 is_closed: false,
+                patience: Duration::ZERO,
+                recess: 0,
             }),
             alarm,
             snapshots,
@@ -221,7 +238,7 @@ impl Log {
                 return Err(Error::Indeterminate(reason.to_owned()));
             }
             let Some(writer) = desk.take_turn() else {
-                Desk::wait(desk);
+                self.wait(desk);
                 continue;
             };
             drop(desk);
@@ -249,9 +266,22 @@ impl Log {
             }
             match desk.take_turn() {
                 Some(writer) => return Some(Turn::new(self, writer)),
-                None => Desk::wait(desk),
+                None => self.wait(desk),
             }
         }
+    }
+
+    /// Lets go of the desk and waits until the turn is given back; awake at first, if that pays.
+    ///
+    /// A condition variable would have all who are woken take the desk's lock one after the other,
+    /// and each of them wake the next.
+    fn wait(&self, desk: MutexGuard<'_, Desk>) {
+        let (given_back, patience) = (Arc::clone(&desk.given_back), desk.patience);
+        drop(desk);
+        if yield_until(|| given_back.is_open(), patience) > CROWDED {
+            self.desk.lock().recess = RECESS;
+        }
+        given_back.wait();
     }
 
     /// Adds to what is pending.
@@ -305,16 +335,6 @@ impl Log {
 }
 
 impl Desk {
-    /// Lets go of the desk and sleeps until the turn is given back.
-    ///
-    /// A condition variable would have all who are woken take the desk's lock one after the other,
-    /// and each of them wake the next.
-    fn wait(desk: MutexGuard<'_, Self>) {
-        let given_back = Arc::clone(&desk.given_back);
-        drop(desk);
-        given_back.wait();
-    }
-
     /// Lets go of the desk and wakes all who wait.
     fn wake_all(mut desk: MutexGuard<'_, Self>) {
         if desk.waiting() > 0 {
@@ -322,6 +342,14 @@ impl Desk {
             drop(desk);
             given_back.open();
         }
+    }
+
+    /// Settles how long those who wait for the next turn stay awake. It pays where several wait for
+    /// a sync that takes little longer than to wake them all.
+    fn set_patience(&mut self, writer: &Writer) {
+        self.recess = self.recess.saturating_sub(1);
+        let pays = self.recess == 0 && writer.group > 2 && writer.sync_time < SHORT;
+        self.patience = if pays { writer.sync_time * 2 } else { Duration::ZERO };
     }
 
     /// How many wait until the turn is given back.
@@ -426,20 +454,8 @@ impl<'l> Turn<'l> {
     /// twice as long; who does not come is not waited for again.
     fn await_others(&self) {
         let Writer { group, sync_time, .. } = *self.writer();
-        let start = Instant::now();
-        let mut rounds = 0;
-        while self.log.pending.lock().records() < group as u64 {
-            // A model checker has no use for real time.
-            let is_enough = match cfg!(shuttle) {
-                true => rounds >= group * 2,
-                false => start.elapsed() > sync_time / 2,
-            };
-            if is_enough {
-                return;
-            }
-            rounds += 1;
-            thread::yield_now();
-        }
+        let have_come = || self.log.pending.lock().records() >= group as u64;
+        yield_until(have_come, sync_time / 2);
     }
 
     fn take_pending(&mut self) -> u64 {
@@ -503,6 +519,7 @@ impl Drop for Turn<'_> {
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
         writer.group = desk.waiting() + 1;
+        desk.set_patience(&writer);
         (desk.writer, desk.holder) = (Some(writer), None);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.

@@ -1,11 +1,14 @@
 //! Several writers at once.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::persist::Memory;
+use crate::sync::{AtomicBool, Ordering, yield_until};
 
 const THREADS: usize = 4;
+const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// Each writer counts in a key of its own and in one of all; answers what it was told is kept.
 fn write(store: &Store, thread: usize, times: i64) -> i64 {
@@ -68,6 +71,61 @@ fn whoever_writes_alone_awaits_nobody() {
     (0..100).for_each(|number| store.kv().set("own", number).unwrap());
     store.sync().unwrap();
     assert_eq!(log.turn().unwrap().writer().group, 1);
+}
+
+#[test]
+fn three_who_wait_for_a_short_sync_stay_awake() {
+    let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
+    let log = store.log().unwrap();
+    let mut turn = log.turn().unwrap();
+    let mut patience = |group, micros| {
+        (turn.writer_mut().group, turn.writer_mut().sync_time) = (group, MICROSECOND * micros);
+        let mut desk = log.desk.lock();
+        desk.set_patience(turn.writer());
+        desk.patience
+    };
+    assert_eq!(patience(3, 100), MICROSECOND * 200);
+    assert_eq!(patience(2, 100), Duration::ZERO);
+    assert_eq!(patience(3, 400), Duration::ZERO);
+    log.desk.lock().recess = 2;
+    assert_eq!([(); 2].map(|()| patience(3, 100)), [Duration::ZERO, MICROSECOND * 200]);
+}
+
+/// Each of these threads is left no more than a share of a processor, whatever it does.
+#[test]
+fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
+    let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
+    let log = store.log().unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let processors = thread::available_parallelism().unwrap().get();
+        for _ in 0..2 * processors {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let turn = log.turn().unwrap();
+        log.desk.lock().patience = Duration::from_secs(60);
+        let waiting = scope.spawn(|| drop(log.turn().unwrap()));
+        while log.desk.lock().waiting() == 0 {
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_millis(100));
+        drop(turn);
+        is_over.store(true, Ordering::Relaxed);
+        waiting.join().unwrap();
+    });
+    assert!(log.desk.lock().recess > 0, "all that time nobody else has run");
+}
+
+#[test]
+fn to_yield_ends_when_it_is_done_or_has_taken_long_enough() {
+    assert_eq!(yield_until(|| true, Duration::from_secs(60)), Duration::ZERO);
+    let start = Instant::now();
+    yield_until(|| false, Duration::from_millis(2));
+    assert!(start.elapsed() >= Duration::from_millis(2));
 }
 
 #[test]
