@@ -56,18 +56,21 @@ impl Latch {
     }
 }
 
-/// Lets other threads run until what one of them is doing is done, for so long at most. Answers the
-/// longest time that others have run at a stretch.
+/// Yields until `done`, or for so long at most. Answers how long the slowest yield took.
 #[cfg(not(shuttle))]
 pub(crate) fn yield_until(done: impl Fn() -> bool, most: Duration) -> Duration {
+    if most.is_zero() {
+        return Duration::ZERO;
+    }
     let start = Instant::now();
-    let (mut waited, mut longest) = (Duration::ZERO, Duration::ZERO);
+    let (mut waited, mut slowest) = (Duration::ZERO, Duration::ZERO);
     while waited < most && !done() {
         thread::yield_now();
-        let before = std::mem::replace(&mut waited, start.elapsed());
-        longest = longest.max(waited - before);
+        let now = start.elapsed();
+        slowest = slowest.max(now.saturating_sub(waited));
+        waited = now;
     }
-    longest
+    slowest
 }
 
 /// Waits a few microseconds at most for what another thread is about to do, before the caller goes
@@ -86,5 +89,20 @@ pub(crate) fn spin_until(ready: impl Fn() -> bool) {
         } else {
             std::thread::yield_now();
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_yield_ends_when_it_is_done_or_has_taken_long_enough() {
+        let most = Duration::from_millis(2);
+        assert_eq!(yield_until(|| true, most), Duration::ZERO);
+        assert_eq!(yield_until(|| panic!("not asked"), Duration::ZERO), Duration::ZERO);
+        let start = Instant::now();
+        let slowest = yield_until(|| false, most);
+        assert!(!slowest.is_zero() && start.elapsed() >= most);
     }
 }

@@ -24,8 +24,8 @@ use crate::sync::Arc;
 #[non_exhaustive]
 pub enum Durability {
     /// Once the write is on the disk. No crash takes it, if the disk does what it is told. Writers
-    /// that wait at the same time share one sync; three or more on a disk that syncs in less than
-    /// 0.4 ms do not sleep meanwhile, but yield to whoever else wants their processors.
+    /// that wait at the same time share one sync; on a fast disk they [stay
+    /// awake](crate::PersistentBuilder::stay_awake) meanwhile.
     #[doc(alias = "appendfsync always")]
     Always,
     /// Once the system has it. A crash of the process takes nothing; a crash of the machine takes
@@ -75,12 +75,19 @@ pub(crate) struct Settings {
     pub(crate) durability: Durability,
     /// A log that is longer than this, and than the snapshot before it, is replaced by a snapshot.
     pub(crate) rewrite_above: u64,
+    /// Whether threads that wait for a short sync together stay awake.
+    pub(crate) stays_awake: bool,
     pub(crate) observer: Option<Observer>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { durability: Durability::default(), rewrite_above: 64 << 20, observer: None }
+        Self {
+            durability: Durability::default(),
+            rewrite_above: 64 << 20,
+            stays_awake: true,
+            observer: None,
+        }
     }
 }
 
@@ -89,6 +96,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("durability", &self.durability)
             .field("rewrite_above", &self.rewrite_above)
+            .field("stays_awake", &self.stays_awake)
             .finish_non_exhaustive()
     }
 }

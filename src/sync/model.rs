@@ -114,10 +114,16 @@ impl Latch {
     }
 }
 
-/// A model has no real time, so others run a few times and not for a while.
+/// A model has no real time: others run a few times and not for a while, and a yield was slow if
+/// that was of no use.
 pub(crate) fn yield_until(done: impl Fn() -> bool, _most: Duration) -> Duration {
-    (0..4).take_while(|_| !done()).for_each(|_| shuttle::thread::yield_now());
-    Duration::ZERO
+    for _ in 0..4 {
+        if done() {
+            return Duration::ZERO;
+        }
+        shuttle::thread::yield_now();
+    }
+    Duration::MAX
 }
 
 #[derive(Default)]

@@ -31,6 +31,7 @@ mod schedule;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod vigil;
 mod writer;
 
 use std::io;
@@ -49,6 +50,7 @@ use self::keeper::Alarm;
 use self::pending::{Pending, TOO_LATE};
 use self::schedule::Schedule;
 use self::snapshots::Snapshots;
+use self::vigil::{SLOW_YIELD, Vigil};
 use self::writer::{Trouble, Writer};
 use super::Location;
 use super::settings::{Durability, Settings};
@@ -73,15 +75,6 @@ const REENTERED: &str = "the persistence has called the store that it keeps";
 
 /// What is said when code of a caller's has panicked.
 const PANICKED: &str = "the persistence has panicked";
-
-/// A sync that takes longer is waited for asleep.
-const SHORT: Duration = Duration::from_micros(400);
-
-/// A thread that yields and does not run again for so long is in the way of others.
-const CROWDED: Duration = Duration::from_micros(500);
-
-/// For so many turns all wait asleep then.
-const RECESS: u32 = 200;
 
 /// The journal of a store, and what keeps it.
 pub(crate) struct Log {
@@ -115,14 +108,14 @@ struct Desk {
     /// What the log has grown to, as of the last write.
     sizes: Sizes,
     /// Opens when the turn is given back; each who waits for that has a share.
+    ///
+    /// A condition variable would have all who are woken take the desk's lock one after the other,
+    /// and each of them wake the next.
     given_back: Arc<Latch>,
+    vigil: Vigil,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
     is_closed: bool,
-    /// How long those who wait stay awake.
-    patience: Duration,
-    /// For so many turns they do not, as others need the processors.
-    recess: u32,
 }
 
 /// What a position is to reach.
@@ -145,7 +138,6 @@ impl Log {
         Self {
             durability: AtomicU8::new(settings.durability as u8),
             schedule: Schedule::new(Growth::above(settings.rewrite_above)),
-            settings,
             location,
             databases: Arc::downgrade(databases),
             pending: Mutex::new(Pending::new()),
@@ -157,14 +149,14 @@ impl Log {
                 writer: Some(Box::new(writer)),
                 holder: None,
                 given_back: Arc::default(),
+                vigil: Vigil::new(settings.stays_awake),
                 trouble: None,
                 is_closed: false,
-                patience: Duration::ZERO,
-                recess: 0,
             }),
             alarm,
             snapshots,
             syncs: Mutex::default(),
+            settings,
         }
     }
 
@@ -238,7 +230,7 @@ impl Log {
                 return Err(Error::Indeterminate(reason.to_owned()));
             }
             let Some(writer) = desk.take_turn() else {
-                self.wait(desk);
+                self.wait(desk, goal);
                 continue;
             };
             drop(desk);
@@ -266,20 +258,22 @@ impl Log {
             }
             match desk.take_turn() {
                 Some(writer) => return Some(Turn::new(self, writer)),
-                None => self.wait(desk),
+                None => self.wait(desk, Goal::Written),
             }
         }
     }
 
-    /// Lets go of the desk and waits until the turn is given back; awake at first, if that pays.
-    ///
-    /// A condition variable would have all who are woken take the desk's lock one after the other,
-    /// and each of them wake the next.
-    fn wait(&self, desk: MutexGuard<'_, Desk>) {
-        let (given_back, patience) = (Arc::clone(&desk.given_back), desk.patience);
+    /// Lets go of the desk and waits until the turn is given back, which may bring the goal.
+    fn wait(&self, desk: MutexGuard<'_, Desk>, goal: Goal) {
+        let awake = match goal {
+            Goal::Written => Duration::ZERO,
+            Goal::Durable => desk.vigil.length(desk.waiting()),
+        };
+        let given_back = Arc::clone(&desk.given_back);
         drop(desk);
-        if yield_until(|| given_back.is_open(), patience) > CROWDED {
-            self.desk.lock().recess = RECESS;
+        let slowest = yield_until(|| given_back.is_open(), awake);
+        if slowest > SLOW_YIELD {
+            self.desk.lock().vigil.suspend(slowest);
         }
         given_back.wait();
     }
@@ -342,14 +336,6 @@ impl Desk {
             drop(desk);
             given_back.open();
         }
-    }
-
-    /// Settles how long those who wait for the next turn stay awake. It pays where several wait for
-    /// a sync that takes little longer than to wake them all.
-    fn set_patience(&mut self, writer: &Writer) {
-        self.recess = self.recess.saturating_sub(1);
-        let pays = self.recess == 0 && writer.group > 2 && writer.sync_time < SHORT;
-        self.patience = if pays { writer.sync_time * 2 } else { Duration::ZERO };
     }
 
     /// How many wait until the turn is given back.
@@ -519,7 +505,7 @@ impl Drop for Turn<'_> {
         desk.trouble.clone_from(&trouble);
         desk.sizes = writer.sizes();
         writer.group = desk.waiting() + 1;
-        desk.set_patience(&writer);
+        desk.vigil.settle(writer.group, writer.sync_time);
         (desk.writer, desk.holder) = (Some(writer), None);
         if is_news {
             // Under the lock of the desk, lest a later turn's news be overtaken by these.

@@ -7,7 +7,7 @@ use crossbeam_channel::Receiver;
 use super::Log;
 use super::keeper::{Alarm, Keeper};
 use super::rewrite::surcharge;
-use super::writer::{Sizes, Writer};
+use super::writer::{Segments, Writer};
 use crate::error::{Error, Result};
 use crate::keyspace::Databases;
 use crate::persist::frame::Chain;
@@ -41,8 +41,9 @@ pub(super) fn begin(
     let started = Instant::now();
     let persistence: Arc<dyn Persistence> = Arc::from(persistence);
     let kept = persistence.open()?;
-    let sizes = sizes_of(&kept);
-    let surcharge = lengths(&kept).map(surcharge).sum();
+    let base = kept.snapshot.as_ref().map_or(0, |snapshot| snapshot.length);
+    let behind =
+        Segments { length: lengths(&kept).sum(), surcharge: lengths(&kept).map(surcharge).sum() };
     let has_segments = !kept.segments.is_empty();
     let location = persistence.location();
     let placed = |error| in_place(error, location.as_ref());
@@ -58,7 +59,7 @@ pub(super) fn begin(
     }
     let number = persistence.rotate()?;
     let chain = contents.chain.unwrap_or_else(Chain::new);
-    let writer = Writer::new(persistence, number, chain, sizes, surcharge);
+    let writer = Writer::new(persistence, number, chain, base, behind);
     let (alarm, alarms) = Alarm::new();
     let log = Arc::new(Log::new(settings, location, writer, alarm, databases));
     databases.set_journal(log.clone());
@@ -85,13 +86,6 @@ fn in_place(error: Error, location: Option<&Location>) -> Error {
             Error::Corrupt { what: format!("{}/{what}", folder.display()), offset }
         }
         (error, _) => error,
-    }
-}
-
-fn sizes_of(kept: &Kept) -> Sizes {
-    Sizes {
-        base: kept.snapshot.as_ref().map_or(0, |snapshot| snapshot.length),
-        log: lengths(kept).sum(),
     }
 }
 

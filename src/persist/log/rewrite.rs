@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::keeper::closed;
 use super::snapshots::{Claim, Occasion, Snapshots};
-use super::writer::Trouble;
+use super::writer::{Segments, Trouble};
 use super::{CLOSED, Goal, Log, PANICKED, REENTERED, Turn};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
@@ -30,6 +30,8 @@ pub(super) struct Begun {
     snapshot: Box<dyn Snapshot>,
     capture: Arc<Capture>,
     databases: Arc<Databases>,
+    /// What it takes the place of.
+    replaces: Segments,
     /// The records up to here are in it.
     end: u64,
     /// How many these are, since the opening.
@@ -135,19 +137,18 @@ impl Log {
         } else {
             turn.write()?;
         }
-        turn.writer_mut().begin_rewrite();
-        turn.writer_mut().rotate()?;
+        let replaces = turn.writer_mut().begin_rewrite()?;
         if !is_lost {
             self.durable.fetch_max(end, Ordering::AcqRel);
         }
         let snapshot = turn.writer().persistence.snapshot()?;
         let chain = turn.writer().chain();
-        Ok(Begun { snapshot, capture, databases, end, records, chain, heals: is_lost })
+        Ok(Begun { snapshot, capture, databases, replaces, end, records, chain, heals: is_lost })
     }
 
     /// Answers how many of the records since the opening are in it.
     pub(super) fn end_rewrite(&self, begun: Begun) -> Result<u64> {
-        let Begun { snapshot, capture, databases, end, records, chain, heals } = begun;
+        let Begun { snapshot, capture, databases, replaces, end, records, chain, heals } = begun;
         let total = capture.census().keys();
         let mut stoppable = Stoppable { snapshot, of: &self.snapshots };
         let mut tell = |done| {
@@ -159,7 +160,7 @@ impl Log {
         drop((capture, databases));
         stoppable.snapshot.commit()?;
         let mut turn = self.turn().ok_or_else(closed)?;
-        turn.writer_mut().replaced_by(length);
+        turn.writer_mut().end_rewrite(length, replaces);
         self.written.fetch_max(end, Ordering::AcqRel);
         self.durable.fetch_max(end, Ordering::AcqRel);
         // What was lost since it was begun is not in it. While something is lost nothing is

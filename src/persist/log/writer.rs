@@ -28,10 +28,8 @@ pub(super) struct Writer {
     /// How long the last sync took.
     pub(super) sync_time: Duration,
     pub(super) trouble: Option<Trouble>,
-    /// The length of the segments since the last snapshot, without the current one.
-    behind: u64,
-    /// What short ones among them count beyond their length, when it is asked whether it is long.
-    surcharge: u64,
+    /// The segments since the last snapshot, without the current one.
+    behind: Segments,
     /// The length of the last snapshot.
     base: u64,
     /// A log that is not longer is not rewritten, however far it may grow.
@@ -55,6 +53,15 @@ impl Trouble {
     }
 }
 
+/// Segments that are closed.
+#[derive(Clone, Copy)]
+pub(super) struct Segments {
+    pub(super) length: u64,
+    /// What short ones among them count beyond their length, when it is asked whether the log is
+    /// long.
+    pub(super) surcharge: u64,
+}
+
 /// What a log has grown to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sizes {
@@ -65,13 +72,13 @@ pub(crate) struct Sizes {
 }
 
 impl Writer {
-    /// Begins segment `number`, which is empty, behind others of this size and surcharge.
+    /// Begins segment `number`, which is empty, behind a snapshot of this length and others.
     pub(super) fn new(
         persistence: Arc<dyn Persistence>,
         number: u64,
         chain: Chain,
-        sizes: Sizes,
-        surcharge: u64,
+        base: u64,
+        behind: Segments,
     ) -> Self {
         Self {
             persistence,
@@ -82,9 +89,8 @@ impl Writer {
             group: 0,
             sync_time: Duration::ZERO,
             trouble: None,
-            behind: sizes.log,
-            surcharge,
-            base: sizes.base,
+            behind,
+            base,
             rewrite_above: 0,
         }
     }
@@ -95,12 +101,12 @@ impl Writer {
     }
 
     pub(super) fn sizes(&self) -> Sizes {
-        Sizes { base: self.base, log: self.behind + self.frames.offset() }
+        Sizes { base: self.base, log: self.behind.length + self.frames.offset() }
     }
 
     /// What the log counts as when it is asked whether it is long.
     fn weight(&self) -> u64 {
-        self.sizes().log + self.surcharge
+        self.sizes().log + self.behind.surcharge
     }
 
     /// Appends the batch, if there is something in it, as one frame.
@@ -123,7 +129,7 @@ impl Writer {
             return Err(error);
         }
         self.rotate()?;
-        self.surcharge += surcharge(length);
+        self.behind.surcharge += surcharge(length);
         if self.is_lost() {
             return Err(error);
         }
@@ -191,21 +197,25 @@ impl Writer {
         let begun = self.persistence.rotate();
         // Perhaps only the new segment could not be made.
         let number = self.check_segment(begun)?;
-        self.behind += self.frames.offset();
+        self.behind.length += self.frames.offset();
         self.frames = FrameWriter::new(number, self.frames.chain());
         (self.synced, self.is_ragged) = (0, false);
         Ok(())
     }
 
-    /// A snapshot is under way, which is to take the place of the log.
-    pub(super) fn begin_rewrite(&mut self) {
+    /// Goes on in a new segment, as a snapshot is to take the place of those before, which are
+    /// answered.
+    pub(super) fn begin_rewrite(&mut self) -> io::Result<Segments> {
         self.rewrite_above = u64::MAX;
+        self.rotate()?;
+        Ok(self.behind)
     }
 
-    /// A snapshot of this length has taken the place of all segments before the current one.
-    pub(super) fn replaced_by(&mut self, snapshot: u64) {
-        (self.behind, self.surcharge, self.rewrite_above) = (0, 0, 0);
-        self.base = snapshot;
+    /// A snapshot of this length has taken the place of these segments. Others may have come since.
+    pub(super) fn end_rewrite(&mut self, snapshot: u64, replaced: Segments) {
+        self.behind.length -= replaced.length;
+        self.behind.surcharge -= replaced.surcharge;
+        (self.base, self.rewrite_above) = (snapshot, 0);
     }
 
     /// Has a rewrite that failed tried again when the log has grown further.

@@ -363,6 +363,28 @@ fn a_segment_that_takes_no_more_is_followed_by_another() {
     }
 }
 
+#[test]
+fn a_segment_begun_while_a_snapshot_is_written_still_counts() {
+    let (store, worn) = (Store::new(), Worn::default());
+    let settings =
+        Settings { durability: Durability::Os, rewrite_above: u64::MAX, ..Settings::default() };
+    let (log, _, recovery) = begin(Box::new(worn.clone()), store.databases(), settings).unwrap();
+    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let log = store.log().unwrap();
+    let begun = log.begin_rewrite().unwrap();
+    store.kv().set("before", vec![b'a'; 100_000]).unwrap();
+    worn.takes_no_more.store(true, sync::Ordering::SeqCst);
+    assert!(store.kv().set("after", 2).is_err());
+    log.retry().unwrap();
+    log.end_rewrite(begun).unwrap();
+    log.sync().unwrap();
+    let counted = log.sizes().log;
+    worn.kept.crash();
+    let kept = worn.kept.open().unwrap().segments;
+    assert_eq!(kept.iter().map(|segment| segment.source.length).sum::<u64>(), counted);
+    assert!(counted > 100_000);
+}
+
 /// The cut that has to come before another segment loses the current one.
 #[test]
 fn a_segment_that_is_lost_in_a_retry_is_made_good_by_a_snapshot() {

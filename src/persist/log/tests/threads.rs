@@ -1,14 +1,16 @@
 //! Several writers at once.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::super::Goal;
+use super::super::vigil::Vigil;
 use super::*;
+use crate::PersistentBuilder;
 use crate::persist::Memory;
-use crate::sync::{AtomicBool, Ordering, yield_until};
+use crate::sync::{AtomicBool, Ordering};
 
 const THREADS: usize = 4;
-const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// Each writer counts in a key of its own and in one of all; answers what it was told is kept.
 fn write(store: &Store, thread: usize, times: i64) -> i64 {
@@ -74,31 +76,37 @@ fn whoever_writes_alone_awaits_nobody() {
 }
 
 #[test]
-fn three_who_wait_for_a_short_sync_stay_awake() {
-    let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
-    let log = store.log().unwrap();
-    let mut turn = log.turn().unwrap();
-    let mut patience = |group, micros| {
-        (turn.writer_mut().group, turn.writer_mut().sync_time) = (group, MICROSECOND * micros);
-        let mut desk = log.desk.lock();
-        desk.set_patience(turn.writer());
-        desk.patience
-    };
-    assert_eq!(patience(3, 100), MICROSECOND * 200);
-    assert_eq!(patience(2, 100), Duration::ZERO);
-    assert_eq!(patience(3, 400), Duration::ZERO);
-    log.desk.lock().recess = 2;
-    assert_eq!([(); 2].map(|()| patience(3, 100)), [Duration::ZERO, MICROSECOND * 200]);
+fn threads_stay_awake_unless_they_are_told_to_sleep() {
+    for stays in [None, Some(true), Some(false)] {
+        let builder = Store::builder().persistence(Memory::new());
+        let builder = stays.into_iter().fold(builder, PersistentBuilder::stay_awake);
+        let store = builder.open().unwrap();
+        let vigil = &mut store.log().unwrap().desk.lock().vigil;
+        vigil.settle(3, Duration::from_micros(100));
+        assert_eq!(vigil.length(0).is_zero(), stays == Some(false));
+    }
 }
 
-/// Each of these threads is left no more than a share of a processor, whatever it does.
+/// Says so when it is dropped.
+struct IsOver<'f>(&'f AtomicBool);
+
+impl Drop for IsOver<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// There are more threads that never rest than processors, so whoever yields waits for one.
 #[test]
 fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
     let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
     let log = store.log().unwrap();
+    store.kv().set("own", 1).unwrap();
+    let end = log.end();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let processors = thread::available_parallelism().unwrap().get();
+        let over = IsOver(&is_over);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..2 * processors {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
@@ -106,26 +114,18 @@ fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
                 }
             });
         }
-        let turn = log.turn().unwrap();
-        log.desk.lock().patience = Duration::from_secs(60);
-        let waiting = scope.spawn(|| drop(log.turn().unwrap()));
+        let turn = log.turn();
+        log.desk.lock().vigil = Vigil::of(Duration::from_secs(60));
+        let waiting = scope.spawn(|| log.reach(end, Goal::Durable));
         while log.desk.lock().waiting() == 0 {
             thread::yield_now();
         }
         thread::sleep(Duration::from_millis(100));
         drop(turn);
-        is_over.store(true, Ordering::Relaxed);
-        waiting.join().unwrap();
+        drop(over);
+        waiting.join().unwrap().unwrap();
     });
-    assert!(log.desk.lock().recess > 0, "all that time nobody else has run");
-}
-
-#[test]
-fn to_yield_ends_when_it_is_done_or_has_taken_long_enough() {
-    assert_eq!(yield_until(|| true, Duration::from_secs(60)), Duration::ZERO);
-    let start = Instant::now();
-    yield_until(|| false, Duration::from_millis(2));
-    assert!(start.elapsed() >= Duration::from_millis(2));
+    assert!(log.desk.lock().vigil.was_slow(), "nobody has noticed");
 }
 
 #[test]
