@@ -101,13 +101,14 @@ impl PersistentBuilder {
     ///
     /// Where three or more threads write at once with [`Durability::Always`], and the disk syncs in
     /// less than 0.4 ms, up to sixteen of them yield their processors until the sync is over
-    /// instead of sleeping: to wake them all would take long beside it. Where nobody else wants the
-    /// processors, eight write about a quarter more, for two to three times the processor time.
+    /// instead of sleeping: to wake them all takes a third as long as a sync. Where nobody else
+    /// wants the processors, eight write about a quarter more, for twice the processor time each.
     /// Once a yield shows that somebody does, all sleep for a while.
     ///
-    /// Have them always sleep where they have real-time priority, as they yield to no other thread
-    /// then; and perhaps where processor time is rationed, or a single thread works all the time
-    /// beside them.
+    /// Have them sleep where they have real-time priority, as they yield to no thread of lower
+    /// priority then; and perhaps where processor time is rationed, or a single thread works all
+    /// the time beside them. Whoever is about to sync still yields while the others come, for half
+    /// a sync at most.
     ///
     /// ```
     /// # use larder::{Store, persist::{Durability, Memory}};

@@ -114,8 +114,8 @@ impl Latch {
     }
 }
 
-/// A model has no real time: others run a few times and not for a while, and a yield was slow if
-/// that was of no use.
+/// Others run a few times, as a model has no real time. If it is not done then, that counts as a
+/// slow yield, so that models go that way too.
 pub(crate) fn yield_until(done: impl Fn() -> bool, _most: Duration) -> Duration {
     for _ in 0..4 {
         if done() {

@@ -264,10 +264,10 @@ impl Log {
         self.written.load(Ordering::Acquire).saturating_sub(durable)
     }
 
-    /// Tries again what could not be written.
+    /// Tries again what could not be written, unless it is lost by now.
     pub(super) fn retry(&self) -> Result<()> {
         match self.turn() {
-            Some(mut turn) => Ok(turn.retry()?),
+            Some(mut turn) => Ok(turn.retry_if_stuck()?),
             None => Err(closed()),
         }
     }

@@ -50,7 +50,7 @@ use self::keeper::Alarm;
 use self::pending::{Pending, TOO_LATE};
 use self::schedule::Schedule;
 use self::snapshots::Snapshots;
-use self::vigil::{SLOW_YIELD, Vigil};
+use self::vigil::Vigil;
 use self::writer::{Trouble, Writer};
 use super::Location;
 use super::settings::{Durability, Settings};
@@ -272,7 +272,7 @@ impl Log {
         let given_back = Arc::clone(&desk.given_back);
         drop(desk);
         let slowest = yield_until(|| given_back.is_open(), awake);
-        if slowest > SLOW_YIELD {
+        if Vigil::is_slow(slowest) {
             self.desk.lock().vigil.suspend(slowest);
         }
         given_back.wait();
@@ -458,9 +458,12 @@ impl<'l> Turn<'l> {
         self.write_by(Writer::write)
     }
 
-    /// Tries again what could not be written.
-    fn retry(&mut self) -> io::Result<()> {
-        self.write_by(Writer::retry)
+    /// Tries again what could not be written, if there is such.
+    fn retry_if_stuck(&mut self) -> io::Result<()> {
+        match self.writer().trouble {
+            Some(Trouble::Stuck(_)) => self.write_by(Writer::retry),
+            _ => Ok(()),
+        }
     }
 
     fn write_by(&mut self, write: fn(&mut Writer) -> io::Result<()>) -> io::Result<()> {

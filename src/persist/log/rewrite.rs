@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::keeper::closed;
 use super::snapshots::{Claim, Occasion, Snapshots};
-use super::writer::{Segments, Trouble};
+use super::writer::Segments;
 use super::{CLOSED, Goal, Log, PANICKED, REENTERED, Turn};
 use crate::codec::save::save;
 use crate::error::{Error, Result};
@@ -245,13 +245,6 @@ impl Turn<'_> {
         pending.take_last_of_segment(batch);
         log.update_shut(&pending);
         (batch.end(), pending.recorded())
-    }
-
-    fn retry_if_stuck(&mut self) -> io::Result<()> {
-        match self.writer().trouble {
-            Some(Trouble::Stuck(_)) => self.retry(),
-            _ => Ok(()),
-        }
     }
 
     /// Writes and syncs what is pending, for the last time.

@@ -1,7 +1,7 @@
 //! Whether those who wait for a sync stay awake.
 //!
-//! To sleep costs more than it saves where several threads wait for a sync that takes little longer
-//! than to wake them all, on an idle processor among others. There they yield their processors
+//! To sleep costs more than it saves where to wake several threads, on an idle processor among
+//! others, takes a good part of the sync that they wait for. There they yield their processors
 //! until the turn is given back, for as long as two syncs at most. A slow yield says that somebody
 //! else needs the processor, or that the system has withdrawn it: then all sleep for many times as
 //! long, and for longer and longer while it goes on.
@@ -15,10 +15,10 @@ const SHORT_SYNC: Duration = Duration::from_micros(400);
 const MOST: usize = 16;
 
 /// A yield that takes longer is slow.
-pub(super) const SLOW_YIELD: Duration = Duration::from_micros(500);
+const SLOW_YIELD: Duration = Duration::from_micros(500);
 
-/// After a slow yield all sleep for so many times as long; twice as long as the last time, if they
-/// have not been awake for longer than that since.
+/// After a slow yield all sleep for so many times as long; and for twice the last sleep at least,
+/// if they have not been awake for as long as that since.
 const SLEEP: u32 = 8;
 
 /// But for no longer than this.
@@ -52,6 +52,11 @@ impl Vigil {
 
     fn is_suspended(&self) -> bool {
         self.asleep_until.is_some_and(|end| Instant::now() < end)
+    }
+
+    /// Whether a yield that took so long is to suspend this.
+    pub(super) fn is_slow(slowest: Duration) -> bool {
+        slowest > SLOW_YIELD
     }
 
     /// Has all sleep for a while, as a yield took so long.
@@ -112,12 +117,14 @@ mod tests {
     fn after_a_slow_yield_all_sleep_for_a_while() {
         let mut vigil = Vigil::new(true);
         vigil.settle(3, SYNC);
-        vigil.suspend(SLOW_YIELD);
-        assert_eq!((vigil.length(0), vigil.sleep), (Duration::ZERO, SLOW_YIELD * SLEEP));
+        let second = Duration::from_secs(1);
+        vigil.suspend(second);
+        assert_eq!((vigil.length(0), vigil.sleep), (Duration::ZERO, second * SLEEP));
+        assert_eq!(length(&mut vigil, 3, SYNC), Duration::ZERO);
         let end = vigil.asleep_until;
         vigil.suspend(Duration::MAX);
         assert_eq!(vigil.asleep_until, end, "another who has waited meanwhile");
-        std::thread::sleep(vigil.sleep);
+        vigil.asleep_until = Some(Instant::now());
         assert_eq!(length(&mut vigil, 3, SYNC), SYNC * 2);
     }
 

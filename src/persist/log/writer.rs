@@ -57,8 +57,8 @@ impl Trouble {
 #[derive(Clone, Copy)]
 pub(super) struct Segments {
     pub(super) length: u64,
-    /// What short ones among them count beyond their length, when it is asked whether the log is
-    /// long.
+    /// What short ones among them, that were found at the opening or could not be gone on with,
+    /// count beyond their length when it is asked whether the log is long.
     pub(super) surcharge: u64,
 }
 

@@ -385,6 +385,41 @@ fn a_segment_begun_while_a_snapshot_is_written_still_counts() {
     assert!(counted > 100_000);
 }
 
+#[test]
+fn a_snapshot_takes_the_place_of_what_a_failed_one_has_left() {
+    let (store, kept) = (Store::new(), Memory::new());
+    let (log, _, recovery) =
+        begin(Box::new(kept.clone()), store.databases(), Settings::default()).unwrap();
+    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let log = store.log().unwrap();
+    store.kv().set("a", 1).unwrap();
+    drop(log.begin_rewrite().unwrap());
+    store.kv().set("a", 2).unwrap();
+    log.sync().unwrap();
+    assert!(log.sizes().log > 0);
+    let begun = log.begin_rewrite().unwrap();
+    log.end_rewrite(begun).unwrap();
+    assert_eq!(log.sizes().log, 0);
+}
+
+/// The keeper has seen that it was stuck; before it has come to try again, it was lost.
+#[test]
+fn what_is_lost_is_not_let_go_by_a_retry() {
+    let (store, kept) = (Store::new(), Memory::new());
+    let settings = Settings { durability: Durability::Always, ..Settings::default() };
+    let (log, _, recovery) = begin(Box::new(kept.clone()), store.databases(), settings).unwrap();
+    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let log = store.log().unwrap();
+    kept.fail_from(0, Fault::FailedSync);
+    assert!(store.kv().set("a", 1).is_err());
+    kept.heal();
+    assert!(log.turn().unwrap().writer().is_lost());
+    log.retry().unwrap();
+    assert!(matches!(store.kv().set("a", 2), Err(Error::ReadOnly(_))));
+    log.rewrite(Occasion::Rewrite).unwrap();
+    store.kv().set("a", 3).unwrap();
+}
+
 /// The cut that has to come before another segment loses the current one.
 #[test]
 fn a_segment_that_is_lost_in_a_retry_is_made_good_by_a_snapshot() {

@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use super::super::Goal;
 use super::super::vigil::Vigil;
+use super::super::{Goal, Log};
 use super::*;
 use crate::PersistentBuilder;
 use crate::persist::Memory;
@@ -96,13 +96,9 @@ impl Drop for IsOver<'_> {
     }
 }
 
-/// There are more threads that never rest than processors, so whoever yields waits for one.
-#[test]
-fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
-    let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
-    let log = store.log().unwrap();
-    store.kv().set("own", 1).unwrap();
-    let end = log.end();
+/// Has a thread stay awake beside more threads that never rest than there are processors; answers
+/// whether it has noticed.
+fn notices_others(log: &Log) -> bool {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let over = IsOver(&is_over);
@@ -116,7 +112,7 @@ fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
         }
         let turn = log.turn();
         log.desk.lock().vigil = Vigil::of(Duration::from_secs(60));
-        let waiting = scope.spawn(|| log.reach(end, Goal::Durable));
+        let waiting = scope.spawn(|| log.reach(log.end(), Goal::Durable));
         while log.desk.lock().waiting() == 0 {
             thread::yield_now();
         }
@@ -125,7 +121,19 @@ fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
         drop(over);
         waiting.join().unwrap().unwrap();
     });
-    assert!(log.desk.lock().vigil.was_slow(), "nobody has noticed");
+    log.desk.lock().vigil.was_slow()
+}
+
+#[test]
+fn who_stays_awake_where_others_work_is_the_last_for_a_while() {
+    let (store, _) = History::new(1).open_as(Memory::new(), Durability::Never).unwrap();
+    let log = store.log().unwrap();
+    // It may have waited all that time for its first chance to yield.
+    let once = |_| {
+        store.kv().set("own", 2).unwrap();
+        notices_others(log)
+    };
+    assert!((0..5).any(once));
 }
 
 #[test]
