@@ -112,6 +112,7 @@ struct Desk {
     /// A condition variable would have all who are woken take the desk's lock one after the other,
     /// and each of them wake the next.
     given_back: Arc<Latch>,
+    /// How long those who wait for a sync stay awake.
     vigil: Vigil,
     /// Why nothing is written, as of when the turn was given back.
     trouble: Option<String>,
@@ -230,7 +231,11 @@ impl Log {
                 return Err(Error::Indeterminate(reason.to_owned()));
             }
             let Some(writer) = desk.take_turn() else {
-                self.wait(desk, goal);
+                let awake = match goal {
+                    Goal::Written => Duration::ZERO,
+                    Goal::Durable => desk.vigil.length(desk.waiting()),
+                };
+                self.wait(desk, awake);
                 continue;
             };
             drop(desk);
@@ -258,17 +263,13 @@ impl Log {
             }
             match desk.take_turn() {
                 Some(writer) => return Some(Turn::new(self, writer)),
-                None => self.wait(desk, Goal::Written),
+                None => self.wait(desk, Duration::ZERO),
             }
         }
     }
 
-    /// Lets go of the desk and waits until the turn is given back, which may bring the goal.
-    fn wait(&self, desk: MutexGuard<'_, Desk>, goal: Goal) {
-        let awake = match goal {
-            Goal::Written => Duration::ZERO,
-            Goal::Durable => desk.vigil.length(desk.waiting()),
-        };
+    /// Lets go of the desk and waits until the turn is given back, awake for so long at most.
+    fn wait(&self, desk: MutexGuard<'_, Desk>, awake: Duration) {
         let given_back = Arc::clone(&desk.given_back);
         drop(desk);
         let slowest = yield_until(|| given_back.is_open(), awake);

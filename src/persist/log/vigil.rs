@@ -24,9 +24,12 @@ const SLEEP: u32 = 8;
 /// But for no longer than this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
+/// How long those who wait for a sync stay awake.
 #[derive(Default)]
 pub(super) struct Vigil {
+    /// Whether anybody ever does.
     is_allowed: bool,
+    /// How long for the next sync.
     length: Duration,
     /// How long the last sleep is, and when it ends.
     sleep: Duration,

@@ -213,11 +213,7 @@ fn a_long_log_that_is_stuck_does_not_ring_for_its_keeper() {
 #[test]
 fn whoever_waits_for_room_is_refused_if_there_comes_none() {
     let kept = Memory::new();
-    let settings = Settings { durability: Durability::Never, ..Settings::default() };
-    let store = Store::builder().build();
-    let (log, _alarms, recovery) =
-        begin(Box::new(kept.clone()), store.databases(), settings).unwrap();
-    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let (store, _) = History::new(1).open_as(kept.clone(), Durability::Never).unwrap();
     kept.fail_from(0, Fault::Full);
     store.kv().set("a", vec![7; 17 << 20]).unwrap();
     assert!(matches!(store.kv().set("b", 1), Err(Error::ReadOnly(_))));
@@ -365,11 +361,8 @@ fn a_segment_that_takes_no_more_is_followed_by_another() {
 
 #[test]
 fn a_segment_begun_while_a_snapshot_is_written_still_counts() {
-    let (store, worn) = (Store::new(), Worn::default());
-    let settings =
-        Settings { durability: Durability::Os, rewrite_above: u64::MAX, ..Settings::default() };
-    let (log, _, recovery) = begin(Box::new(worn.clone()), store.databases(), settings).unwrap();
-    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let worn = Worn::default();
+    let (store, _) = History::new(1).open_as(worn.clone(), Durability::Os).unwrap();
     let log = store.log().unwrap();
     let begun = log.begin_rewrite().unwrap();
     store.kv().set("before", vec![b'a'; 100_000]).unwrap();
@@ -387,10 +380,7 @@ fn a_segment_begun_while_a_snapshot_is_written_still_counts() {
 
 #[test]
 fn a_snapshot_takes_the_place_of_what_a_failed_one_has_left() {
-    let (store, kept) = (Store::new(), Memory::new());
-    let (log, _, recovery) =
-        begin(Box::new(kept.clone()), store.databases(), Settings::default()).unwrap();
-    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let (store, _) = History::new(1).open_as(Memory::new(), Durability::EverySecond).unwrap();
     let log = store.log().unwrap();
     store.kv().set("a", 1).unwrap();
     drop(log.begin_rewrite().unwrap());
@@ -405,10 +395,8 @@ fn a_snapshot_takes_the_place_of_what_a_failed_one_has_left() {
 /// The keeper has seen that it was stuck; before it has come to try again, it was lost.
 #[test]
 fn what_is_lost_is_not_let_go_by_a_retry() {
-    let (store, kept) = (Store::new(), Memory::new());
-    let settings = Settings { durability: Durability::Always, ..Settings::default() };
-    let (log, _, recovery) = begin(Box::new(kept.clone()), store.databases(), settings).unwrap();
-    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let kept = Memory::new();
+    let (store, _) = History::new(1).open(kept.clone()).unwrap();
     let log = store.log().unwrap();
     kept.fail_from(0, Fault::FailedSync);
     assert!(store.kv().set("a", 1).is_err());

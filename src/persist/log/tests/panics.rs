@@ -62,10 +62,7 @@ fn a_persistence_that_panics_while_nobody_waits_is_made_good() {
 #[test]
 fn what_a_panic_has_left_half_done_is_cut_off_before_another_segment_follows() {
     let fragile = Fragile::default();
-    let store = Store::new();
-    let (log, _, recovery) =
-        begin(Box::new(fragile.clone()), store.databases(), Settings::default()).unwrap();
-    let store = store.kept_by(Keeper::unattended(log), recovery);
+    let (store, _) = History::new(1).open_as(fragile.clone(), Durability::EverySecond).unwrap();
     store.kv().set("a", 1).unwrap();
     store.sync().unwrap();
     fragile.panics.store(true, Ordering::SeqCst);
